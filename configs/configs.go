@@ -1,0 +1,236 @@
+// Package configs holds the hub's configuration: its typed form, the strict
+// reading of its one YAML file, and everything that ships with the program as
+// data (contracts, the default file, the sandbox's world).
+//
+// The package knows words and numbers only. What a word means to a room (an
+// X-Road identifier, a cron expression, a contract) is checked where that room
+// is wired, with the line that [Config.Line] remembers.
+package configs
+
+import (
+	"embed"
+	"io/fs"
+	"time"
+)
+
+// Shipped is what the program carries: contracts/*.wsdl, ristmik.yaml and
+// sandbox.yaml.
+//
+//go:embed contracts ristmik.yaml sandbox.yaml
+var Shipped embed.FS
+
+// DefaultFile is the name in [Shipped] of the configuration that is used when
+// none is given: everything on loopback, a private PostgreSQL, the sandbox's
+// Security Server.
+const DefaultFile = "ristmik.yaml"
+
+// Config is the whole configuration file.
+type Config struct {
+	Database      Database                `yaml:"database"`
+	Listeners     Listeners               `yaml:"listeners"`
+	XRoad         XRoad                   `yaml:"xroad"`
+	Authorities   map[string]Authority    `yaml:"authorities"`
+	Consultations map[string]Consultation `yaml:"consultations"`
+	Registers     Registers               `yaml:"registers"`
+	Schedules     map[string]Schedule     `yaml:"schedules"`
+	Delivery      Delivery                `yaml:"delivery"`
+
+	lines map[string]int
+	file  string
+}
+
+// Database says where the state lives. With no URL the program starts a
+// private PostgreSQL that keeps its data in Directory.
+type Database struct {
+	URL       string `yaml:"url"`
+	URLFile   string `yaml:"url_file"`
+	Directory string `yaml:"directory"`
+}
+
+// Listeners are the three doors, one for each kind of user, so that a firewall
+// can tell them apart.
+type Listeners struct {
+	Core    Listener `yaml:"core"`
+	XRoad   Listener `yaml:"xroad"`
+	Console Listener `yaml:"console"`
+}
+
+// Listener is one door. TokensFile holds one "name token" pair a line (core,
+// console); AllowFrom the addresses of the Security Server (xroad). A door
+// without either listens on loopback only.
+type Listener struct {
+	Address    string   `yaml:"address"`
+	TokensFile string   `yaml:"tokens_file"`
+	AllowFrom  []string `yaml:"allow_from"`
+	TLS        TLS      `yaml:"tls"`
+}
+
+// TLS names the files of a listener's own certificate and key, PEM.
+type TLS struct {
+	CertificateFile string `yaml:"certificate_file"`
+	KeyFile         string `yaml:"key_file"`
+}
+
+// XRoad says who the hub is in X-Road and which Security Server is its own.
+type XRoad struct {
+	SecurityServer string        `yaml:"security_server"`
+	Client         string        `yaml:"client"`
+	Timeout        time.Duration `yaml:"timeout"`
+	RESTService    string        `yaml:"rest_service"`
+}
+
+// Authority is one body that is consulted: its name for people, the subsystem
+// that may answer for it, and how it is asked.
+type Authority struct {
+	Title     Title  `yaml:"title"`
+	Subsystem string `yaml:"subsystem"`
+	Wire      Wire   `yaml:"wire"`
+	Service   string `yaml:"service"`
+}
+
+// Title is a name for people, in Estonian and English.
+type Title struct {
+	ET string `yaml:"et"`
+	EN string `yaml:"en"`
+}
+
+// Wire is the way an authority is asked.
+type Wire string
+
+// The wires: SOAP consultationRequest, the same over X-Road REST, or the
+// employment register's own query with a machine's answer.
+const (
+	WireSOAP               Wire = "soap"
+	WireREST               Wire = "rest"
+	WireEmploymentRegister Wire = "employment_register"
+)
+
+// Allowed lists the values a file may hold.
+func (Wire) Allowed() []string {
+	return []string{string(WireSOAP), string(WireREST), string(WireEmploymentRegister)}
+}
+
+// Binding says what an authority's negative answer does to the outcome.
+type Binding string
+
+// Allowed lists the values a file may hold.
+func (Binding) Allowed() []string { return []string{"veto", "override", "advisory", "facts"} }
+
+// Consultation is one type of consultation: who is asked.
+type Consultation struct {
+	Title Title `yaml:"title"`
+	Legs  []Leg `yaml:"legs"`
+}
+
+// Leg is one authority of a consultation type.
+type Leg struct {
+	Authority string  `yaml:"authority"`
+	Mandatory bool    `yaml:"mandatory"`
+	Binding   Binding `yaml:"binding"`
+}
+
+// Registers are the two registers kept in sync with the migration core.
+type Registers struct {
+	Tax    TaxRegister    `yaml:"tax"`
+	Labour LabourRegister `yaml:"labour"`
+}
+
+// TaxRegister names the tax board's services: the employment register's query
+// by person and the service that takes permit notices.
+type TaxRegister struct {
+	EmploymentService string `yaml:"employment_service"`
+	PermitService     string `yaml:"permit_service"`
+}
+
+// LabourRegister names the Labour Inspectorate's REST service that takes
+// permit notices.
+type LabourRegister struct {
+	PermitService string `yaml:"permit_service"`
+}
+
+// Schedule says when a job runs: a cron expression of five fields in a time
+// zone, and what to do with runs missed while the hub was down.
+type Schedule struct {
+	Cron    string        `yaml:"cron"`
+	Zone    string        `yaml:"zone"`
+	CatchUp CatchUp       `yaml:"catch_up"`
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// CatchUp is what happens with runs that were missed.
+type CatchUp string
+
+// Allowed lists the values a file may hold.
+func (CatchUp) Allowed() []string { return []string{"none", "last", "all"} }
+
+// Delivery is how messages are sent and repeated: the defaults, and what
+// differs for single destinations.
+type Delivery struct {
+	Default      DeliveryPolicy            `yaml:"default"`
+	Destinations map[string]DeliveryPolicy `yaml:"destinations"`
+}
+
+// DeliveryPolicy is one destination's pace. A zero value means the default.
+type DeliveryPolicy struct {
+	Base        time.Duration `yaml:"base"`
+	Cap         time.Duration `yaml:"cap"`
+	Attempts    int           `yaml:"attempts"`
+	MaxInFlight int           `yaml:"max_in_flight"`
+	Breaker     Breaker       `yaml:"breaker"`
+}
+
+// Breaker is when a destination is left alone, and for how long.
+type Breaker struct {
+	Failures int           `yaml:"failures"`
+	OpenFor  time.Duration `yaml:"open_for"`
+	MaxOpen  time.Duration `yaml:"max_open"`
+}
+
+// Line returns the line of the file on which path stands (1-based), or of its
+// nearest parent that does; 0 when nothing is known of it.
+func (c *Config) Line(path string) int {
+	for path != "" {
+		if n, ok := c.lines[path]; ok {
+			return n
+		}
+		path = parent(path)
+	}
+	return 0
+}
+
+// File is the name the configuration was read under.
+func (c *Config) File() string { return c.file }
+
+// Or returns p with every zero value replaced by that of d.
+func (p DeliveryPolicy) Or(d DeliveryPolicy) DeliveryPolicy {
+	or := func(v, w time.Duration) time.Duration {
+		if v == 0 {
+			return w
+		}
+		return v
+	}
+	orInt := func(v, w int) int {
+		if v == 0 {
+			return w
+		}
+		return v
+	}
+	return DeliveryPolicy{
+		Base: or(p.Base, d.Base), Cap: or(p.Cap, d.Cap),
+		Attempts: orInt(p.Attempts, d.Attempts), MaxInFlight: orInt(p.MaxInFlight, d.MaxInFlight),
+		Breaker: Breaker{
+			Failures: orInt(p.Breaker.Failures, d.Breaker.Failures),
+			OpenFor:  or(p.Breaker.OpenFor, d.Breaker.OpenFor),
+			MaxOpen:  or(p.Breaker.MaxOpen, d.Breaker.MaxOpen),
+		},
+	}
+}
+
+// Contracts is the folder of the shipped contracts.
+func Contracts() fs.FS {
+	sub, err := fs.Sub(Shipped, "contracts")
+	if err != nil {
+		panic(err) // the folder is embedded: its name is a constant of this package
+	}
+	return sub
+}

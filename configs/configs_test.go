@@ -1,0 +1,100 @@
+package configs_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"ristmik/configs"
+)
+
+// The shipped file is the documentation of the format: it must be without fault.
+func TestShippedConfigurationIsValid(t *testing.T) {
+	t.Parallel()
+	c, err := configs.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(c.Consultations["residence_permit.employment"].Legs); got != 3 {
+		t.Errorf("legs of the residence permit = %d, want 3", got)
+	}
+	if c.Delivery.Default.Breaker.OpenFor != 30*time.Second {
+		t.Errorf("breaker opens for %v", c.Delivery.Default.Breaker.OpenFor)
+	}
+}
+
+// Each file in testdata is named after its only fault.
+func TestBadFilesAreNamedAfterTheirFault(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/*.yaml")
+	if err != nil || len(files) < 15 {
+		t.Fatalf("testdata holds %d files (%v)", len(files), err)
+	}
+	for _, file := range files {
+		want := strings.TrimSuffix(filepath.Base(file), ".yaml")
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			_, err := configs.Load(file)
+			problems, ok := errors.AsType[configs.Problems](err)
+			if !ok {
+				t.Fatalf("error is %v, want problems", err)
+			}
+			if len(problems) != 1 || problems[0].Code != want {
+				t.Fatalf("problems:\n%v", problems)
+			}
+			if p := problems[0]; p.File != file || p.Message == "" || (p.Line == 0 && want != "empty" && want != "missing" && want != "not-yaml") {
+				t.Errorf("problem lacks its place: %+v", p)
+			}
+			if strings.Contains(problems.Error(), "hunter2") {
+				t.Error("the problem shows the password")
+			}
+		})
+	}
+}
+
+// All faults come out at once, each with its line.
+func TestEveryFaultIsNamedAtOnce(t *testing.T) {
+	t.Parallel()
+	_, err := configs.Parse("hub.yaml", []byte(`xroad: {client: EE/GOV/70008747/ristmik, timeout: soon, color: red}
+listeners:
+  core: {address: "0.0.0.0:80"}
+delivery:
+  default: {attempts: [1]}
+`))
+	problems, _ := errors.AsType[configs.Problems](err)
+	got := map[string]int{}
+	for _, p := range problems {
+		got[p.Code] = p.Line
+	}
+	for code, line := range map[string]int{"not-a-duration": 1, "unknown-key": 1, "open-without-authentication": 3, "wrong-type": 5} {
+		if got[code] != line {
+			t.Errorf("%s is on line %d, want %d\n%v", code, got[code], line, err)
+		}
+	}
+	if !strings.Contains(err.Error(), "allowed: security_server, client, timeout, rest_service") {
+		t.Errorf("the allowed keys are not named:\n%v", err)
+	}
+}
+
+// A number with leading zeros in a text stays what was written.
+func TestCodesKeepTheirLeadingZeros(t *testing.T) {
+	t.Parallel()
+	c, err := configs.Parse("hub.yaml", []byte("xroad: {client: 00123456}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.XRoad.Client != "00123456" {
+		t.Errorf("client = %q", c.XRoad.Client)
+	}
+}
+
+func TestMissingFileIsNoProblemList(t *testing.T) {
+	t.Parallel()
+	_, err := configs.Load(filepath.Join(t.TempDir(), "none.yaml"))
+	if !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,234 @@
+package configs
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"reflect"
+	"sort"
+	"time"
+)
+
+// Load reads the configuration file at path, or the shipped default when path
+// is "". Every fault is named at once in [Problems]; a file that cannot be
+// opened is an ordinary error.
+func Load(path string) (*Config, error) {
+	if path == "" {
+		data, err := fs.ReadFile(Shipped, DefaultFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading the shipped configuration: %w", err)
+		}
+		return Parse(DefaultFile, data)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the configuration: %w", err)
+	}
+	return Parse(path, data)
+}
+
+// Parse reads data as a configuration file called name. The error, if any, is
+// [Problems]; the configuration that comes with it holds what could be read,
+// so that checks of meaning can go on and name their faults as well.
+func Parse(name string, data []byte) (*Config, error) {
+	r := &reader{file: name, lines: map[string]int{}}
+	c := defaults()
+	c.file, c.lines = name, r.lines
+	if doc := r.document(data); doc != nil {
+		r.read(doc, reflect.ValueOf(c).Elem(), "")
+		c.check(r)
+	}
+	if len(r.problems) == 0 {
+		return c, nil
+	}
+	r.problems.Sort()
+	return c, r.problems
+}
+
+// defaults are the values of what a file leaves out.
+func defaults() *Config {
+	return &Config{
+		Database: Database{Directory: "ristmik-data"},
+		Listeners: Listeners{
+			Core:    Listener{Address: "127.0.0.1:8080"},
+			XRoad:   Listener{Address: "127.0.0.1:8081"},
+			Console: Listener{Address: "127.0.0.1:8082"},
+		},
+		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
+		Delivery: Delivery{Default: DeliveryPolicy{
+			Base: time.Second, Cap: 5 * time.Minute, Attempts: 20, MaxInFlight: 8,
+			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
+		}},
+	}
+}
+
+// check finds the faults that need more than one value, or more than a type,
+// to be seen.
+func (c *Config) check(r *reader) {
+	at := func(path, code, message string, allowed ...string) {
+		r.problems = append(r.problems, Problem{r.file, c.Line(path), path, code, message, allowed})
+	}
+	if c.Database.URL != "" && hasPassword(c.Database.URL) {
+		at("database.url", "inline-secret", "the address holds a password; put the whole address into a file and name it in database.url_file, or set RISTMIK_DATABASE_URL")
+	}
+	if c.Database.URL != "" && c.Database.URLFile != "" {
+		at("database.url_file", "contradiction", "database.url is set too; keep one of them")
+	}
+	c.checkListeners(at)
+	if u, err := url.Parse(c.XRoad.SecurityServer); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		at("xroad.security_server", "not-an-address", "the address of the Security Server is needed", "http://HOST[:PORT]", "https://HOST[:PORT]")
+	}
+	if c.XRoad.Timeout <= 0 {
+		at("xroad.timeout", "not-positive", "a time above zero is needed")
+	}
+	required := func(path, value string) {
+		if value == "" {
+			at(path, "missing", "a value is needed")
+		}
+	}
+	required("xroad.client", c.XRoad.Client)
+	for _, name := range sorted(c.Authorities) {
+		a, path := c.Authorities[name], "authorities."+name
+		required(path+".title.et", a.Title.ET)
+		required(path+".title.en", a.Title.EN)
+		required(path+".subsystem", a.Subsystem)
+		required(path+".wire", string(a.Wire))
+		required(path+".service", a.Service)
+	}
+	for _, name := range sorted(c.Consultations) {
+		c.checkConsultation(name, at)
+	}
+	for _, name := range sorted(c.Schedules) {
+		s, path := c.Schedules[name], "schedules."+name
+		required(path+".cron", s.Cron)
+		required(path+".zone", s.Zone)
+		if s.Timeout < 0 {
+			at(path+".timeout", "not-positive", "a time above zero is needed")
+		}
+	}
+	c.checkDelivery(at)
+}
+
+func (c *Config) checkConsultation(name string, at func(path, code, message string, allowed ...string)) {
+	path := "consultations." + name
+	legs := c.Consultations[name].Legs
+	if len(legs) == 0 {
+		at(path+".legs", "missing", "a consultation needs at least one leg")
+	}
+	seen := map[string]bool{}
+	for i, leg := range legs {
+		legPath := fmt.Sprintf("%s.legs[%d]", path, i)
+		if _, ok := c.Authorities[leg.Authority]; !ok {
+			at(legPath+".authority", "unknown-authority", fmt.Sprintf("no authority is called %q", leg.Authority), sorted(c.Authorities)...)
+		}
+		if seen[leg.Authority] {
+			at(legPath+".authority", "duplicate-leg", "the authority is asked twice in one round")
+		}
+		seen[leg.Authority] = true
+		if leg.Binding == "" {
+			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
+		}
+	}
+}
+
+func (c *Config) checkListeners(at func(path, code, message string, allowed ...string)) {
+	used := map[string]string{}
+	for _, l := range []struct {
+		path string
+		Listener
+		auth bool
+	}{
+		{"listeners.core", c.Listeners.Core, c.Listeners.Core.TokensFile != ""},
+		{"listeners.xroad", c.Listeners.XRoad, len(c.Listeners.XRoad.AllowFrom) > 0},
+		{"listeners.console", c.Listeners.Console, c.Listeners.Console.TokensFile != ""},
+	} {
+		host, port, err := net.SplitHostPort(l.Address)
+		if err != nil || port == "" {
+			at(l.path+".address", "not-an-address", "HOST:PORT is needed", "127.0.0.1:8080", "[::1]:8080")
+			continue
+		}
+		if other := used[l.Address]; other != "" && port != "0" {
+			at(l.path+".address", "address-in-use", other+" has the same address")
+		}
+		used[l.Address] = l.path
+		if !loopback(host) && !l.auth {
+			need := "tokens_file"
+			if l.path == "listeners.xroad" {
+				need = "allow_from"
+			}
+			at(l.path+".address", "open-without-authentication", "this address is reachable from other machines and nobody is asked who they are; set "+need+" or listen on loopback", "127.0.0.1:"+port)
+		}
+		for i, a := range l.AllowFrom {
+			if _, err := netip.ParsePrefix(a); err != nil {
+				if _, err := netip.ParseAddr(a); err != nil {
+					at(fmt.Sprintf("%s.allow_from[%d]", l.path, i), "not-an-address", "an IP address or a prefix is needed", "10.1.2.3", "10.1.2.0/24")
+				}
+			}
+		}
+		if (l.TLS.CertificateFile == "") != (l.TLS.KeyFile == "") {
+			at(l.path+".tls", "missing", "certificate_file and key_file go together")
+		}
+	}
+	if c.Listeners.XRoad.TokensFile != "" {
+		at("listeners.xroad.tokens_file", "contradiction", "a Security Server sends no token; use allow_from")
+	}
+	for path, l := range map[string]Listener{"listeners.core": c.Listeners.Core, "listeners.console": c.Listeners.Console} {
+		if len(l.AllowFrom) > 0 {
+			at(path+".allow_from", "contradiction", "an address says nothing about a person or a system; use tokens_file")
+		}
+	}
+}
+
+func (c *Config) checkDelivery(at func(path, code, message string, allowed ...string)) {
+	one := func(path string, p DeliveryPolicy) {
+		for _, d := range []struct {
+			path string
+			v    time.Duration
+		}{{"base", p.Base}, {"cap", p.Cap}, {"breaker.open_for", p.Breaker.OpenFor}, {"breaker.max_open", p.Breaker.MaxOpen}} {
+			if d.v < 0 {
+				at(path+"."+d.path, "not-positive", "a time above zero is needed")
+			}
+		}
+		for _, n := range []struct {
+			path string
+			v    int
+		}{{"attempts", p.Attempts}, {"max_in_flight", p.MaxInFlight}, {"breaker.failures", p.Breaker.Failures}} {
+			if n.v < 0 {
+				at(path+"."+n.path, "not-positive", "a number above zero is needed")
+			}
+		}
+	}
+	one("delivery.default", c.Delivery.Default)
+	for _, name := range sorted(c.Delivery.Destinations) {
+		one("delivery.destinations."+name, c.Delivery.Destinations[name])
+	}
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.IsLoopback()
+}
+
+func hasPassword(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.User == nil {
+		return false
+	}
+	_, ok := u.User.Password()
+	return ok
+}
+
+func sorted[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	sort.Strings(keys)
+	return keys
+}
