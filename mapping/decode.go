@@ -1,0 +1,197 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/beevik/etree"
+
+	"ristmik/soap/contract"
+)
+
+// Decode reads the XML element x as the element el of a contract and returns its
+// JSON form. Numbers are json.Number, arrays are []any, and an array that may be
+// there is there, also when it is empty.
+//
+// Decoding is strict: an element or attribute that the schema does not have, a
+// wrong order, a wrong namespace and a value outside its type are violations.
+// The error is then a [Violations] with every violation at once.
+func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
+	var d decoder
+	if x == nil {
+		d.add("", CodeRequired, "is required")
+		return nil, d.err()
+	}
+	if x.Tag != el.Name || x.NamespaceURI() != el.Namespace {
+		d.add("", CodeUnknown, "must be the element "+el.Name+" of its namespace")
+		return nil, d.err()
+	}
+	value := d.element(el, x, "", 0)
+	if err := d.err(); err != nil {
+		return nil, err
+	}
+	if object, ok := value.(map[string]any); ok {
+		return object, nil
+	}
+	if value == nil && el.Nillable {
+		return map[string]any{}, nil
+	}
+	return map[string]any{textKey: value}, nil
+}
+
+type decoder struct{ report }
+
+// element reads one occurrence.
+func (d *decoder) element(el *contract.Element, x *etree.Element, path string, depth int) any {
+	if depth > maxDepth {
+		d.add(path, CodeDepth, fmt.Sprintf("must not be nested deeper than %d", maxDepth))
+		return nil
+	}
+	if el.Type.Unsupported != nil {
+		d.add(path, CodeUnsupported, el.Type.Unsupported.Error())
+		return nil
+	}
+	if d.isNil(el, x, path) {
+		return nil
+	}
+	d.checkInstanceType(el, x, path)
+	t := el.Type
+	if t.IsSimple() {
+		d.attributes(t, x, nil, path)
+		return d.text(el, x, path)
+	}
+	object := map[string]any{}
+	d.attributes(t, x, object, path)
+	switch {
+	case t.Simple != nil:
+		if v := d.text(el, x, join(path, textKey)); v != nil {
+			object[textKey] = v
+		}
+	default:
+		d.content(t, x, object, path, depth)
+	}
+	return object
+}
+
+// isNil says whether the element stands for null, and refuses that where the
+// schema does not allow it.
+func (d *decoder) isNil(el *contract.Element, x *etree.Element, path string) bool {
+	for _, a := range x.Attr {
+		if a.Key != "nil" || a.NamespaceURI() != nsInstance {
+			continue
+		}
+		switch strings.TrimSpace(a.Value) {
+		case "true", "1":
+		case "false", "0":
+			return false
+		default:
+			d.add(path, CodeFormat, "must have xsi:nil true or false")
+			return true
+		}
+		if !el.Nillable {
+			d.add(path, CodeType, "must not be nil")
+		}
+		if len(x.ChildElements()) > 0 || strings.TrimSpace(ownText(x)) != "" {
+			d.add(path, CodeType, "must be empty when it is nil")
+		}
+		return true
+	}
+	return false
+}
+
+// checkInstanceType refuses xsi:type unless it repeats the declared type: to
+// read the element as another type than the contract's would be to trust the
+// sender about what the contract says.
+func (d *decoder) checkInstanceType(el *contract.Element, x *etree.Element, path string) {
+	for _, a := range x.Attr {
+		if a.Key != "type" || a.NamespaceURI() != nsInstance {
+			continue
+		}
+		value := strings.TrimSpace(a.Value)
+		local := value[strings.LastIndexByte(value, ':')+1:]
+		if el.Type.Name.Local == "" || local != el.Type.Name.Local {
+			d.add(path, CodeType, "must not be of another type than the contract's")
+		}
+	}
+}
+
+// attributes reads the declared attributes into object and refuses others.
+func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[string]any, path string) {
+	seen := map[*contract.Attribute]bool{}
+	for _, a := range x.Attr {
+		space := a.NamespaceURI()
+		if a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" || space == nsInstance {
+			continue
+		}
+		if a.Space == "xml" {
+			space = nsXMLPrefix
+		}
+		at := join(path, attributePrefix+a.Key)
+		declared := findAttribute(t, space, a.Key)
+		if declared == nil {
+			d.add(at, CodeUnknown, "the contract has no such attribute")
+			continue
+		}
+		seen[declared] = true
+		if v := d.value(declared.Type, declared.Fixed, a.Value, at); v != nil {
+			object[attributePrefix+a.Key] = v
+		}
+	}
+	for _, a := range t.Attributes {
+		if a.Required && !seen[a] {
+			d.add(join(path, attributePrefix+a.Name), CodeRequired, "is required")
+		}
+	}
+}
+
+func findAttribute(t *contract.Type, space, name string) *contract.Attribute {
+	for _, a := range t.Attributes {
+		if a.Namespace == space && a.Name == name {
+			return a
+		}
+	}
+	return nil
+}
+
+// text reads the text of an element of simple content.
+func (d *decoder) text(el *contract.Element, x *etree.Element, path string) any {
+	if len(x.ChildElements()) > 0 {
+		d.add(path, CodeType, "must hold text and no elements")
+		return nil
+	}
+	text := ownText(x)
+	if text == "" {
+		switch {
+		case el.Fixed != nil:
+			text = *el.Fixed
+		case el.Default != nil:
+			text = *el.Default
+		}
+	}
+	return d.value(el.Type.Simple, el.Fixed, text, path)
+}
+
+// value checks and converts one simple value; nil when it is not valid.
+func (d *decoder) value(s *contract.Simple, fixed *string, text, path string) any {
+	text = s.Normalize(text)
+	if f := s.Check(text); f != nil {
+		d.add(path, f.Code, f.Message)
+		return nil
+	}
+	if fixed != nil && text != s.Normalize(*fixed) {
+		d.add(path, CodeEnum, "must be the value that the schema fixes")
+		return nil
+	}
+	return fromText(s, text)
+}
+
+// ownText is the text of an element, without that of its children.
+func ownText(x *etree.Element) string {
+	var out strings.Builder
+	for _, t := range x.Child {
+		if c, ok := t.(*etree.CharData); ok {
+			out.WriteString(c.Data)
+		}
+	}
+	return out.String()
+}

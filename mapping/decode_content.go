@@ -1,0 +1,183 @@
+package mapping
+
+import (
+	"github.com/beevik/etree"
+
+	"ristmik/soap/contract"
+)
+
+// reader walks the children of one element along the content model.
+type reader struct {
+	*decoder
+	children []*etree.Element
+	next     int
+	object   map[string]any
+	path     string
+	depth    int
+	refused  map[string]bool // names of the branches of choices that were not taken
+}
+
+// content reads the child elements of a complex type into object.
+func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]any, path string, depth int) {
+	for _, token := range x.Child {
+		if c, ok := token.(*etree.CharData); ok && !c.IsWhitespace() {
+			d.add(path, CodeType, "must hold elements and no text")
+			break
+		}
+	}
+	r := reader{decoder: d, object: object, path: path, depth: depth, refused: map[string]bool{}}
+	for _, child := range x.ChildElements() {
+		// Strangers are set aside first, so that they do not put the rest out
+		// of step and hide what else is wrong.
+		el := t.Content.Holds(child.Tag)
+		if el == nil || child.NamespaceURI() != el.Namespace {
+			d.add(join(path, child.Tag), CodeUnknown, "the contract has no such element here")
+			continue
+		}
+		r.children = append(r.children, child)
+	}
+	if t.Content != nil {
+		r.particle(t.Content)
+	}
+	reported := map[string]bool{}
+	for _, child := range r.children[r.next:] {
+		if reported[child.Tag] {
+			continue
+		}
+		reported[child.Tag] = true
+		if r.refused[child.Tag] {
+			d.add(join(path, child.Tag), CodeChoice, "must not stand beside the elements of another branch of the choice")
+		} else {
+			d.add(join(path, child.Tag), CodeOrder, "must stand in the place that the contract gives it")
+		}
+	}
+}
+
+// peek returns the name of the next child.
+func (r *reader) peek() (contract.Name, bool) {
+	if r.next >= len(r.children) {
+		return contract.Name{}, false
+	}
+	child := r.children[r.next]
+	return contract.Name{Space: child.NamespaceURI(), Local: child.Tag}, true
+}
+
+func (r *reader) particle(p *contract.Particle) {
+	switch p.Kind {
+	case contract.ElementParticle:
+		r.occurrences(p.Element)
+	case contract.SequenceParticle:
+		name, more := r.peek()
+		if p.Min == 0 && !(more && p.StartsWith(name)) {
+			return
+		}
+		for _, item := range p.Items {
+			r.particle(item)
+		}
+	case contract.ChoiceParticle:
+		r.choice(p)
+	case contract.AllParticle:
+		r.all(p)
+	}
+}
+
+func (r *reader) choice(p *contract.Particle) {
+	name, more := r.peek()
+	for _, branch := range p.Items {
+		if !more || !branch.StartsWith(name) {
+			continue
+		}
+		for _, other := range p.Items {
+			if other != branch {
+				r.refuse(other, branch)
+			}
+		}
+		r.particle(branch)
+		return
+	}
+	if !p.Emptiable() {
+		r.add(r.path, CodeRequired, "must hold one of these: "+labels(p))
+	}
+}
+
+// refuse remembers the names of a branch that was not taken.
+func (r *reader) refuse(p, taken *contract.Particle) {
+	if p.Kind == contract.ElementParticle {
+		if taken.Holds(p.Element.Name) == nil {
+			r.refused[p.Element.Name] = true
+		}
+		return
+	}
+	for _, item := range p.Items {
+		r.refuse(item, taken)
+	}
+}
+
+// all reads the members of an xs:all group, which may come in any order.
+func (r *reader) all(p *contract.Particle) {
+	done := map[*contract.Particle]bool{}
+	for {
+		name, more := r.peek()
+		var found *contract.Particle
+		for _, item := range p.Items {
+			if more && !done[item] && item.StartsWith(name) {
+				found = item
+				break
+			}
+		}
+		if found == nil {
+			break
+		}
+		done[found] = true
+		r.particle(found)
+	}
+	if p.Min == 0 && len(done) == 0 {
+		return
+	}
+	for _, item := range p.Items {
+		if !done[item] {
+			r.particle(item)
+		}
+	}
+}
+
+// occurrences reads the run of equal elements at this place.
+func (r *reader) occurrences(el *contract.Element) {
+	at := join(r.path, el.Name)
+	first := r.next
+	for r.next < len(r.children) {
+		child := r.children[r.next]
+		if child.Tag != el.Name || child.NamespaceURI() != el.Namespace {
+			break
+		}
+		r.next++
+	}
+	run := r.children[first:r.next]
+	if len(run) == 0 && el.Min > 0 && r.comesLater(el) {
+		return // reported as out of order, not as missing
+	}
+	if !countFits(&r.report, el, len(run), at) {
+		return
+	}
+	if !el.Many() {
+		if len(run) == 1 {
+			r.object[el.Name] = r.element(el, run[0], at, r.depth+1)
+		}
+		return
+	}
+	items := make([]any, 0, len(run))
+	for i, child := range run {
+		items = append(items, r.element(el, child, joinIndex(at, i), r.depth+1))
+	}
+	r.object[el.Name] = items
+}
+
+// comesLater says whether the element stands further on, where it must not.
+func (r *reader) comesLater(el *contract.Element) bool {
+	for _, child := range r.children[r.next:] {
+		if child.Tag == el.Name {
+			return true
+		}
+	}
+	return false
+}

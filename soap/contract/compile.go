@@ -1,0 +1,249 @@
+package contract
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/beevik/etree"
+)
+
+// compiler turns declarations into the model. A type is allocated when it is
+// first named and filled from a queue, so that recursive schemas end in a cyclic
+// graph instead of an endless loop, and nesting costs no stack.
+type compiler struct {
+	set       *schemaSet
+	named     map[Name]*Type
+	anonymous map[*etree.Element]*Type
+	queue     []pendingType
+	nodes     int
+}
+
+// pendingType is a type that is known by address but not filled yet.
+type pendingType struct {
+	t      *Type
+	node   *etree.Element
+	schema *schema
+}
+
+func newCompiler(set *schemaSet) *compiler {
+	return &compiler{set: set, named: map[Name]*Type{}, anonymous: map[*etree.Element]*Type{}}
+}
+
+// run fills the types that are queued, and those that they name.
+func (c *compiler) run() error {
+	for len(c.queue) > 0 {
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		c.fill(next)
+		if c.nodes > maxDeclarations {
+			return fmt.Errorf("%w: more than %d declarations in use", ErrTooLarge, maxDeclarations)
+		}
+	}
+	return nil
+}
+
+func (c *compiler) fill(p pendingType) {
+	if p.node.Tag == "simpleType" {
+		p.t.Simple, p.t.Unsupported = c.simpleType(p.node, p.schema, 0)
+		return
+	}
+	if isTrue(attr(p.node, "abstract")) {
+		// It may be a base of others, but no element can have it without xsi:type.
+		p.t.Unsupported = unsupported("abstract type %s", p.t.Name)
+		return
+	}
+	content, err := c.complexType(p.node, p.schema, 0)
+	if err == nil {
+		err = index(content.particle)
+	}
+	if err != nil {
+		p.t.Unsupported = err
+		return
+	}
+	p.t.Simple, p.t.Attributes, p.t.Content = content.simple, content.attributes, content.particle
+}
+
+// globalElement compiles the element that a message part names.
+func (c *compiler) globalElement(name Name) *Element {
+	d, err := c.set.lookup(declElement, name)
+	if err != nil {
+		return &Element{Namespace: name.Space, Name: name.Local, Min: 1, Max: 1, Type: &Type{Unsupported: err}}
+	}
+	return c.declaredElement(d, name.Space, name.Local, 1, 1)
+}
+
+// localElement compiles an element inside a content model.
+func (c *compiler) localElement(node *etree.Element, doc *schema, min, max int) (*Element, error) {
+	if ref := attr(node, "ref"); ref != "" {
+		name, err := doc.resolve(node, ref)
+		if err != nil {
+			return nil, err
+		}
+		d, err := c.set.lookup(declElement, name)
+		if err != nil {
+			return nil, err
+		}
+		return c.declaredElement(d, name.Space, name.Local, min, max), nil
+	}
+	name := attr(node, "name")
+	if !reNCName.MatchString(name) {
+		return nil, unsupported("xs:element with a name that is no XML name")
+	}
+	space := ""
+	form := attr(node, "form")
+	if form == "qualified" || form == "" && doc.elementsQualified {
+		space = doc.target
+	}
+	return c.declaredElement(declaration{node: node, schema: doc}, space, name, min, max), nil
+}
+
+func (c *compiler) declaredElement(d declaration, space, name string, min, max int) *Element {
+	c.nodes++
+	el := &Element{
+		Namespace: space, Name: name, Min: min, Max: max,
+		Nillable: isTrue(attr(d.node, "nillable")),
+		Default:  optional(d.node, "default"),
+		Fixed:    optional(d.node, "fixed"),
+		Doc:      documentation(d.node),
+	}
+	switch {
+	case isTrue(attr(d.node, "abstract")):
+		el.Type = &Type{Unsupported: unsupported("abstract element %s", name)}
+	case c.set.substituted[Name{space, name}]:
+		el.Type = &Type{Unsupported: unsupported("substitution group of element %s", name)}
+	default:
+		el.Type = c.typeOf(d.node, d.schema)
+	}
+	return el
+}
+
+// typeOf returns the type of an element or attribute declaration: the anonymous
+// one inside it or the named one.
+func (c *compiler) typeOf(node *etree.Element, doc *schema) *Type {
+	for _, child := range node.ChildElements() {
+		if child.NamespaceURI() != nsXSD || child.Tag != "complexType" && child.Tag != "simpleType" {
+			continue
+		}
+		if t, known := c.anonymous[child]; known {
+			return t
+		}
+		t := &Type{}
+		c.anonymous[child] = t
+		c.queue = append(c.queue, pendingType{t, child, doc})
+		return t
+	}
+	qname := attr(node, "type")
+	if qname == "" {
+		return &Type{Unsupported: unsupported("xs:anyType (element %s without a type)", attr(node, "name"))}
+	}
+	name, err := doc.resolve(node, qname)
+	if err != nil {
+		return &Type{Unsupported: err}
+	}
+	return c.typeNamed(name)
+}
+
+func (c *compiler) typeNamed(name Name) *Type {
+	if t, known := c.named[name]; known {
+		return t
+	}
+	t := &Type{Name: name}
+	c.named[name] = t
+	if name.Space == nsXSD {
+		s, ok := builtinSimple(name.Local)
+		if !ok {
+			t.Unsupported = unsupported("built-in type xs:%s", name.Local)
+		}
+		t.Simple = s
+		return t
+	}
+	d, err := c.set.lookup(declType, name)
+	if err != nil {
+		t.Unsupported = err
+		return t
+	}
+	c.queue = append(c.queue, pendingType{t, d.node, d.schema})
+	return t
+}
+
+// occurrence reads minOccurs and maxOccurs.
+func occurrence(node *etree.Element) (min, max int, err error) {
+	min, max = 1, 1
+	if v := optional(node, "minOccurs"); v != nil {
+		if min, err = strconv.Atoi(strings.TrimSpace(*v)); err != nil || min < 0 {
+			return 0, 0, unsupported("minOccurs that is no count")
+		}
+	}
+	if v := optional(node, "maxOccurs"); v != nil {
+		if strings.TrimSpace(*v) == "unbounded" {
+			return min, Unbounded, nil
+		}
+		if max, err = strconv.Atoi(strings.TrimSpace(*v)); err != nil || max < 0 {
+			return 0, 0, unsupported("maxOccurs that is no count")
+		}
+	}
+	if min > max {
+		return 0, 0, unsupported("minOccurs above maxOccurs")
+	}
+	return min, max, nil
+}
+
+// documentation returns the title that the schema gives a declaration (the
+// English one where it says so, else the first), or else its documentation, on
+// one line.
+func documentation(node *etree.Element) string {
+	title, text := "", ""
+	for _, annotation := range node.ChildElements() {
+		if !is(annotation, nsXSD, "annotation") {
+			continue
+		}
+		for _, info := range annotation.ChildElements() {
+			if info.Tag == "documentation" && text == "" {
+				text = oneLine(info.Text())
+			}
+			for _, el := range info.ChildElements() {
+				if el.Tag != "title" {
+					continue
+				}
+				if el.SelectAttrValue("xml:lang", "") == "en" {
+					return oneLine(el.Text())
+				}
+				if title == "" {
+					title = oneLine(el.Text())
+				}
+			}
+		}
+	}
+	if title != "" {
+		return title
+	}
+	return text
+}
+
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+func isTrue(v string) bool {
+	v = strings.TrimSpace(v)
+	return v == "true" || v == "1"
+}
+
+// optional returns the unprefixed attribute, nil when there is none. etree's own
+// selection also finds prefixed attributes, with which tools annotate schemas.
+func optional(node *etree.Element, key string) *string {
+	for _, a := range node.Attr {
+		if a.Space == "" && a.Key == key {
+			v := a.Value
+			return &v
+		}
+	}
+	return nil
+}
+
+// attr returns the unprefixed attribute, "" when there is none.
+func attr(node *etree.Element, key string) string {
+	if v := optional(node, key); v != nil {
+		return *v
+	}
+	return ""
+}

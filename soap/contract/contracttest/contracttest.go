@@ -1,0 +1,72 @@
+// Package contracttest holds what tests of several packages need to judge
+// messages against service descriptions: the folder of real descriptions, the
+// descriptions that ship with the program, and libxml2 (the command xmllint) as
+// an independent validator. The product itself never uses libxml2.
+package contracttest
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// CorpusVariable is the environment variable that names the folder of real
+// service descriptions.
+const CorpusVariable = "RISTMIK_WSDL_CORPUS"
+
+// Corpus returns the folder of real service descriptions: the one in the
+// environment, else ../shared/wsdl-corpus relative to the root of the repository.
+// It skips the test when there is none.
+func Corpus(t testing.TB) string {
+	t.Helper()
+	dir := os.Getenv(CorpusVariable)
+	if dir == "" {
+		dir = filepath.Join(Root(t), "..", "shared", "wsdl-corpus")
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("no real service descriptions at %s (set %s)", dir, CorpusVariable)
+	}
+	return dir
+}
+
+// RealTOR returns the path of the employment register's own description, or
+// skips the test when it is not here.
+func RealTOR(t testing.TB) string {
+	t.Helper()
+	path := filepath.Join(Corpus(t), "tor", "tor.wsdl")
+	if _, err := os.Stat(path); err != nil {
+		t.Skipf("the employment register's description is not at %s", path)
+	}
+	return path
+}
+
+// Shipped returns the path of a description that ships with the program, for
+// example "employment-register.wsdl".
+func Shipped(t testing.TB, name string) string {
+	t.Helper()
+	path := filepath.Join(Root(t), "configs", "contracts", name)
+	if _, err := os.Stat(path); err != nil {
+		t.Fatalf("description %s does not ship with the program", name)
+	}
+	return path
+}
+
+// Root returns the root of the repository: the folder of go.mod above the
+// working folder of the test.
+func Root(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			t.Fatal("no go.mod above the working folder")
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,100 @@
+package contract
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// The lexical forms of XML Schema part 2, 3.2.6 to 3.2.14. The standard
+// library's time layouts cannot be used: they refuse a date with a zone and the
+// hour 24, which are valid, and partners do send them.
+const (
+	zonePattern = `(Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)?`
+	yearPattern = `(-?(?:[1-9][0-9]{4,8}|[0-9]{4}))`
+	hourPattern = `(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?|24:00:00(?:\.0+)?)`
+)
+
+var (
+	reDate      = regexp.MustCompile(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
+	reDateTime  = regexp.MustCompile(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])T` + hourPattern + zonePattern + `$`)
+	reTime      = regexp.MustCompile(`^` + hourPattern + zonePattern + `$`)
+	reYear      = regexp.MustCompile(`^` + yearPattern + zonePattern + `$`)
+	reYearMonth = regexp.MustCompile(`^` + yearPattern + `-(?:0[1-9]|1[0-2])` + zonePattern + `$`)
+	reMonth     = regexp.MustCompile(`^--(?:0[1-9]|1[0-2])` + zonePattern + `$`)
+	reMonthDay  = regexp.MustCompile(`^--(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
+	reDay       = regexp.MustCompile(`^---(?:0[1-9]|[12][0-9]|3[01])` + zonePattern + `$`)
+	reDuration  = regexp.MustCompile(`^-?P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$`)
+)
+
+func isDate(s string) bool {
+	m := reDate.FindStringSubmatch(s)
+	return m != nil && isRealDay(m[1], m[2], m[3])
+}
+
+func isDateTime(s string) bool {
+	m := reDateTime.FindStringSubmatch(s)
+	return m != nil && isRealDay(m[1], m[2], m[3])
+}
+
+func isTime(s string) bool { return reTime.MatchString(s) }
+
+func isYear(s string) bool {
+	m := reYear.FindStringSubmatch(s)
+	return m != nil && isRealYear(m[1])
+}
+
+func isYearMonth(s string) bool {
+	m := reYearMonth.FindStringSubmatch(s)
+	return m != nil && isRealYear(m[1])
+}
+
+func isMonth(s string) bool { return reMonth.MatchString(s) }
+
+func isMonthDay(s string) bool {
+	m := reMonthDay.FindStringSubmatch(s)
+	// A leap year, since the 29th of February is a day of some years.
+	return m != nil && isRealDay("2000", m[1], m[2])
+}
+
+func isDay(s string) bool { return reDay.MatchString(s) }
+
+func isDuration(s string) bool {
+	return reDuration.MatchString(s) && !strings.HasSuffix(s, "P") && !strings.HasSuffix(s, "T")
+}
+
+// isRealYear refuses the year 0000, which XML Schema 1.0 does not have.
+func isRealYear(year string) bool {
+	n, err := strconv.Atoi(year)
+	return err == nil && n != 0
+}
+
+// isRealDay says whether the day exists in the Gregorian calendar.
+func isRealDay(year, month, day string) bool {
+	y, err := strconv.Atoi(year)
+	if err != nil || y == 0 {
+		return false
+	}
+	m, err := strconv.Atoi(month)
+	if err != nil {
+		return false
+	}
+	d, err := strconv.Atoi(day)
+	if err != nil || d < 1 {
+		return false
+	}
+	if y < 0 {
+		y++ // there is no year 0: -0001 is the leap year 0 of the astronomers
+	}
+	last := 31
+	switch m {
+	case 4, 6, 9, 11:
+		last = 30
+	case 2:
+		last = 28
+		if y%4 == 0 && (y%100 != 0 || y%400 == 0) {
+			last = 29
+		}
+	}
+	return d <= last
+}

@@ -1,0 +1,276 @@
+package contract
+
+import (
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/beevik/etree"
+	"github.com/hooklift/gowsdl"
+)
+
+// ErrNotWSDL is returned for a file that is not a WSDL 1.1 description.
+var ErrNotWSDL = errors.New("not a WSDL 1.1 description")
+
+// description is the WSDL layer of a contract: gowsdl's types, and the tree for
+// what they do not hold (xrd:version, titles, MIME bodies, prefixes).
+type description struct {
+	namespace string
+	wsdl      gowsdl.WSDL
+	root      *etree.Element
+}
+
+// readDescription reads the WSDL layer. gowsdl sees the document without
+// wsdl:types, because its schema types lose declarations and are not used.
+func readDescription(doc *etree.Document) (*description, error) {
+	if !is(doc.Root(), nsWSDL, "definitions") {
+		return nil, ErrNotWSDL
+	}
+	bare := doc.Copy()
+	for _, child := range bare.Root().ChildElements() {
+		if is(child, nsWSDL, "types") {
+			bare.Root().RemoveChild(child)
+		}
+	}
+	bare.WriteSettings.CanonicalText = true
+	bare.WriteSettings.CanonicalAttrVal = true
+	data, err := bare.WriteToBytes()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotWSDL, err)
+	}
+	d := &description{root: doc.Root()}
+	if err := xml.Unmarshal(data, &d.wsdl); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNotWSDL, err)
+	}
+	d.namespace = d.wsdl.TargetNamespace
+	return d, nil
+}
+
+// operations returns the operations of every SOAP 1.1 binding. An operation that
+// stands in two bindings with the same version is taken once.
+func (d *description) operations(c *compiler) []*Operation {
+	portTypes := map[string]*gowsdl.WSDLPortType{}
+	for _, p := range d.wsdl.PortTypes {
+		portTypes[p.Name] = p
+	}
+	type key struct{ code, version string }
+	seen := map[key]bool{}
+	var out []*Operation
+	for _, binding := range d.wsdl.Binding {
+		bindingNode := d.child(d.root, "binding", binding.Name)
+		if !hasSOAP11(bindingNode) {
+			continue
+		}
+		for _, bound := range binding.Operations {
+			node := d.child(bindingNode, "operation", bound.Name)
+			op := &Operation{
+				Code:       bound.Name,
+				Version:    versionOf(node),
+				SOAPAction: bound.SOAPOperation.SOAPAction,
+			}
+			if seen[key{op.Code, op.Version}] {
+				continue
+			}
+			seen[key{op.Code, op.Version}] = true
+			out = append(out, op)
+
+			abstract := findOperation(portTypes[localPart(binding.Type)], bound.Name)
+			if abstract == nil {
+				op.Unsupported = unsupported("operation %s, which its port type does not have", op.Code)
+				continue
+			}
+			d.readTitles(op, localPart(binding.Type))
+			if err := checkStyle(binding, bound, node); err != nil {
+				op.Unsupported = err
+				continue
+			}
+			op.Input, op.Unsupported = d.wrapper(c, abstract.Input.Message, bound.Input.SOAPBody, bound.Input.SOAPHeader)
+			if op.Unsupported != nil {
+				continue
+			}
+			op.Output, op.Unsupported = d.wrapper(c, abstract.Output.Message, bound.Output.SOAPBody, bound.Output.SOAPHeader)
+		}
+	}
+	return out
+}
+
+// checkStyle refuses everything but document/literal with a plain SOAP body.
+func checkStyle(binding *gowsdl.WSDLBinding, bound *gowsdl.WSDLOperation, node *etree.Element) error {
+	style := bound.SOAPOperation.Style
+	if style == "" {
+		style = binding.SOAPBinding.Style
+	}
+	if style != "" && style != "document" {
+		return unsupported("%s style", style)
+	}
+	for _, use := range []string{bound.Input.SOAPBody.Use, bound.Output.SOAPBody.Use} {
+		if use != "" && use != "literal" {
+			return unsupported("%s use", use)
+		}
+	}
+	if node == nil {
+		return nil
+	}
+	for _, direction := range node.ChildElements() {
+		for _, child := range direction.ChildElements() {
+			if child.NamespaceURI() == nsWSDLMIME {
+				return unsupported("mime:%s body", child.Tag)
+			}
+		}
+	}
+	return nil
+}
+
+// wrapper finds the element that is the body of a message.
+func (d *description) wrapper(c *compiler, message string, body gowsdl.WSDLSOAPBody, headers []*gowsdl.WSDLSOAPHeader) (*Element, error) {
+	local := localPart(message)
+	if local == "" {
+		return nil, unsupported("operation without request or answer")
+	}
+	var declared *gowsdl.WSDLMessage
+	for _, m := range d.wsdl.Messages {
+		if m.Name == local {
+			declared = m
+			break
+		}
+	}
+	if declared == nil {
+		return nil, unsupported("message %s, which is not declared", local)
+	}
+	part, err := bodyPart(declared, body, headers)
+	if err != nil {
+		return nil, err
+	}
+	if part.Element == "" {
+		return nil, unsupported("message %s whose part %s has a type and no element", local, part.Name)
+	}
+	// The tree knows which prefixes are declared where the part stands.
+	node := d.child(d.child(d.root, "message", local), "part", part.Name)
+	if node == nil {
+		node = d.root
+	}
+	_, name, ok := resolveName(node, part.Element)
+	if !ok {
+		return nil, unsupported("name %s with an undeclared prefix", part.Element)
+	}
+	return c.globalElement(name), nil
+}
+
+// bodyPart picks the part that goes into the SOAP body: the one that soap:body
+// lists, or the only one that is not a header.
+func bodyPart(m *gowsdl.WSDLMessage, body gowsdl.WSDLSOAPBody, headers []*gowsdl.WSDLSOAPHeader) (*gowsdl.WSDLPart, error) {
+	listed := strings.Fields(body.Parts)
+	var found []*gowsdl.WSDLPart
+	for _, part := range m.Parts {
+		take := len(listed) == 0
+		for _, name := range listed {
+			take = take || name == part.Name
+		}
+		for _, h := range headers {
+			if len(listed) == 0 && localPart(h.Message) == m.Name && h.Part == part.Name {
+				take = false
+			}
+		}
+		if take {
+			found = append(found, part)
+		}
+	}
+	if len(found) != 1 {
+		return nil, unsupported("message %s with %d body parts", m.Name, len(found))
+	}
+	return found[0], nil
+}
+
+// child returns the wsdl child of that tag and name attribute, or nil.
+func (d *description) child(parent *etree.Element, tag, name string) *etree.Element {
+	if parent == nil {
+		return nil
+	}
+	for _, el := range parent.ChildElements() {
+		if is(el, nsWSDL, tag) && attr(el, "name") == name {
+			return el
+		}
+	}
+	return nil
+}
+
+// hasSOAP11 says whether the binding is for SOAP 1.1: it has that soap:binding,
+// or none at all.
+func hasSOAP11(binding *etree.Element) bool {
+	if binding == nil {
+		return false
+	}
+	other := false
+	for _, el := range binding.ChildElements() {
+		if el.Tag != "binding" {
+			continue
+		}
+		if el.NamespaceURI() == nsWSDLSOAP {
+			return true
+		}
+		other = true
+	}
+	return !other
+}
+
+// versionOf reads the version of a bound operation. A Security Server takes a
+// child called version of any namespace, so that older descriptions work too.
+func versionOf(operation *etree.Element) string {
+	if operation == nil {
+		return ""
+	}
+	for _, el := range operation.ChildElements() {
+		if el.Tag == "version" {
+			return strings.TrimSpace(el.Text())
+		}
+	}
+	return ""
+}
+
+// readTitles reads the titles of an operation by language (PR-MESS 3).
+func (d *description) readTitles(op *Operation, portType string) {
+	op.titles = map[string]string{}
+	node := d.child(d.child(d.root, "portType", portType), "operation", op.Code)
+	if node == nil {
+		return
+	}
+	for _, doc := range node.ChildElements() {
+		if !is(doc, nsWSDL, "documentation") {
+			continue
+		}
+		for _, title := range doc.ChildElements() {
+			if title.Tag != "title" {
+				continue
+			}
+			text := oneLine(title.Text())
+			if op.Title == "" {
+				op.Title = text
+			}
+			// Only a stated language counts: the default is English, but titles
+			// without one are in Estonian as often as not.
+			if lang := title.SelectAttrValue("xml:lang", ""); lang != "" {
+				op.titles[lang] = text
+			}
+		}
+	}
+	if english, ok := op.titles["en"]; ok {
+		op.Title = english
+	}
+}
+
+func findOperation(p *gowsdl.WSDLPortType, name string) *gowsdl.WSDLOperation {
+	if p == nil {
+		return nil
+	}
+	for _, op := range p.Operations {
+		if op.Name == name {
+			return op
+		}
+	}
+	return nil
+}
+
+func localPart(qname string) string {
+	return qname[strings.LastIndexByte(qname, ':')+1:]
+}
