@@ -164,8 +164,10 @@ type CatchUp string
 func (CatchUp) Allowed() []string { return []string{"none", "last", "all"} }
 
 // Delivery is how messages are sent and repeated: the defaults, and what
-// differs for single destinations.
+// differs for single destinations. Takeover is how long a process may be silent
+// before others take over what it had under way.
 type Delivery struct {
+	Takeover     time.Duration             `yaml:"takeover"`
 	Default      DeliveryPolicy            `yaml:"default"`
 	Destinations map[string]DeliveryPolicy `yaml:"destinations"`
 }

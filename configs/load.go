@@ -58,7 +58,7 @@ func defaults() *Config {
 			Console: Listener{Address: "127.0.0.1:8082"},
 		},
 		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
-		Delivery: Delivery{Default: DeliveryPolicy{
+		Delivery: Delivery{Takeover: 10 * time.Second, Default: DeliveryPolicy{
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 20, MaxInFlight: 8,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
 		}},
@@ -200,6 +200,9 @@ func (c *Config) checkDelivery(at func(path, code, message string, allowed ...st
 				at(path+"."+n.path, "not-positive", "a number above zero is needed")
 			}
 		}
+	}
+	if c.Delivery.Takeover < time.Second {
+		at("delivery.takeover", "not-positive", "a time of at least a second is needed")
 	}
 	one("delivery.default", c.Delivery.Default)
 	for _, name := range sorted(c.Delivery.Destinations) {
