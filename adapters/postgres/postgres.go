@@ -1,0 +1,63 @@
+// Package postgres is how the hub reaches its only state: it opens the
+// connection pool, runs the migrations of every room that keeps data, and
+// starts the private PostgreSQL that stands in where no database is given (the
+// demonstration, the tests, a small installation).
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// applicationName is what the hub calls itself in pg_stat_activity.
+const applicationName = "ristmik"
+
+// maxConns is the size of a pool whose URL does not say: the relay's workers,
+// the job runner and the listeners of one process fit, and five processes fit
+// under PostgreSQL's default limit of 100 connections.
+const maxConns = 20
+
+// Open returns a pool of connections to the database that url names, after one
+// of them has answered. Limits that the URL does not set get sane values: 20
+// connections (pool_max_conns), one hour of life, ten seconds to connect.
+// Sessions are named "ristmik" and count time in UTC. The error names server,
+// database and user, never the password. Close the pool when done.
+func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, fmt.Errorf("read database URL: %w", err)
+	}
+	if !strings.Contains(url, "pool_max_conns") {
+		cfg.MaxConns = maxConns
+	}
+	if !strings.Contains(url, "pool_max_conn_lifetime") {
+		cfg.MaxConnLifetime = time.Hour
+	}
+	if !strings.Contains(url, "pool_max_conn_lifetime_jitter") {
+		// Without it every connection of a process ends in the same second.
+		cfg.MaxConnLifetimeJitter = 5 * time.Minute
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	params := cfg.ConnConfig.RuntimeParams
+	if params["application_name"] == "" {
+		params["application_name"] = applicationName
+	}
+	if params["timezone"] == "" {
+		params["timezone"] = "UTC"
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	if err != nil {
+		return nil, fmt.Errorf("open database pool: %w", err)
+	}
+	if err := pool.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("reach database: %w", err)
+	}
+	return pool, nil
+}
