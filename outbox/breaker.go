@@ -1,0 +1,135 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// changeBreaker carries a transition out, unless the row has changed since, and says whether it did. Relays are woken
+// when the breaker closes.
+func (r *Relay) changeBreaker(ctx context.Context, tx pgx.Tx, destination string, c *change) (bool, error) {
+	tag, err := tx.Exec(ctx, `
+with changed as (
+    update outbox.breaker
+    set state = $3, generation = generation + 1, since = clock_timestamp(),
+        open_until = case when $3 = 'closed' then null else clock_timestamp() + make_interval(secs => $4) end,
+        opened_reason = case when $3 = 'closed' then '' when $5 then $6 else opened_reason end,
+        open_count = case when $3 = 'closed' then 0 when $5 then open_count + 1 else open_count end,
+        probe_by = null, probe_lease_until = null
+    where destination = $1 and generation = $2 and state in ('closed', 'half_open')
+    returning destination, state, open_until
+)
+insert into outbox.breaker_change (destination, state, at, open_until, reason, by)
+select destination, state, clock_timestamp(), open_until, $6, $7 from changed`,
+		destination, c.generation, c.state, c.wait.Seconds(), c.failed, c.reason, r.o.Owner)
+	if err != nil {
+		return false, fmt.Errorf("changing the breaker of %s: %w", destination, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return false, nil
+	}
+	if c.state == breakerClosed {
+		if _, err := tx.Exec(ctx, notify, channels(map[string]bool{destination: true})); err != nil {
+			return false, fmt.Errorf("waking relays of %s: %w", destination, err)
+		}
+	}
+	return true, nil
+}
+
+// openTripped opens the row for a gate that has tripped, in case the attempt that tripped it could not be recorded.
+func (r *Relay) openTripped(ctx context.Context, d *destination, g *gate) error {
+	c := d.changeAfter(g, errAgainst, r.o.Rand)
+	if c == nil {
+		return nil
+	}
+	var changed bool
+	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		var err error
+		changed, err = r.changeBreaker(ctx, tx, d.Name, c)
+		return err
+	})
+	if err == nil && changed {
+		r.observe(Observation{Event: ObservedBreaker, Destination: d.Name, State: c.state, Reason: c.reason})
+	}
+	return err
+}
+
+// Breaker is whether a destination is left alone.
+type Breaker struct {
+	// Destination is the destination's name.
+	Destination string
+	// State is "closed" (messages are sent), "open" (none is) or "half_open" (one is being tried).
+	State string
+	// Since is when the state began.
+	Since time.Time
+	// OpenUntil is when the next trial may come; zero while closed.
+	OpenUntil time.Time
+	// Reason is the reason of the failure that opened it; empty while closed.
+	Reason string
+	// Openings is how often in a row it has opened without a success in between.
+	Openings int
+	// ProbeBy is the owner that tries a message now; empty unless half open.
+	ProbeBy string
+}
+
+// Breakers lists the breakers of all destinations that a relay has ever served, by name.
+func Breakers(ctx context.Context, db DB) ([]Breaker, error) {
+	rows, err := db.Query(ctx, `
+select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason, open_count, coalesce(probe_by, '')
+from outbox.breaker order by destination`)
+	if err != nil {
+		return nil, fmt.Errorf("listing breakers: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Breaker, error) {
+		var b Breaker
+		var waits bool
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy)
+		if !waits {
+			b.OpenUntil = time.Time{}
+		}
+		return b, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing breakers: %w", err)
+	}
+	return list, nil
+}
+
+// BreakerChange is one change of a breaker.
+type BreakerChange struct {
+	Destination string
+	// State is what it became: "closed", "open" or "half_open".
+	State string
+	At    time.Time
+	// OpenUntil is when the next trial was allowed; zero when it closed.
+	OpenUntil time.Time
+	Reason    string
+	// By is the owner of the relay that changed it.
+	By string
+}
+
+// BreakerHistory lists the last changes of all breakers, the newest first, at most limit.
+func BreakerHistory(ctx context.Context, db DB, limit int) ([]BreakerChange, error) {
+	rows, err := db.Query(ctx, `
+select destination, state, at, coalesce(open_until, 'epoch'), open_until is not null, reason, by
+from outbox.breaker_change order by id desc limit $1`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing breaker changes: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (BreakerChange, error) {
+		var c BreakerChange
+		var waits bool
+		err := row.Scan(&c.Destination, &c.State, &c.At, &c.OpenUntil, &waits, &c.Reason, &c.By)
+		if !waits {
+			c.OpenUntil = time.Time{}
+		}
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing breaker changes: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,238 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// errLost says that the lane has been given to somebody else.
+var errLost = errors.New("lease lost")
+
+// blamed is an error of a function that is not ours, which would fail again.
+type blamed struct {
+	whose string // reasonApply or reasonOnDead
+	err   error
+}
+
+func (b *blamed) Error() string { return b.whose + ": " + b.err.Error() }
+func (b *blamed) Unwrap() error { return b.err }
+
+// record stores what became of a message, and does not give up before it is stored, or the lane is somebody else's, or
+// the relay has to stop. While the database is away nobody else can take the lane either.
+func (r *Relay) record(d *destination, rec *record) {
+	if rec.plain(d) && d.together.submit(rec) == nil {
+		r.recorded(rec)
+		return
+	}
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := r.recordAlone(d, rec)
+		var b *blamed
+		switch {
+		case err == nil:
+			r.recorded(rec)
+			return
+		case errors.Is(err, errLost):
+			r.o.Log.Warn("outcome not recorded: the lane has been given to another worker",
+				"destination", d.Name, "message", rec.ID, "attempt", rec.Attempt)
+			r.observe(rec.observation(ObservedLost))
+			return
+		case errors.As(err, &b):
+			r.o.Log.Error("recording an outcome", "destination", d.Name, "message", rec.ID, "error", err)
+			if b.whose == reasonApply {
+				r.withoutApply(d, rec)
+			} else {
+				r.withoutHook(d, rec)
+			}
+			continue
+		}
+		r.o.Log.Warn("recording an outcome: trying again", "destination", d.Name, "message", rec.ID, "error", err)
+		if !pauseFor(r.hard, pause) {
+			r.o.Log.Error("outcome not recorded: the relay has stopped", "destination", d.Name, "message", rec.ID)
+			return
+		}
+	}
+}
+
+// plain says whether the record is nothing but rows of ours, so that it can be written together with others.
+func (rec *record) plain(d *destination) bool {
+	return rec.outcome.Apply == nil && rec.change == nil && (rec.state != stateDead || d.OnDead == nil)
+}
+
+// recordAlone writes one record in a transaction of its own, with Apply and the destination's hook.
+func (r *Relay) recordAlone(d *destination, rec *record) error {
+	ctx, cancel := context.WithTimeout(r.hard, r.o.Lease)
+	defer cancel()
+	tx, err := r.pool.Begin(ctx)
+	if err != nil {
+		return fmt.Errorf("beginning a transaction: %w", err)
+	}
+	defer rollback(ctx, tx)
+	whose, changed, err := r.recordIn(ctx, tx, d, rec)
+	away := err != nil && tx.Conn().IsClosed()
+	if err == nil {
+		if err = tx.Commit(ctx); err != nil {
+			_, answered := errors.AsType[*pgconn.PgError](err)
+			away = !answered
+		}
+	}
+	switch {
+	case err == nil:
+	case errors.Is(err, errLost):
+		return err
+	case whose != "" && !away && !passing(err) && ctx.Err() == nil:
+		return &blamed{whose, err}
+	default:
+		return err
+	}
+	if changed {
+		r.observe(Observation{Event: ObservedBreaker, Destination: d.Name, State: rec.change.state, Reason: rec.change.reason})
+	}
+	return nil
+}
+
+// recordIn does the work of recordAlone up to the commit. Apply and the hook run before the lane is locked, in the
+// order in which other transactions lock their own rows and then the lanes they publish to. whose says which of them
+// ran last, and so is to blame for what fails after it.
+func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *record) (whose string, changed bool, err error) {
+	hook := rec.state == stateDead && d.OnDead != nil
+	if rec.outcome.Apply != nil || hook { // not for nothing: a look without a lock
+		var held bool
+		err := tx.QueryRow(ctx, `select exists (select from outbox.lane where destination = $1 and key = $2 and fence = $3)`,
+			rec.Destination, rec.Lane, rec.fence).Scan(&held)
+		if err != nil {
+			return "", false, err
+		}
+		if !held {
+			return "", false, errLost
+		}
+	}
+	if rec.outcome.Apply != nil {
+		whose = reasonApply
+		if err := survive(func() error { return rec.outcome.Apply(ctx, tx) }); err != nil {
+			return whose, false, err
+		}
+	}
+	if hook {
+		whose = reasonOnDead
+		if err := survive(func() error { return d.OnDead(ctx, tx, rec.delivery(), rec.why) }); err != nil {
+			return whose, false, err
+		}
+	}
+	tag, err := tx.Exec(ctx, `select from outbox.lane where destination = $1 and key = $2 and fence = $3 for update`,
+		rec.Destination, rec.Lane, rec.fence)
+	if err != nil {
+		return whose, false, err
+	}
+	if tag.RowsAffected() == 0 {
+		return whose, false, errLost
+	}
+	if err := r.write(ctx, tx, d, []*record{rec}); err != nil {
+		return whose, false, err
+	}
+	if rec.change != nil {
+		changed, err = r.changeBreaker(ctx, tx, d.Name, rec.change)
+	}
+	return whose, changed, err
+}
+
+// passing says whether the database's error may not come again: the transaction was the victim of another one, or the
+// server is short of something, stopping or unreachable.
+func passing(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || len(pe.Code) < 2 {
+		return false
+	}
+	switch pe.Code[:2] {
+	case "08", "40", "53", "58":
+		return true
+	}
+	return strings.HasPrefix(pe.Code, "57P") || pe.Code == "55P03"
+}
+
+// recordTogether writes many plain records in one transaction and says which it has written. It leaves out those whose
+// lane is somebody else's now, or is locked, so that nobody waits for one publisher's long transaction.
+func (r *Relay) recordTogether(d *destination, recs []*record) ([]bool, error) {
+	ctx, cancel := context.WithTimeout(r.hard, r.o.Lease)
+	defer cancel()
+	written := make([]bool, len(recs))
+	err := pgx.BeginTxFunc(ctx, r.pool, pinned(), func(tx pgx.Tx) error {
+		destinations, lanes, fences := make([]string, len(recs)), make([]string, len(recs)), make([]int64, len(recs))
+		for i, rec := range recs {
+			destinations[i], lanes[i], fences[i] = rec.Destination, rec.Lane, rec.fence
+		}
+		rows, err := tx.Query(ctx, `
+select w.ord
+from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as w(destination, key, fence, ord)
+join outbox.lane l on l.destination = w.destination and l.key = w.key and l.fence = w.fence
+for update of l skip locked`, destinations, lanes, fences)
+		if err != nil {
+			return err
+		}
+		held, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		if err != nil {
+			return err
+		}
+		var own []*record
+		for _, ord := range held {
+			written[ord-1] = true
+			own = append(own, recs[ord-1])
+		}
+		if len(own) == 0 {
+			return nil
+		}
+		return r.write(ctx, tx, d, own)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("recording %d outcomes: %w", len(recs), err)
+	}
+	return written, nil
+}
+
+// recorded tells the observer.
+func (r *Relay) recorded(rec *record) {
+	if rec.sent || rec.state == stateDead {
+		r.observe(rec.observation(ObservedAttempt))
+	}
+}
+
+func (rec *record) observation(event Observed) Observation {
+	result := rec.result
+	if !rec.sent {
+		result = ResultDead
+	}
+	return Observation{
+		Event: event, Destination: rec.Destination, Kind: rec.Kind, Result: result, Reason: rec.why, State: rec.state,
+		Took: rec.took, Age: time.Since(rec.Published),
+	}
+}
+
+// slots is in how many rows per destination the tally is kept.
+const slots = 16
+
+func slot() int { return rand.IntN(slots) }
+
+// rollback ends a transaction that has not been committed.
+func rollback(ctx context.Context, tx pgx.Tx) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	_ = tx.Rollback(ctx) // after a commit it does nothing; a broken connection is closed by the pool
+}
+
+// pauseFor waits and says whether ctx still lives.
+func pauseFor(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

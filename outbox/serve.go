@@ -1,0 +1,111 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	mostClaimed  = 100                   // lanes in one claim
+	statementFor = 30 * time.Second      // for one step of a dispatcher
+	again        = 25 * time.Millisecond // when what is due is locked by somebody else
+	soonest      = time.Millisecond
+)
+
+// serve is the dispatcher of one destination: it claims what is due as far as there are free slots, hands each message
+// to a goroutine, and sleeps until the next message is due, somebody wakes it, or it is time to poll.
+func (r *Relay) serve(ctx context.Context, d *destination) {
+	failing := false
+	for ctx.Err() == nil {
+		pause, err := r.step(d)
+		switch {
+		case err != nil && !failing:
+			r.o.Log.Error("relay waits for the database", "destination", d.Name, "error", err)
+		case err == nil && failing:
+			r.o.Log.Info("relay goes on", "destination", d.Name)
+		}
+		if failing = err != nil; failing {
+			pauseFor(ctx, r.o.Poll)
+			continue
+		}
+		if pause <= 0 {
+			continue
+		}
+		timer := time.NewTimer(min(max(pause, soonest), r.o.Poll))
+		select {
+		case <-ctx.Done():
+		case <-d.wake:
+		case <-timer.C:
+		}
+		timer.Stop()
+	}
+}
+
+// step claims once and says how long there is nothing to do; 0 means that there may be more at once. Its statements
+// are not cut off when Run's context ends, since a claim whose commit is in doubt is an attempt with an unknown result.
+func (r *Relay) step(d *destination) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(r.hard, statementFor)
+	defer cancel()
+	slots := r.budget.take(d.index, mostClaimed)
+	if slots == 0 {
+		return r.o.Poll, nil // a slot that becomes free wakes
+	}
+	l, err := d.busy, error(nil)
+	hot := l.state != "" // the last claim found something: the next one is tried without looking first
+	d.busy = look{}
+	if !hot {
+		l, err = r.look(ctx, d)
+	}
+	if errors.Is(err, pgx.ErrNoRows) {
+		err = r.introduce(ctx, d)
+		l = look{due: true}
+	}
+	if err != nil {
+		r.budget.give(d.index, slots, false)
+		return 0, err
+	}
+	if l.state == breakerClosed {
+		if g := d.gate(l.generation, l.opened); g.tripped() {
+			r.budget.give(d.index, slots, false)
+			return 0, r.openTripped(ctx, d, g)
+		}
+	}
+	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 {
+		r.budget.give(d.index, slots, false)
+		if !l.due {
+			return r.o.Poll, nil
+		}
+		return max(l.dueIn, l.closedFor), nil
+	}
+	held, err := r.claim(ctx, d, l, slots)
+	r.budget.give(d.index, slots-len(held), false)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range held {
+		r.workers.Go(func() {
+			defer r.budget.give(d.index, 1, true)
+			r.record(d, r.attempt(d, c))
+		})
+	}
+	switch {
+	case len(held) > 0 && l.state == breakerClosed:
+		d.busy = l
+	case len(held) == 0 && !hot:
+		return again, nil
+	}
+	return 0, nil
+}
+
+// introduce makes the breaker row of a destination that is served for the first time.
+func (r *Relay) introduce(ctx context.Context, d *destination) error {
+	_, err := r.pool.Exec(ctx, `insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing`, d.Name)
+	if err != nil {
+		return fmt.Errorf("introducing %s: %w", d.Name, err)
+	}
+	return nil
+}

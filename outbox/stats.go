@@ -1,0 +1,169 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// DestinationStats counts the messages of a destination by what they are doing now.
+type DestinationStats struct {
+	// Destination is the destination's name.
+	Destination string
+	// Ready messages are sent as soon as there is room, each when those before it in its lane are through.
+	Ready int64
+	// Sending messages are with a relay now.
+	Sending int64
+	// Waiting messages wait for a time (a delay or the next attempt), or behind one that waits or is dead.
+	Waiting int64
+	// Parked messages wait for the destination's breaker to close; that counts no attempt.
+	Parked int64
+	// Dead messages need a person.
+	Dead int64
+	// Delivered and Discarded count since the beginning, messages pruned since included.
+	Delivered, Discarded int64
+	// OldestUnsent is the age of the oldest message that is neither delivered nor dead; 0 if there is none.
+	OldestUnsent time.Duration
+}
+
+// Stats counts the messages of every destination that has or had any, by name.
+func Stats(ctx context.Context, db DB) ([]DestinationStats, error) {
+	rows, err := db.Query(ctx, `
+with unsent as (
+    select p.destination,
+           case when l.claimed_until > now() and p.fence = l.fence then 'sending'
+                when b.state <> 'closed' then 'parked'
+                when p.due > now() or l.fence is null and l.due > now() then 'waiting'
+                else 'ready' end as doing,
+           p.published_at
+    from outbox.pending p
+    left join outbox.lane l on l.destination = p.destination and l.key = p.lane
+    left join outbox.breaker b on b.destination = p.destination
+    where p.due < 'infinity'
+), waiting as (
+    select destination,
+           count(*) filter (where doing = 'ready') as ready,
+           count(*) filter (where doing = 'sending') as sending,
+           count(*) filter (where doing = 'waiting') as waiting,
+           count(*) filter (where doing = 'parked') as parked,
+           extract(epoch from now() - min(published_at))::float8 as oldest
+    from unsent group by destination
+), dead as (
+    select destination, count(*) as dead from outbox.dead group by destination
+), done as (
+    select destination, sum(delivered)::bigint as delivered, sum(discarded)::bigint as discarded from outbox.tally group by destination
+), known as (
+    select destination from outbox.breaker
+    union select destination from waiting union select destination from dead union select destination from done
+)
+select k.destination, coalesce(w.ready, 0), coalesce(w.sending, 0), coalesce(w.waiting, 0), coalesce(w.parked, 0),
+       coalesce(d.dead, 0), coalesce(s.delivered, 0), coalesce(s.discarded, 0), coalesce(w.oldest, 0)
+from known k
+left join waiting w on w.destination = k.destination
+left join dead d on d.destination = k.destination
+left join done s on s.destination = k.destination
+order by k.destination`)
+	if err != nil {
+		return nil, fmt.Errorf("counting messages: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (DestinationStats, error) {
+		var s DestinationStats
+		var oldest float64
+		err := row.Scan(&s.Destination, &s.Ready, &s.Sending, &s.Waiting, &s.Parked, &s.Dead, &s.Delivered, &s.Discarded, &oldest)
+		s.OldestUnsent = seconds(oldest)
+		return s, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("counting messages: %w", err)
+	}
+	return list, nil
+}
+
+// State is what has become of a message.
+type State string
+
+const (
+	// Ready messages are still to be sent.
+	Ready State = stateReady
+	// Delivered messages are with their receiver.
+	Delivered State = stateDelivered
+	// Dead messages need a person.
+	Dead State = stateDead
+	// Discarded messages were given up by a person.
+	Discarded State = stateDiscarded
+)
+
+// Filter says which messages List gives. Zero values do not restrict.
+type Filter struct {
+	State       State
+	Destination string
+	// Limit is how many at most; 0 means 100.
+	Limit int
+	// Before gives only messages with smaller ids: the last one's id gives the next page.
+	Before int64
+}
+
+// Row is a message as List shows it, without its payload.
+type Row struct {
+	ID                           int64
+	Destination, Lane, Kind, Key string
+	State                        State
+	// Attempt is how many attempts have been counted.
+	Attempt int
+	// Reason is why the last attempt did not deliver it, or why it is dead.
+	Reason    string
+	Published time.Time
+	// Due is when it may be sent next, as far as it alone is concerned; zero when it is not ready.
+	Due time.Time
+	// Settled is when it was delivered, died or was discarded; zero while it is ready.
+	Settled time.Time
+}
+
+// List gives messages, those published last first. An unknown state gives an error that wraps ErrInvalid.
+func List(ctx context.Context, db DB, f Filter) ([]Row, error) {
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	source := `outbox.message m left join outbox.pending p
+    on m.state = 'ready' and p.destination = m.destination and p.lane = m.lane and p.id = m.id where true`
+	switch f.State { // the few that are unsent or dead are found through their own tables
+	case "":
+	case Delivered, Discarded:
+		source += fmt.Sprintf(" and m.state = '%s'", f.State)
+	case Ready:
+		source = `outbox.pending p join outbox.message m on m.id = p.id where p.due < 'infinity'`
+	case Dead:
+		source = `(select m.id, m.destination, m.lane, m.kind, m.key, m.state, m.attempt, m.reason, m.published_at, m.settled_at
+          from outbox.dead d join outbox.message m on m.id = d.id) m
+    left join outbox.pending p on false where true`
+	default:
+		return nil, fmt.Errorf("%w state %q", ErrInvalid, f.State)
+	}
+	rows, err := db.Query(ctx, `
+select m.id, m.destination, m.lane, m.kind, m.key, m.state, coalesce(p.attempt, m.attempt), coalesce(p.reason, m.reason),
+       m.published_at, p.due, m.settled_at
+from `+source+`
+  and ($1 = '' or m.destination = $1) and ($2 = 0 or m.id < $2)
+order by m.id desc limit $3`, f.Destination, f.Before, f.Limit)
+	if err != nil {
+		return nil, fmt.Errorf("listing messages: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Row, error) {
+		var m Row
+		var due, settled *time.Time
+		err := row.Scan(&m.ID, &m.Destination, &m.Lane, &m.Kind, &m.Key, &m.State, &m.Attempt, &m.Reason, &m.Published, &due, &settled)
+		if due != nil {
+			m.Due = *due
+		}
+		if settled != nil {
+			m.Settled = *settled
+		}
+		return m, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("listing messages: %w", err)
+	}
+	return list, nil
+}
