@@ -1,0 +1,240 @@
+package xroad
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"ristmik/soap"
+)
+
+// RESTCall is one REST request (message protocol for REST v1).
+type RESTCall struct {
+	// Service must not have a version; REST versions are part of the path.
+	Service soap.ServiceID
+	// Method is one of the eight of PR-REST 4.1, in upper case.
+	Method string
+	// Path is what follows the service code, percent-encoded, beginning with a
+	// slash or empty. It reaches the provider byte for byte.
+	Path string
+	// Query is the query, percent-encoded, without the question mark.
+	Query string
+	// Header is what the caller wants to send along. Only Accept,
+	// Content-Type, X-Road-UserId, X-Road-Issue and X-Road-Represented-Party
+	// leave the house; everything else is dropped, because a Security Server
+	// passes every header on to the foreign organisation.
+	Header http.Header
+	// Body is allowed with POST, PUT and PATCH only: Security Servers sign the
+	// body of other methods but do not deliver it.
+	Body []byte
+	// ContentType describes Body and wins over Header.
+	ContentType string
+	// UserID and Issue win over Header.
+	UserID, Issue string
+	// Timeout is the total time of the call; zero means that of the client.
+	Timeout time.Duration
+}
+
+// RESTAnswer is the provider's answer, whatever its status.
+type RESTAnswer struct {
+	Status   int
+	Header   http.Header
+	Body     []byte
+	Exchange Exchange
+}
+
+// REST sends one request and returns the provider's answer as it is: 4xx, 5xx
+// and redirects are answers too and come without an error. The error is a
+// *soap.Failure.
+//
+// X-Road-Error is looked at first: it says that a Security Server made the
+// answer. A 3xx, 4xx or 5xx without x-road-request-hash comes from the HTTP
+// layer or from something in between (KindOwnServer). Any other answer must
+// name our message id, client and service and state a request hash; otherwise,
+// or when X-Road-Error comes together with a hash, which only a provider that
+// forges it can bring about, the kind is KindTampered. The hash itself covers
+// the headers as the Security Server saw them, so it cannot be computed here
+// and is kept as evidence (PR-REST 4.3).
+func (c *Client) REST(ctx context.Context, call RESTCall) (*RESTAnswer, error) {
+	id := c.o.NewID()
+	req, err := c.restRequest(call, id)
+	if err != nil {
+		return nil, err
+	}
+	x := Exchange{MessageID: id, Service: call.Service, Started: c.o.Now()}
+	got, err := c.do(ctx, req, call.Timeout, id)
+	x.Finished = c.o.Now()
+	if err != nil {
+		return nil, err
+	}
+	x.RequestHash, x.RequestID = got.header.Get("X-Road-Request-Hash"), got.header.Get("X-Road-Request-Id")
+	if err := c.belongs(got, call.Service, id); err != nil {
+		return nil, err
+	}
+	return &RESTAnswer{Status: got.status, Header: got.header, Body: got.body, Exchange: x}, nil
+}
+
+// restMethods are the methods of PR-REST 4.1 and whether the Security Server
+// delivers a body with them.
+var restMethods = map[string]bool{
+	http.MethodPost: true, http.MethodPut: true, http.MethodPatch: true,
+	http.MethodGet: false, http.MethodHead: false, http.MethodDelete: false, http.MethodOptions: false, http.MethodTrace: false,
+}
+
+// allowedHeaders are the headers a caller may send along.
+var allowedHeaders = []string{"Accept", "Content-Type", "X-Road-UserId", "X-Road-Issue", "X-Road-Represented-Party"}
+
+func (c *Client) restRequest(call RESTCall, id string) (*http.Request, error) {
+	bodied, ok := restMethods[call.Method]
+	switch {
+	case !ok:
+		return nil, notSent(id, "request.method", "the method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE")
+	case !bodied && len(call.Body) > 0:
+		return nil, notSent(id, "request.body", "X-Road does not deliver a body with "+call.Method)
+	}
+	target, err := restURL(call)
+	if err != nil {
+		return nil, notSent(id, "request.path", err.Error())
+	}
+	target.Scheme, target.Host = c.base.Scheme, c.base.Host
+	req := &http.Request{
+		Method: call.Method, URL: target, Host: target.Host,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+	}
+	if len(call.Body) > 0 {
+		req.Body, req.ContentLength = readCloser{bytes.NewReader(call.Body)}, int64(len(call.Body))
+	}
+	values := map[string]string{
+		"Accept": "application/json", "Content-Type": "", "X-Road-UserId": "", "X-Road-Issue": "", "X-Road-Represented-Party": "",
+	}
+	for _, name := range allowedHeaders {
+		given := valuesOf(call.Header, name)
+		if name == "Accept" && len(given) > 0 {
+			values[name] = strings.Join(given, ", ")
+			continue
+		}
+		if len(given) > 1 {
+			return nil, notSent(id, "request.header", "the header "+name+" is given more than once")
+		}
+		if len(given) == 1 {
+			values[name] = given[0]
+		}
+	}
+	for name, own := range map[string]string{"Content-Type": call.ContentType, "X-Road-UserId": call.UserID, "X-Road-Issue": call.Issue} {
+		if own != "" {
+			values[name] = own
+		}
+	}
+	if len(call.Body) == 0 {
+		delete(values, "Content-Type")
+	}
+	values["X-Road-Client"], values["X-Road-Id"] = c.o.Client.String(), id
+	for name, value := range values {
+		if value == "" {
+			continue
+		}
+		if err := singleValue(id, name, value); err != nil {
+			return nil, err
+		}
+		req.Header[name] = []string{value}
+	}
+	return req, nil
+}
+
+// readCloser keeps net/http from recognising the reader and repeating it.
+type readCloser struct{ *bytes.Reader }
+
+func (readCloser) Close() error { return nil }
+
+// valuesOf returns the values of a header whatever the spelling of its name.
+func valuesOf(h http.Header, name string) []string {
+	var out []string
+	for k, v := range h {
+		if strings.EqualFold(k, name) {
+			out = append(out, v...)
+		}
+	}
+	return out
+}
+
+// belongs tells an answer of the provider to our request from everything else.
+func (c *Client) belongs(got *reply, service soap.ServiceID, id string) error {
+	hash := got.header.Get("X-Road-Request-Hash")
+	if code := got.header.Get("X-Road-Error"); code != "" {
+		if hash != "" {
+			return tampered(id, "answer.forged_error", "the provider's answer pretends to be an error of a Security Server")
+		}
+		return serverError(code, got).Failure(id)
+	}
+	switch {
+	case hash == "" && got.status >= 300:
+		return page(got.status, id)
+	case hash == "":
+		return tampered(id, "answer.no_request_hash", "the answer has no request hash")
+	case last(got.header, "X-Road-Id") != id:
+		return tampered(id, "answer.id", "the answer has another message id")
+	}
+	if got, err := soap.ParseClientID(last(got.header, "X-Road-Client")); err != nil || got != c.o.Client {
+		return tampered(id, "answer.client", "the answer is for another client")
+	}
+	if got, err := soap.ParseServiceID(last(got.header, "X-Road-Service")); err != nil || got != service {
+		return tampered(id, "answer.service", "the answer is from another service")
+	}
+	return nil
+}
+
+// last returns the last value: Security Servers append theirs behind one that
+// the provider may have sent.
+func last(h http.Header, name string) string {
+	v := h.Values(name)
+	if len(v) == 0 {
+		return ""
+	}
+	return v[len(v)-1]
+}
+
+// serverError reads an error made by a Security Server. The header has the
+// code; the body may be JSON, XML or missing, and only adds to it.
+func serverError(code string, got *reply) soap.Fault {
+	f := soap.Fault{Code: code}
+	var body struct {
+		Message string `json:"message"`
+		Detail  string `json:"detail"`
+	}
+	if json.Unmarshal(got.body, &body) == nil {
+		f.String, f.Detail = body.Message, body.Detail
+		return f
+	}
+	if doc, err := soap.ReadTree(got.body, soap.Limits{}); err == nil {
+		if m := soap.Child(doc.Root(), "", "message"); m != nil {
+			f.String = m.Text()
+		}
+		if d := soap.Child(doc.Root(), "", "detail"); d != nil {
+			f.Detail = d.Text()
+		}
+	}
+	return f
+}
+
+// restURL builds the path of a call; scheme and host are left out.
+func restURL(call RESTCall) (*url.URL, error) {
+	raw, err := restPath(call.Service, call.Path)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkQuery(call.Query); err != nil {
+		return nil, err
+	}
+	if len(raw)+len(call.Query) > maxURL {
+		return nil, errTooLong
+	}
+	decoded, err := url.PathUnescape(raw)
+	if err != nil {
+		return nil, errEncoding
+	}
+	return &url.URL{Path: decoded, RawPath: raw, RawQuery: call.Query}, nil
+}
