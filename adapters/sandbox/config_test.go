@@ -1,0 +1,111 @@
+package sandbox_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"ristmik/adapters/sandbox"
+	"ristmik/mapping"
+)
+
+func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
+	t.Parallel()
+	var services []string
+	for _, m := range shipped(t).Members {
+		if code := mapping.CheckRegistryCode(m.Code); m.Code != "79990000" && code != "" {
+			t.Errorf("member %s: %s", m.Code, code)
+		}
+		for _, sub := range m.Subsystems {
+			for _, v := range sub.Services {
+				services = append(services, m.Code+"/"+sub.Code+"/"+v.Code+" "+v.Simulated)
+			}
+		}
+	}
+	want := "70008747/ristmik/submitAnswer |70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|79990000/jarelevalve/konsult labour-inspectorate"
+	if got := strings.Join(services, "|"); got != want {
+		t.Errorf("services %s", got)
+	}
+}
+
+func TestEveryFaultOfAConfigurationIsNamedWithItsLine(t *testing.T) {
+	t.Parallel()
+	const bad = `instance: EE
+weather: fine
+error_spelling: "8.0"
+server: EE/GOV/1
+members:
+  - class: GOV
+    code: "1"
+    name: {et: A, en: B}
+    subsystems:
+      - code: a/b
+        name: {et: A}
+        services:
+          - {code: getWsdl, type: WSDL}
+          - {code: x, type: SOAP, clients: [EE/GOV/1, EE/GOV/1/none]}
+          - {code: y, type: WSDL, simulated: tax-permits, url: "ftp://x"}
+          - {code: y, type: WSDL, timeout: 5}
+          - {code: z, version: v1, type: REST, simulated: nobody}
+  - class: GOV
+    code: "1"
+    name: {et: A, en: B}
+    name: {et: A, en: B}
+    subsystems: none
+`
+	_, err := sandbox.LoadConfig(strings.NewReader(bad))
+	problems, ok := errors.AsType[sandbox.Problems](err)
+	if !ok {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range problems {
+		got = append(got, p.String())
+	}
+	for _, want := range []string{
+		`line 2: weather: unknown key (allowed: error_spelling, instance, members, server)`,
+		`line 3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
+		`line 4: server: instance/class/owner/server code is needed`,
+		`line 10: members[0].subsystems[0].code: a character`,
+		`line 11: members[0].subsystems[0].name.en: a value is needed`,
+		`line 13: members[0].subsystems[0].services[0].code: "getWsdl" is the code of a metaservice`,
+		`line 14: members[0].subsystems[0].services[1].type: "SOAP" is not one of the values (allowed: WSDL, REST)`,
+		`line 14: members[0].subsystems[0].services[1].clients[0]: a subsystem is needed`,
+		`line 14: members[0].subsystems[0].services[1].clients[1]: no subsystem EE/GOV/1/none is known here`,
+		`line 15: members[0].subsystems[0].services[2].url: an address is needed`,
+		`line 15: members[0].subsystems[0].services[2].url: the service is simulated too; keep one of them`,
+		`line 15: members[0].subsystems[0].services[2]: tax-permits offers WSDL permitNotice v1 only`,
+		`line 16: members[0].subsystems[0].services[3].timeout: a duration with its unit is needed`,
+		`line 16: members[0].subsystems[0].services[3]: the service stands twice`,
+		`line 17: members[0].subsystems[0].services[4].simulated: "nobody" is not one of the values`,
+		`line 17: members[0].subsystems[0].services[4].version: a REST service has no version`,
+		`line 18: members[1]: member EE/GOV/1 stands twice`,
+		`line 21: members[1].name: the key stands twice`,
+		`line 22: members[1].subsystems: a list is needed`,
+	} {
+		found := false
+		for _, line := range got {
+			found = found || strings.HasPrefix(line, want)
+		}
+		if !found {
+			t.Errorf("not named: %s\nin\n%s", want, err)
+		}
+	}
+	for name, text := range map[string]string{"": "the file is empty", "a: b\n---\nc: d": "a second document", "a: [": "line"} {
+		if _, err := sandbox.LoadConfig(strings.NewReader(name)); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+}
+
+func TestASandboxStaysOnLoopback(t *testing.T) {
+	t.Parallel()
+	for _, listen := range []string{":0", "0.0.0.0:0"} {
+		o := options(t, "")
+		o.ControlListen = listen
+		if s, err := sandbox.Start(t.Context(), o); err == nil {
+			s.Close(t.Context())
+			t.Errorf("the control API listens on %q", listen)
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package securityserver
+
+import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"ristmik/adapters/sandbox/wire"
+)
+
+// maxAnswer is the longest answer of a provider that is taken, in bytes.
+const maxAnswer = 64 << 20
+
+// userAgent tells a provider's log who called.
+const userAgent = "ristmik-sandbox"
+
+// providers calls the information systems behind the services: redirects are
+// never followed and nothing is ever sent twice.
+type providers struct {
+	kept, single *http.Transport
+}
+
+func newProviders() providers {
+	base := func() *http.Transport {
+		return &http.Transport{
+			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
+			DisableCompression:  true,
+			MaxIdleConnsPerHost: 64,
+			IdleConnTimeout:     15 * time.Second,
+		}
+	}
+	p := providers{kept: base(), single: base()}
+	// net/http repeats a request without a body by itself when a kept connection
+	// turns out to be dead; a Security Server never does, so those get a new one.
+	p.single.DisableKeepAlives = true
+	return p
+}
+
+func (p providers) close() {
+	p.kept.CloseIdleConnections()
+	p.single.CloseIdleConnections()
+}
+
+// providerAnswer is what came back from a provider, decoded from its content
+// coding.
+type providerAnswer struct {
+	status int
+	reason string
+	fields wire.Fields
+	body   []byte
+}
+
+// callProvider sends one request to the service's address with target (a raw
+// path and query) joined to it. Errors are refusals under prefix. The service
+// timeout bounds the whole call.
+func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, target string, fields wire.Fields, body []byte, chunked bool) (*providerAnswer, error) {
+	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
+	defer cancel()
+	u, err := joined(v.URL, target)
+	if err != nil {
+		return nil, refuse(prefix+"service_malformed_url", "Malformed service address '%s': %v", v.URL, err)
+	}
+	req := (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{"User-Agent": {userAgent}}}).WithContext(ctx)
+	for _, f := range fields {
+		req.Header[f.Name] = append(req.Header[f.Name], f.Value)
+	}
+	transport := s.providers.single
+	if body != nil {
+		// GetBody stays nil: without it the transport cannot repeat the request.
+		transport, req.Body, req.ContentLength = s.providers.kept, io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		if chunked {
+			req.ContentLength = -1
+		} else if len(body) == 0 {
+			req.Body = http.NoBody
+		}
+	}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return nil, networkRefusal(prefix, u.Host, err)
+	}
+	defer resp.Body.Close()
+	a := &providerAnswer{status: resp.StatusCode, reason: strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))}
+	a.body, err = io.ReadAll(io.LimitReader(decoded(resp), maxAnswer+1))
+	if err != nil {
+		return nil, networkRefusal(prefix, u.Host, err)
+	}
+	if len(a.body) > maxAnswer {
+		return nil, refuse(prefix+"io_error", "The answer is longer than this server takes")
+	}
+	names := make([]string, 0, len(resp.Header))
+	for name := range resp.Header {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		for _, value := range resp.Header[name] {
+			a.fields = append(a.fields, wire.Field{Name: name, Value: value})
+		}
+	}
+	return a, nil
+}
+
+// joined is base + target: of two slashes at the seam one is dropped, nothing
+// else is added or changed. Opaque keeps the target's percent-encoding.
+func joined(base, target string) (*url.URL, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, err
+	}
+	rest := base[strings.Index(base, "://")+len("://"):]
+	path := ""
+	if i := strings.IndexByte(rest, '/'); i >= 0 {
+		path = rest[i:]
+	}
+	if strings.HasSuffix(path, "/") && strings.HasPrefix(target, "/") {
+		path = path[:len(path)-1]
+	}
+	path += target
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	opaque, query, asked := strings.Cut(path, "?")
+	return &url.URL{Scheme: u.Scheme, Host: u.Host, Opaque: opaque, RawQuery: query, ForceQuery: asked && query == ""}, nil
+}
+
+// decoded undoes the content coding, as a Security Server's HTTP library always
+// does, and forgets its header fields.
+func decoded(resp *http.Response) io.Reader {
+	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
+	var open func(*bytes.Reader) (io.Reader, error)
+	switch coding {
+	case "gzip", "x-gzip":
+		open = func(r *bytes.Reader) (io.Reader, error) { return gzip.NewReader(r) }
+	case "deflate":
+		// Senders disagree whether deflate has the zlib frame.
+		open = func(r *bytes.Reader) (io.Reader, error) {
+			z, err := zlib.NewReader(r)
+			if err != nil {
+				r.Seek(0, io.SeekStart)
+				return flate.NewReader(r), nil
+			}
+			return z, nil
+		}
+	default:
+		return resp.Body
+	}
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return failing{err}
+	}
+	if len(data) == 0 {
+		return bytes.NewReader(nil)
+	}
+	r, err := open(bytes.NewReader(data))
+	if err != nil {
+		return failing{err}
+	}
+	resp.Header.Del("Content-Encoding")
+	resp.Header.Del("Content-Length")
+	return r
+}
+
+type failing struct{ err error }
+
+func (f failing) Read([]byte) (int, error) { return 0, f.err }
+
+// networkRefusal says in X-Road's words why a provider could not be reached.
+func networkRefusal(prefix, host string, err error) *refusal {
+	if dns, ok := errors.AsType[*net.DNSError](err); ok {
+		return refuse(prefix+"unknown_host", "%s: Name or service not known", dns.Name)
+	}
+	if timeout, ok := errors.AsType[net.Error](err); ok && timeout.Timeout() || errors.Is(err, context.DeadlineExceeded) {
+		return refuse(prefix+"io_error", "Read timed out")
+	}
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return refuse(prefix+"network_error", "Connect to %s failed: Connection refused", host)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return refuse(prefix+"network_error", "Connection reset")
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return refuse(prefix+"network_error", "No route to host")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(prefix+"io_error", "%s failed to respond", host)
+	default:
+		return refuse(prefix+"io_error", "%v", err)
+	}
+}

@@ -1,0 +1,222 @@
+package simulated
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"ristmik/adapters/web"
+	"ristmik/mapping"
+	"ristmik/soap"
+)
+
+// maxBody is the largest request that the inspectorate takes, in bytes.
+const maxBody = 1 << 20
+
+// eventTypes are the events of a permit that a register knows.
+var eventTypes = []string{"permit.issued", "permit.extended", "permit.conditions_changed", "permit.revoked", "permit.expired"}
+
+// restConsultation takes a consultation (POST /consultations): 202 with a
+// receipt at once, the answer comes later by itself.
+func (w *World) restConsultation(rw http.ResponseWriter, r *http.Request) {
+	var q struct {
+		ConsultationID string `json:"consultation_id"`
+		Round          int    `json:"round"`
+		CaseReference  string `json:"case_reference"`
+		CaseType       string `json:"case_type"`
+		LegalBasis     string `json:"legal_basis"`
+		Purpose        string `json:"purpose"`
+		PersonalCode   string `json:"personal_code"`
+		GivenName      string `json:"given_name"`
+		Surname        string `json:"surname"`
+		EmployerCode   string `json:"employer_code"`
+		Occupation     string `json:"occupation"`
+	}
+	from, ok := caller(rw, r)
+	if !ok || !readJSON(rw, r, &q) {
+		return
+	}
+	var faults []web.FieldError
+	for _, f := range []struct{ name, value string }{
+		{"consultation_id", q.ConsultationID}, {"case_reference", q.CaseReference}, {"case_type", q.CaseType}, {"legal_basis", q.LegalBasis},
+		{"purpose", q.Purpose}, {"given_name", q.GivenName}, {"surname", q.Surname},
+	} {
+		faults = needed(faults, f.name, f.value)
+	}
+	if q.Round < 1 {
+		faults = append(faults, web.FieldError{Path: "/round", Code: "range", Message: "is 1 or more"})
+	}
+	if refused(rw, checkedCode(faults, q.PersonalCode)) {
+		return
+	}
+	w.acknowledge(rw, http.StatusAccepted, func() (string, bool, error) {
+		return w.consult(LabourInspectorate, q.ConsultationID, q.Round, from)
+	})
+}
+
+// restNotice takes a permit notice (POST /permit-notices).
+func (w *World) restNotice(rw http.ResponseWriter, r *http.Request) {
+	var n Notice
+	if _, ok := caller(rw, r); !ok || !readJSON(rw, r, &n) {
+		return
+	}
+	faults := needed(needed(nil, "event_id", n.EventID), "permit_id", n.PermitID)
+	if !slices.Contains(eventTypes, n.EventType) {
+		faults = append(faults, web.FieldError{Path: "/event_type", Code: "enum", Message: "is one of " + strings.Join(eventTypes, ", ")})
+	}
+	if _, err := time.Parse(time.RFC3339, n.OccurredAt); err != nil {
+		faults = append(faults, web.FieldError{Path: "/occurred_at", Code: "format", Message: "is a moment (RFC 3339)"})
+	}
+	if refused(rw, checkedCode(faults, n.PersonalCode)) {
+		return
+	}
+	w.acknowledge(rw, http.StatusOK, func() (string, bool, error) {
+		receipt, duplicate, t, err := w.take(LabourInspectorate, n)
+		if err == nil {
+			err = t.Wait()
+		}
+		return receipt, duplicate, err
+	})
+}
+
+// consult remembers a consultation, and when it is new, sees to its answer.
+func (w *World) consult(name, id string, round int, from soap.ClientID) (receipt string, duplicate bool, err error) {
+	receipt, duplicate, t, err := w.receive(name, id, round, from)
+	if err == nil {
+		err = t.Wait()
+	}
+	if err != nil || duplicate {
+		return receipt, duplicate, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.authorities[name]
+	w.pursue(a, a.byKey[consultationKey{id, round}])
+	return receipt, false, nil
+}
+
+// consultationRequest answers the security service's consultationRequest.
+func (w *World) consultationRequest(_ context.Context, req *soap.Message, request map[string]any) (map[string]any, error) {
+	id, _ := request["consultationId"].(string)
+	code, _ := request["personalCode"].(string)
+	var round int
+	if _, err := fmt.Sscan(fmt.Sprint(request["round"]), &round); err != nil || round < 1 || id == "" {
+		return nil, &businessFault{"consultation.key", "consultationId või round puudub"}
+	}
+	if fault := mapping.CheckPersonalCode(code); fault != "" {
+		return nil, &businessFault{fault, "isikukood ei ole õige"}
+	}
+	receipt, duplicate, err := w.consult(SecurityService, id, round, req.Header.Client)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]any{"receiptId": receipt, "duplicate": duplicate}, nil
+}
+
+// caller is the subsystem that the Security Server vouches for.
+func caller(rw http.ResponseWriter, r *http.Request) (soap.ClientID, bool) {
+	id, err := soap.ParseClientID(r.Header.Get("X-Road-Client"))
+	if err != nil {
+		web.WriteProblem(rw, web.Problem{Status: http.StatusBadRequest, Detail: "X-Road-Client is missing or is no identifier."})
+		return id, false
+	}
+	return id, true
+}
+
+// readJSON reads the body into v; a field that v does not have is refused.
+func readJSON(rw http.ResponseWriter, r *http.Request, v any) bool {
+	data, problem := web.ReadJSON(rw, r, maxBody)
+	if problem != nil {
+		web.WriteProblem(rw, *problem)
+		return false
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(v); err != nil {
+		web.WriteProblem(rw, web.Problem{Status: http.StatusBadRequest, Detail: "The body does not have the form of this request."})
+		return false
+	}
+	return true
+}
+
+func needed(faults []web.FieldError, name, value string) []web.FieldError {
+	if value == "" {
+		return append(faults, web.FieldError{Path: "/" + name, Code: "required", Message: "is required"})
+	}
+	return faults
+}
+
+func checkedCode(faults []web.FieldError, code string) []web.FieldError {
+	if fault := mapping.CheckPersonalCode(code); fault != "" {
+		return append(faults, web.FieldError{Path: "/personal_code", Code: fault, Message: "is no personal code"})
+	}
+	return faults
+}
+
+func refused(rw http.ResponseWriter, faults []web.FieldError) bool {
+	if len(faults) == 0 {
+		return false
+	}
+	web.WriteProblem(rw, web.Problem{Status: http.StatusBadRequest, Detail: "The request does not fit.", Errors: faults})
+	return true
+}
+
+// acknowledge answers with a receipt once what came is on the disk.
+func (w *World) acknowledge(rw http.ResponseWriter, status int, keep func() (receipt string, duplicate bool, err error)) {
+	receipt, duplicate, err := keep()
+	if err != nil {
+		w.o.Log.Error("remembering what came", "system", LabourInspectorate, "error", err)
+		web.WriteProblem(rw, web.Problem{Status: http.StatusInternalServerError})
+		return
+	}
+	web.WriteJSON(rw, status, map[string]any{"receipt_id": receipt, "duplicate": duplicate})
+}
+
+// answerREST sends an answer to the hub's REST service konsult.
+func (w *World) answerREST(ctx context.Context, from soap.ClientID, c *consultation, a Answer) (string, error) {
+	type wireAnswer struct {
+		Answer
+		Round int `json:"round"`
+	}
+	a.AnsweredAt = a.AnsweredAt.UTC().Truncate(time.Second)
+	body, err := json.Marshal(wireAnswer{a, c.round})
+	if err != nil {
+		return "", err
+	}
+	service := soap.ServiceID{Provider: c.from, Code: "konsult"}
+	address := strings.TrimSuffix(w.o.SecurityServer, "/") + "/r1/" + service.String() + "/consultations/" + url.PathEscape(c.id) + "/answers"
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("X-Road-Client", from.String())
+	req.Header.Set("X-Road-Id", w.o.NewID())
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	req.Header.Set("Accept", "application/json")
+	resp, err := w.client.Do(req)
+	if err != nil {
+		return "", fmt.Errorf("calling the Security Server: %w", err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
+	if err != nil {
+		return "", fmt.Errorf("reading the hub's answer: %w", err)
+	}
+	if code := resp.Header.Get("X-Road-Error"); code != "" {
+		return "", rejected(code)
+	}
+	var receipt struct {
+		Status string `json:"status"`
+	}
+	if resp.StatusCode != http.StatusOK || json.Unmarshal(data, &receipt) != nil || receipt.Status == "" {
+		return "", rejected(fmt.Sprintf("HTTP %d", resp.StatusCode))
+	}
+	return receipt.Status, nil
+}

@@ -1,0 +1,141 @@
+package simulated
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+
+	"ristmik/mapping"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// contracts are the operations that the simulated systems offer or call.
+type contracts struct {
+	torik, permitNotice, consultationRequest, submitAnswer *contract.Operation
+}
+
+func loadContracts(fsys fs.FS) (contracts, error) {
+	var c contracts
+	for _, want := range []struct {
+		file, code, version string
+		into                **contract.Operation
+	}{
+		{"employment-register.wsdl", "TORIK", "v2", &c.torik},
+		{"permit-notice.wsdl", "permitNotice", "v1", &c.permitNotice},
+		{"consultation-request.wsdl", "consultationRequest", "v1", &c.consultationRequest},
+		{"consultation-answer.wsdl", "submitAnswer", "v1", &c.submitAnswer},
+	} {
+		k, err := contract.Load(fsys, want.file)
+		if err != nil {
+			return c, err
+		}
+		op, ok := k.Operation(want.code, want.version)
+		if !ok {
+			return c, fmt.Errorf("contract %s: there is no operation %s %s", want.file, want.code, want.version)
+		}
+		if op.Unsupported != nil {
+			return c, fmt.Errorf("contract %s: operation %s: %w", want.file, want.code, op.Unsupported)
+		}
+		*want.into = op
+	}
+	return c, nil
+}
+
+// businessFault is a negative answer of the service itself: the call worked,
+// the register says no. It travels in the answer, not as a SOAP Fault (PR-MESS
+// D.2).
+type businessFault struct{ code, text string }
+
+func (f *businessFault) Error() string { return f.code + ": " + f.text }
+
+// operate does the work of one SOAP service: a request in the shape of its
+// contract, the content of the answer's part "response" back.
+type operate func(ctx context.Context, req *soap.Message, request map[string]any) (map[string]any, error)
+
+// soapService serves one operation as an X-Road information system does: 200
+// for answers, 500 for Faults, text/xml for both.
+func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
+	echoes := op == w.contracts.torik // its answer repeats the question, as the tax board's do
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		data, err := io.ReadAll(io.LimitReader(r.Body, int64(w.o.Limits.Bytes)+1))
+		if err != nil {
+			return // the caller went away
+		}
+		answer, err := func() ([]byte, error) {
+			req, err := soap.ReadRequest(data, w.o.Limits)
+			if err != nil {
+				return nil, err
+			}
+			if req.Header.Service.Code != op.Code || req.Header.Service.Version != op.Version || req.Body.Tag != op.Code {
+				return nil, &soap.Failure{Kind: soap.KindFixData, Code: "client.unknown_service", Message: fmt.Sprintf("this address serves %s %s only", op.Code, op.Version)}
+			}
+			question, err := mapping.Decode(op.Input, req.Body)
+			if err != nil {
+				return nil, err
+			}
+			request, _ := question["request"].(map[string]any)
+			response, err := do(r.Context(), req, request)
+			if f, ok := errors.AsType[*businessFault](err); ok {
+				response, err = map[string]any{"faultCode": f.code, "faultString": f.text}, nil
+			}
+			if err != nil {
+				return nil, err
+			}
+			value := map[string]any{"response": response}
+			if echoes {
+				value["request"] = request
+			}
+			body, err := mapping.Encode(op.Output, value)
+			if err != nil {
+				return nil, err
+			}
+			return soap.BuildAnswer(req, body)
+		}()
+		status := http.StatusOK
+		if err != nil {
+			status, answer = http.StatusInternalServerError, w.faultOf(op, err)
+		}
+		rw.Header().Set("Content-Type", soap.ContentType)
+		rw.WriteHeader(status)
+		rw.Write(answer)
+	})
+}
+
+// faultOf writes a technical failure: the caller's message is at fault, or this
+// system is; neither the text nor the log shows a value of the message.
+func (w *World) faultOf(op *contract.Operation, err error) []byte {
+	f := soap.Fault{Code: "SOAP-ENV:Client", String: err.Error(), Detail: w.o.NewID()}
+	_, violations := errors.AsType[mapping.Violations](err)
+	failure, malformed := errors.AsType[*soap.Failure](err)
+	switch {
+	case malformed:
+		f.String = failure.Message
+	case !violations:
+		f.Code, f.String = "SOAP-ENV:Server", "Internal error"
+		w.o.Log.Error("answering a SOAP request", "operation", op.Code, "error", err, "detail", f.Detail)
+	}
+	return soap.BuildFault(f)
+}
+
+// handler is the information system behind a listener.
+func (w *World) handler(sys *system) (http.Handler, error) {
+	switch sys.name {
+	case EmploymentRegister:
+		return w.soapService(w.contracts.torik, w.torik), nil
+	case TaxPermits:
+		return w.soapService(w.contracts.permitNotice, w.permitNotice), nil
+	case SecurityService:
+		return w.soapService(w.contracts.consultationRequest, w.consultationRequest), nil
+	case LabourInspectorate:
+		mux := http.NewServeMux()
+		mux.HandleFunc("POST /consultations", w.restConsultation)
+		mux.HandleFunc("POST /permit-notices", w.restNotice)
+		return mux, nil
+	default:
+		return nil, fmt.Errorf("no simulated system is called %q", sys.name)
+	}
+}

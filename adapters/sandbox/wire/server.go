@@ -1,0 +1,247 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// headLimit is the size of request line and headers that Jetty takes by
+// default.
+const headLimit = 8 << 10
+
+// Handler answers one request. It is called from many goroutines; ctx ends when
+// the server is closed, not when the client goes away, because a Security
+// Server does not reliably cancel the provider's call either.
+type Handler func(ctx context.Context, r *Request) *Response
+
+// Options of a [Server]. MaxBody is in bytes, Idle is how long a connection may
+// wait for its next request, Read how long a request may take to arrive.
+type Options struct {
+	MaxBody    int64
+	Idle, Read time.Duration
+	Now        func() time.Time
+	Log        *slog.Logger
+}
+
+// Server serves one listener until it is closed.
+type Server struct {
+	handler Handler
+	o       Options
+	ln      net.Listener
+	ctx     context.Context
+	cancel  context.CancelFunc
+	wg      sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool
+	conns  map[net.Conn]bool // the value says whether the connection is idle
+}
+
+// Serve starts answering the connections of ln and returns at once. The server
+// owns the listener from here on.
+func Serve(ctx context.Context, ln net.Listener, h Handler, o Options) *Server {
+	s := &Server{handler: h, o: o, ln: ln, conns: map[net.Conn]bool{}}
+	s.ctx, s.cancel = context.WithCancel(ctx)
+	s.wg.Go(s.accept)
+	return s
+}
+
+// Close takes no more requests, waits for those under way until ctx ends, and
+// then cuts what is left.
+func (s *Server) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.closed = true
+	for c, idle := range s.conns {
+		if idle {
+			c.Close()
+		}
+	}
+	s.mu.Unlock()
+	err := s.ln.Close()
+	done := make(chan struct{})
+	go func() { s.wg.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.Abort()
+		<-done
+		err = ctx.Err()
+	}
+	s.cancel()
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// Abort cuts every connection at once, as when the machine goes down.
+func (s *Server) Abort() {
+	s.cancel()
+	s.ln.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for c := range s.conns {
+		c.Close()
+	}
+}
+
+func (s *Server) accept() {
+	for {
+		c, err := s.ln.Accept()
+		if err != nil {
+			if !errors.Is(err, net.ErrClosed) {
+				s.o.Log.Error("taking connections", "listener", s.ln.Addr().String(), "error", err)
+			}
+			return
+		}
+		if !s.mark(c, true) {
+			c.Close()
+			return
+		}
+		s.wg.Go(func() { s.serve(c) })
+	}
+}
+
+// mark notes whether c is idle; false means that the server is closing and c
+// must not go on.
+func (s *Server) mark(c net.Conn, idle bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.conns[c] = idle
+	return true
+}
+
+func (s *Server) serve(c net.Conn) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.o.Log.Error("answering a request", "panic", fmt.Sprint(p))
+		}
+		c.Close()
+		s.mu.Lock()
+		delete(s.conns, c)
+		s.mu.Unlock()
+	}()
+	r, w := bufio.NewReaderSize(c, headLimit), bufio.NewWriter(c)
+	for {
+		c.SetReadDeadline(time.Now().Add(s.o.Idle))
+		if _, err := r.Peek(1); err != nil || !s.mark(c, false) {
+			return
+		}
+		c.SetReadDeadline(time.Now().Add(s.o.Read))
+		fields, err := peekFields(r)
+		if errors.Is(err, bufio.ErrBufferFull) {
+			s.refuse(w, http.StatusRequestHeaderFieldsTooLarge)
+			return
+		} else if err != nil {
+			return
+		}
+		hr, err := http.ReadRequest(r)
+		if err != nil {
+			s.refuse(w, http.StatusBadRequest)
+			return
+		}
+		if strings.EqualFold(fields.Get("Expect"), "100-continue") {
+			fmt.Fprint(w, "HTTP/1.1 100 Continue\r\n\r\n")
+			if w.Flush() != nil {
+				return
+			}
+		}
+		req := &Request{Method: hr.Method, Target: hr.RequestURI, Fields: fields}
+		req.Body, err = io.ReadAll(io.LimitReader(hr.Body, s.o.MaxBody+1))
+		if err != nil {
+			return
+		}
+		if int64(len(req.Body)) > s.o.MaxBody {
+			req.Body, req.TooLarge = nil, true
+		}
+		resp := s.handler(s.ctx, req)
+		last := hr.Close || req.TooLarge || !hr.ProtoAtLeast(1, 1)
+		if s.write(w, hr, resp, last) != nil || last || !s.mark(c, true) {
+			return
+		}
+	}
+}
+
+// refuse writes the bare page of an HTTP layer: nothing of X-Road in it.
+func (s *Server) refuse(w *bufio.Writer, status int) {
+	text := http.StatusText(status)
+	fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nContent-Type: text/plain\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", status, text, len(text), text)
+	w.Flush()
+}
+
+func (s *Server) write(w *bufio.Writer, r *http.Request, resp *Response, last bool) error {
+	reason := resp.Reason
+	if reason == "" {
+		reason = http.StatusText(resp.Status)
+	}
+	fmt.Fprintf(w, "HTTP/1.1 %d %s\r\nDate: %s\r\n", resp.Status, clean(reason), s.o.Now().UTC().Format(http.TimeFormat))
+	for _, f := range resp.Fields {
+		fmt.Fprintf(w, "%s: %s\r\n", clean(f.Name), clean(f.Value))
+	}
+	if last {
+		fmt.Fprint(w, "Connection: close\r\n")
+	}
+	bodiless := resp.Status == http.StatusNoContent || resp.Status == http.StatusNotModified || r.Method == http.MethodHead
+	switch {
+	case bodiless:
+		fmt.Fprint(w, "\r\n")
+	case r.ProtoAtLeast(1, 1):
+		fmt.Fprint(w, "Transfer-Encoding: chunked\r\n\r\n")
+		if len(resp.Body) > 0 {
+			fmt.Fprintf(w, "%x\r\n", len(resp.Body))
+			w.Write(resp.Body)
+			fmt.Fprint(w, "\r\n")
+		}
+		fmt.Fprint(w, "0\r\n\r\n")
+	default:
+		fmt.Fprintf(w, "Content-Length: %d\r\n\r\n", len(resp.Body))
+		w.Write(resp.Body)
+	}
+	return w.Flush()
+}
+
+// clean keeps a value that came from a provider from ending the header block.
+func clean(s string) string {
+	return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
+}
+
+// peekFields waits for the whole header block and reads its fields in order and
+// spelling without consuming anything, so that net/http can parse the request
+// (and find what is wrong with it) afterwards.
+func peekFields(r *bufio.Reader) (Fields, error) {
+	for n := 1; ; n = r.Buffered() + 1 {
+		if _, err := r.Peek(n); err != nil {
+			return nil, err
+		}
+		head, _ := r.Peek(r.Buffered())
+		end := bytes.Index(head, []byte("\r\n\r\n"))
+		if end < 0 {
+			continue
+		}
+		lines := strings.Split(string(head[:end]), "\r\n")
+		var fields Fields
+		for _, line := range lines[1:] {
+			if folded := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); folded && len(fields) > 0 {
+				fields[len(fields)-1].Value += " " + strings.Trim(line, " \t")
+				continue
+			}
+			name, value, _ := strings.Cut(line, ":")
+			fields = append(fields, Field{name, strings.Trim(value, " \t")})
+		}
+		return fields, nil
+	}
+}
