@@ -1,0 +1,75 @@
+package consultation
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ristmik/outbox"
+)
+
+// The events that tell the core; their subject is the consultation's id.
+const (
+	eventRequested       = "consultation.requested"
+	eventDelivered       = "consultation.delivered"
+	eventDeliveryProblem = "consultation.delivery_problem"
+	eventAnswered        = "consultation.answered"
+	eventLateAnswer      = "consultation.late_answer"
+	eventRoundCompleted  = "consultation.round_completed"
+)
+
+// eventSource is the CloudEvents source of every event of this room.
+const eventSource = "/ristmik/consultation"
+
+// eventSpace is the namespace of event ids: an id is made from what happened,
+// so that the same transition is the same event however often it is told.
+var eventSpace = uuid.MustParse("0f0b6bb3-33f1-5b53-9d7a-6f7a5c8f2f0e")
+
+// roundRef is what every event says of its round.
+type roundRef struct {
+	ID            string
+	Number        int
+	CaseReference string
+	Type          string
+}
+
+func (c Consultation) ref() roundRef { return roundRef{c.ID, c.Round, c.CaseReference, c.Type} }
+
+// eventData is the data of every event: identifiers and codes, because the
+// core owns the case and everybody who reads the feed reads all of it.
+type eventData struct {
+	ConsultationID string     `json:"consultation_id"`
+	Round          int        `json:"round"`
+	CaseReference  string     `json:"case_reference"`
+	CaseType       string     `json:"case_type"`
+	LegID          string     `json:"leg_id,omitempty"`
+	Authority      string     `json:"authority,omitempty"`
+	Mandatory      *bool      `json:"mandatory,omitempty"`
+	Binding        Binding    `json:"binding,omitempty"`
+	LegState       LegState   `json:"leg_state,omitempty"`
+	AnswerCode     AnswerCode `json:"answer_code,omitempty"`
+	Door           string     `json:"door,omitempty"`
+	Reason         string     `json:"reason,omitempty"`
+	Outcome        Outcome    `json:"outcome,omitempty"`
+	Legs           []eventLeg `json:"legs,omitempty"`
+}
+
+// eventLeg is one leg of a completed round.
+type eventLeg struct {
+	LegID      string     `json:"leg_id"`
+	Authority  string     `json:"authority"`
+	LegState   LegState   `json:"leg_state"`
+	AnswerCode AnswerCode `json:"answer_code,omitempty"`
+}
+
+// event makes the event of one transition; key names what the transition
+// belongs to (a leg, a round, an answer), once for each type.
+func event(r roundRef, key, kind string, at time.Time, d eventData) outbox.Event {
+	d.ConsultationID, d.Round, d.CaseReference, d.CaseType = r.ID, r.Number, r.CaseReference, r.Type
+	data, _ := json.Marshal(d) // texts, numbers and booleans always marshal
+	return outbox.Event{
+		ID: uuid.NewSHA1(eventSpace, []byte(kind+"/"+key)).String(), Type: kind, Source: eventSource,
+		Subject: r.ID, Time: at, Data: data,
+	}
+}

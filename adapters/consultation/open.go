@@ -1,0 +1,82 @@
+package consultation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/outbox"
+)
+
+// KindAsk is the kind of the outbox messages that put a question to an
+// authority; the payload is a [Question] as JSON.
+const KindAsk = "consultation.ask"
+
+// Open starts a consultation in the caller's transaction: the round, a leg for
+// every authority of the policy, an outbox message for each leg and the events
+// that tell the core. The error is a *[Refusal] when the request breaks a rule;
+// nothing has been written then.
+func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consultation, error) {
+	if violations := p.Check(r); len(violations) > 0 {
+		return Consultation{}, &Refusal{RefusedInvalid, violations}
+	}
+	now := p.clock()
+	c := Consultation{
+		ID: p.newID(), CaseReference: r.CaseReference, Type: r.Type, Round: 1,
+		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: now,
+	}
+	_, err := tx.Exec(ctx, `
+		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt)
+	if err != nil {
+		return Consultation{}, fmt.Errorf("storing the round: %w", err)
+	}
+	policy := p.policy.Types[r.Type]
+	messages := make([]outbox.Message, 0, len(policy.Legs))
+	events := make([]outbox.Event, 0, len(policy.Legs))
+	for i, l := range policy.Legs {
+		leg := Leg{
+			ID: p.newID(), Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
+			Mandatory: l.Mandatory, Binding: l.Binding, State: LegQueued,
+		}
+		_, err := tx.Exec(ctx, `
+			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+			leg.ID, c.ID, c.Round, i, leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State)
+		if err != nil {
+			return Consultation{}, fmt.Errorf("storing the leg of %s: %w", leg.Authority, err)
+		}
+		payload, err := json.Marshal(questionOf(r, leg.ID, c.Round))
+		if err != nil {
+			return Consultation{}, fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
+		}
+		// A lane for each leg: the questions of a case never wait for one another.
+		messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
+		events = append(events, event(c.ref(), leg.ID, eventRequested, now, eventData{
+			LegID: leg.ID, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding,
+		}))
+		c.Legs = append(c.Legs, leg)
+	}
+	if err := outbox.Append(ctx, tx, events...); err != nil {
+		return Consultation{}, fmt.Errorf("telling that the consultation was opened: %w", err)
+	}
+	if err := outbox.Publish(ctx, tx, messages...); err != nil {
+		return Consultation{}, fmt.Errorf("publishing the questions: %w", err)
+	}
+	return c, nil
+}
+
+func questionOf(r OpenRequest, leg string, round int) Question {
+	q := Question{
+		LegID: leg, Round: round, CaseReference: r.CaseReference, CaseType: r.Type, LegalBasis: r.LegalBasis, Purpose: r.Purpose,
+		PersonalCode: r.Person.PersonalCode, GivenName: r.Person.GivenName, Surname: r.Person.Surname,
+		Occupation: r.Occupation, Official: r.Official,
+	}
+	if r.Employer != nil {
+		q.EmployerCode = r.Employer.RegistryCode
+	}
+	return q
+}

@@ -1,0 +1,200 @@
+package consultation
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/outbox"
+)
+
+// Receive takes an authority's answer in the caller's transaction, exactly once
+// for each (leg, answer id): the same answer again gets the first receipt. The
+// last answer of a round completes it. An answer that comes before the
+// acknowledgement was noted proves the delivery. After the round is complete an
+// answer is kept as late and changes nothing.
+//
+// The error is a *[Refusal] when the answer is not taken; nothing has been
+// written then. A leg that does not exist and a leg of another authority are
+// refused with the same words (kind unknown); an answer id that was used for
+// another answer, and a second answer while the round collects, are conflicts;
+// everything else is invalid, with every violation named.
+func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, error) {
+	unknown := &Refusal{RefusedUnknown, []Violation{{
+		Path: "/consultation_id", Code: FaultUnknownConsultation, Message: "there is no such consultation for this authority",
+	}}}
+	if known, err := p.mayAnswer(ctx, tx, a); err != nil {
+		return Receipt{}, err
+	} else if !known {
+		return Receipt{}, unknown
+	}
+	l, err := lockLeg(ctx, tx, a.LegID)
+	if err != nil {
+		return Receipt{}, err
+	}
+	a.LegID, a.AnsweredAt = l.id, a.AnsweredAt.UTC().Truncate(time.Microsecond)
+	content, err := contentOf(a)
+	if err != nil {
+		return Receipt{}, err
+	}
+	f := checkAnswer(a)
+	// Repetition comes before the other rules, which may have become stricter
+	// since; only an id that cannot be stored cannot have been used.
+	if !f.about("/answer_id") {
+		if first, ok, err := firstReceipt(ctx, tx, a, content); err != nil || ok {
+			return first, err
+		}
+	}
+	if a.Round != l.round.Number {
+		f.add("/round", FaultRoundNotCurrent, "round %d is the current one", l.round.Number)
+	}
+	if len(f) > 0 {
+		return Receipt{}, &Refusal{RefusedInvalid, f}
+	}
+	switch {
+	case l.roundState == RoundComplete:
+		return p.keepLate(ctx, tx, l, a, content)
+	case l.state.Final():
+		return Receipt{}, &Refusal{RefusedConflict, []Violation{{
+			Path: "/answer_id", Code: FaultAlreadyAnswered, Message: "this consultation has been answered, and the answer cannot be changed",
+		}}}
+	}
+	return p.accept(ctx, tx, l, a, content)
+}
+
+// mayAnswer tells whether the leg is there and belongs to the authority for
+// which the caller's subsystem may answer.
+func (p *Procedure) mayAnswer(ctx context.Context, tx pgx.Tx, a Answer) (bool, error) {
+	if !isUUID(a.LegID) {
+		return false, nil
+	}
+	var authority string
+	err := tx.QueryRow(ctx, `select authority from consultation.leg where id = $1`, a.LegID).Scan(&authority)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("finding the leg: %w", err)
+	}
+	known, ok := p.authorities[authority]
+	return ok && known.Client == a.From, nil
+}
+
+// contentOf is what makes two answers the same: everything the authority says,
+// and nothing of how it came.
+func contentOf(a Answer) ([]byte, error) {
+	if len(a.Conditions) == 0 {
+		a.Conditions = nil // an empty list says what no list says
+	}
+	var facts bytes.Buffer
+	if len(a.Facts) > 0 {
+		if err := json.Compact(&facts, a.Facts); err != nil {
+			return nil, fmt.Errorf("reading the facts of the answer: %w", err)
+		}
+	}
+	data, err := json.Marshal(struct {
+		Round                      int
+		Code                       AnswerCode
+		LegalGround, Justification string
+		Conditions                 []Condition
+		Facts                      string
+		AnsweredAt                 time.Time
+	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.AnsweredAt})
+	if err != nil {
+		return nil, fmt.Errorf("writing down what the answer says: %w", err)
+	}
+	sum := sha256.Sum256(data)
+	return sum[:], nil
+}
+
+// firstReceipt finds the receipt of an answer that was taken before under the
+// same id.
+func firstReceipt(ctx context.Context, tx pgx.Tx, a Answer, content []byte) (Receipt, bool, error) {
+	r := Receipt{Status: StatusDuplicate}
+	var before []byte
+	err := tx.QueryRow(ctx, `select status, leg_state, content_sha256 from consultation.answer where leg_id = $1 and answer_id = $2`,
+		a.LegID, a.AnswerID).Scan(&r.First, &r.LegState, &before)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return Receipt{}, false, nil
+	}
+	if err != nil {
+		return Receipt{}, false, fmt.Errorf("looking for an earlier answer: %w", err)
+	}
+	if !bytes.Equal(before, content) {
+		return Receipt{}, false, &Refusal{RefusedConflict, []Violation{{
+			Path: "/answer_id", Code: FaultAnswerIDReused, Message: "another answer has been given under this id",
+		}}}
+	}
+	return r, true, nil
+}
+
+// accept stores the answer, ends the leg and, with the last leg, the round.
+func (p *Procedure) accept(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
+	now := p.clock()
+	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: LegAnswered}
+	if a.Code == CodeNotCompetent {
+		r.LegState = LegRejectedByReceiver
+	}
+	done, err := tx.Exec(ctx, `
+		update consultation.leg set state = $2, delivered_at = coalesce(delivered_at, $3), problem_reason = null
+		where id = $1 and state in ($4, $5, $6)`, l.id, r.LegState, now, LegQueued, LegDelivered, LegDeliveryProblem)
+	if err != nil {
+		return Receipt{}, fmt.Errorf("noting the answer: %w", err)
+	}
+	if done.RowsAffected() != 1 {
+		return Receipt{}, fmt.Errorf("noting the answer: the leg has left state %s", l.state)
+	}
+	if err := storeAnswer(ctx, tx, a, r, content, now); err != nil {
+		return Receipt{}, err
+	}
+	err = outbox.Append(ctx, tx, event(l.round, l.id, eventAnswered, now, eventData{
+		LegID: l.id, Authority: l.authority, LegState: r.LegState, AnswerCode: a.Code, Door: a.Door,
+	}))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("telling about the answer: %w", err)
+	}
+	return r, p.complete(ctx, tx, l.round, now)
+}
+
+// keepLate stores an answer that came after the round was complete.
+func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
+	now := p.clock()
+	r := Receipt{Status: StatusLate, First: StatusLate, LegState: l.state}
+	if err := storeAnswer(ctx, tx, a, r, content, now); err != nil {
+		return Receipt{}, err
+	}
+	err := outbox.Append(ctx, tx, event(l.round, l.id+"/"+a.AnswerID, eventLateAnswer, now, eventData{
+		LegID: l.id, Authority: l.authority, LegState: l.state, AnswerCode: a.Code, Door: a.Door,
+	}))
+	if err != nil {
+		return Receipt{}, fmt.Errorf("telling about the late answer: %w", err)
+	}
+	return r, nil
+}
+
+func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, content []byte, now time.Time) error {
+	_, err := tx.Exec(ctx, `
+		insert into consultation.answer (leg_id, answer_id, version, status, leg_state, code, legal_ground, justification,
+			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256)
+		values ($1, $2, 1, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15)`,
+		a.LegID, a.AnswerID, r.Status, r.LegState, a.Code, a.LegalGround, a.Justification,
+		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content)
+	if err != nil {
+		return fmt.Errorf("storing the answer: %w", err)
+	}
+	return nil
+}
+
+// jsonOrNull keeps an empty list out of the database.
+func jsonOrNull(conditions []Condition) any {
+	if len(conditions) == 0 {
+		return nil
+	}
+	return conditions
+}

@@ -1,0 +1,95 @@
+package consultation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+
+	"ristmik/adapters/xroad"
+	"ristmik/soap"
+)
+
+// restWire asks with POST /consultations.
+type restWire struct {
+	xroad   *xroad.Client
+	service soap.ServiceID
+}
+
+// NewRESTWire asks an authority with POST /consultations of its X-Road REST
+// service. The authority answers later, with POST
+// /consultations/{id}/answers.
+func NewRESTWire(client *xroad.Client, service soap.ServiceID) Wire { return restWire{client, service} }
+
+// restQuestion is the body of POST /consultations.
+type restQuestion struct {
+	ConsultationID string `json:"consultation_id"`
+	Round          int    `json:"round"`
+	CaseReference  string `json:"case_reference"`
+	CaseType       string `json:"case_type"`
+	LegalBasis     string `json:"legal_basis"`
+	Purpose        string `json:"purpose"`
+	PersonalCode   string `json:"personal_code"`
+	GivenName      string `json:"given_name"`
+	Surname        string `json:"surname"`
+	EmployerCode   string `json:"employer_code,omitempty"`
+	Occupation     string `json:"occupation,omitempty"`
+}
+
+// Ask sends the question with the case as X-Road-Issue and the official as
+// X-Road-UserId. The authority acknowledges with 200 or 202; its 4xx is a
+// refusal, its 5xx trouble of its own.
+func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
+	body, err := json.Marshal(restQuestion{
+		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
+		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
+		EmployerCode: q.EmployerCode, Occupation: q.Occupation,
+	})
+	if err != nil {
+		return Reply{}, &soap.Failure{Kind: soap.KindInternal, Code: "question", Message: "the question cannot be written", Err: err}
+	}
+	answer, err := w.xroad.REST(ctx, xroad.RESTCall{
+		Service: w.service, Method: http.MethodPost, Path: "/consultations",
+		Header: http.Header{"Accept": {"application/json"}}, ContentType: "application/json; charset=utf-8",
+		Body: body, UserID: q.Official, Issue: q.CaseReference,
+	})
+	if err != nil {
+		return Reply{}, err
+	}
+	reply := Reply{MessageID: answer.Exchange.MessageID}
+	if answer.Status != http.StatusOK && answer.Status != http.StatusAccepted {
+		return reply, &soap.Failure{
+			Kind: kindOfStatus(answer.Status), Code: fmt.Sprintf("http.%d", answer.Status), Message: notTaken, MessageID: reply.MessageID,
+		}
+	}
+	if media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || media != "application/json" {
+		return reply, unreadable(reply.MessageID, nil)
+	}
+	var receipt struct {
+		ReceiptID string `json:"receipt_id"`
+		Duplicate bool   `json:"duplicate"`
+	}
+	if err := json.Unmarshal(answer.Body, &receipt); err != nil || !goodReceipt(receipt.ReceiptID) {
+		return reply, unreadable(reply.MessageID, nil)
+	}
+	reply.ReceiptID, reply.Duplicate = receipt.ReceiptID, receipt.Duplicate
+	return reply, nil
+}
+
+// kindOfStatus says what an authority's own status means for the question.
+func kindOfStatus(status int) soap.Kind {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		return soap.KindFixRights
+	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
+		return soap.KindRetryLater
+	case status == http.StatusConflict:
+		return soap.KindBusiness
+	case status >= 400 && status < 500:
+		return soap.KindFixData
+	case status >= 500:
+		return soap.KindPartnerDown
+	}
+	return soap.KindUnknownResult // neither a receipt nor a refusal
+}
