@@ -1,0 +1,65 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/web"
+)
+
+func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
+	a.post(w, r, func(body []byte) (effect, error) {
+		tree, found, err := a.consult.check(body)
+		if err != nil {
+			return nil, err
+		}
+		request := openRequestOf(tree)
+		if found = join(found, a.o.Procedure.Check(request)); len(found) > 0 {
+			return nil, invalid(found)
+		}
+		return func(ctx context.Context, tx pgx.Tx) (answer, error) {
+			c, err := a.o.Procedure.Open(ctx, tx, request)
+			if err != nil {
+				return answer{}, fmt.Errorf("opening the consultation: %w", err)
+			}
+			return answer{status: http.StatusAccepted, location: "/v1/consultations/" + c.ID, body: c}, nil
+		}, nil
+	})
+}
+
+// openRequestOf reads what is there; what is missing or of another type has
+// been found by the schema.
+func openRequestOf(tree any) consultation.OpenRequest {
+	r := consultation.OpenRequest{
+		CaseReference: text(tree, "case_reference"), Type: text(tree, "type"),
+		LegalBasis: text(tree, "legal_basis"), Purpose: text(tree, "purpose"),
+		Person: consultation.Person{
+			PersonalCode: text(tree, "person", "personal_code"),
+			GivenName:    text(tree, "person", "given_name"),
+			Surname:      text(tree, "person", "surname"),
+		},
+		Occupation: text(tree, "occupation"), Official: text(tree, "official"),
+	}
+	if has(tree, "employer") {
+		r.Employer = &consultation.Employer{RegistryCode: text(tree, "employer", "registry_code")}
+	}
+	return r
+}
+
+func (a *API) getConsultation(w http.ResponseWriter, r *http.Request) {
+	c, err := a.o.Procedure.Get(r.Context(), a.o.Pool, r.PathValue("id"))
+	if errors.Is(err, consultation.ErrNotFound) {
+		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "There is no such consultation."})
+		return
+	}
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	web.WriteJSON(w, http.StatusOK, c)
+}

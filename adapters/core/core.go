@@ -1,0 +1,165 @@
+// Package core is the migration core's door to the hub: a JSON API to open and
+// read consultations, to tell what happened to permits, and to read what the
+// hub has to tell (CloudEvents by position, with long polling).
+//
+// The API is described by one OpenAPI 3.1 document, embedded here. Its schemas
+// are what requests are checked against, so the document cannot say one thing
+// and the program do another; the page at / is rendered from it as well.
+//
+// Every POST may carry an Idempotency-Key, which is stored with the answer in
+// the transaction of the effect: however often and however concurrently a
+// request comes, there is one effect and one answer. The package owns the
+// schema "core".
+package core
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/web"
+)
+
+// Migrations holds the schema core.
+//
+//go:embed migrations/*.sql
+var Migrations embed.FS
+
+// defaultMaxBody bounds request bodies, in bytes.
+const defaultMaxBody = 1 << 20
+
+// Options are what an [API] is made of. Pool and Procedure are needed; the
+// rest has defaults. Without Tokens everybody who reaches the listener from
+// this machine is let in, so it must listen on loopback.
+type Options struct {
+	Pool      *pgxpool.Pool
+	Procedure *consultation.Procedure
+	Intake    []Intake // each is told of every fact of the core, in this order
+	Tokens    []web.Token
+	MaxBody   int64 // bytes; 1 MiB by default
+	Now       func() time.Time
+	NewID     func() string // ids of problems in the log; random UUIDs by default
+	Log       *slog.Logger  // discards by default
+}
+
+// Intake is told of a fact of the core in the transaction that stores it; an
+// error undoes both. It is told of an event id once.
+type Intake func(ctx context.Context, tx pgx.Tx, e CoreEvent) error
+
+// API is the core's API. It is safe for concurrent use.
+type API struct {
+	o       Options
+	doc     *document
+	consult *schema
+	event   *schema
+	page    []byte
+}
+
+// New reads the embedded description and compiles its schemas.
+func New(o Options) (*API, error) {
+	if o.Pool == nil || o.Procedure == nil {
+		return nil, errors.New("core API: the database pool and the consultation procedure are needed")
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	doc, err := loadDocument()
+	if err != nil {
+		return nil, fmt.Errorf("core API: reading the description: %w", err)
+	}
+	a := &API{o: o, doc: doc}
+	if a.consult, err = doc.schema("ConsultationRequest"); err != nil {
+		return nil, fmt.Errorf("core API: %w", err)
+	}
+	if a.event, err = doc.schema("PermitEvent"); err != nil {
+		return nil, fmt.Errorf("core API: %w", err)
+	}
+	if a.page, err = renderPage(doc); err != nil {
+		return nil, fmt.Errorf("core API: rendering the description: %w", err)
+	}
+	return a, nil
+}
+
+// route is one path with its methods.
+type route struct {
+	path    string
+	open    bool // needs no token: holds nothing but the description
+	allow   string
+	methods map[string]http.HandlerFunc
+}
+
+func (a *API) routes() []route {
+	return []route{
+		{"/v1/consultations", false, "POST", map[string]http.HandlerFunc{"POST": a.openConsultation}},
+		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
+		{"/v1/events", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.readEvents, "POST": a.takeEvent}},
+		{"/openapi.json", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.serveDocument}},
+		{"/style.css", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": serveStyle}},
+		{"/{$}", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.servePage}},
+	}
+}
+
+// Handler serves the API with its guards, its log of requests and a problem
+// document for whatever goes wrong.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, r := range a.routes() {
+		for method, h := range r.methods {
+			var handler http.Handler = h
+			if !r.open && len(a.o.Tokens) > 0 {
+				handler = web.Bearer(a.o.Tokens, handler)
+			}
+			mux.Handle(method+" "+r.path, handler)
+		}
+		mux.HandleFunc(r.path, notAllowed(r.allow))
+	}
+	mux.HandleFunc("/", notFound)
+	clean := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The router would redirect a path that is not clean: a client of an API
+		// has a defect then, and should see it.
+		if r.URL.Path != path.Clean(r.URL.Path) {
+			notFound(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+	guarded := web.SameOrigin(clean)
+	if len(a.o.Tokens) == 0 {
+		guarded = web.LocalHost(guarded)
+	}
+	return web.LogRequests(a.o.Log, "core", web.Recover(a.o.Log, guarded))
+}
+
+func notAllowed(allow string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Allow", allow)
+		web.WriteProblem(w, web.Problem{
+			Type: typeMethod, Status: http.StatusMethodNotAllowed, Detail: "This path takes " + allow + ".",
+		})
+	}
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	web.WriteProblem(w, web.Problem{
+		Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "Nothing is here; /openapi.json tells what is where.",
+	})
+}

@@ -1,0 +1,206 @@
+package core
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/adapters/web"
+)
+
+// effectTimeout bounds an effect, waiting for another request with the same key
+// included.
+const effectTimeout = 30 * time.Second
+
+// maxKey bounds an Idempotency-Key, in characters.
+const maxKey = 255
+
+// answer is what a request with an effect is answered with.
+type answer struct {
+	status   int
+	location string
+	body     any
+}
+
+// effect changes something in a transaction and says what to answer.
+type effect func(ctx context.Context, tx pgx.Tx) (answer, error)
+
+// post reads the body, checks it and has its effect, once for each
+// Idempotency-Key. check makes the effect out of the body; its error may be a
+// *problemError, like that of the effect.
+func (a *API) post(w http.ResponseWriter, r *http.Request, check func(body []byte) (effect, error)) {
+	key, err := idempotencyKey(r.Header)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	body, problem := web.ReadJSON(w, r, a.o.MaxBody)
+	if problem != nil {
+		web.WriteProblem(w, *problem)
+		return
+	}
+	k := usedKey{client: web.Caller(r.Context()), route: r.Pattern, key: key, hash: sha256.Sum256(body)}
+	ctx, cancel := context.WithTimeout(r.Context(), effectTimeout)
+	defer cancel()
+	given, err := a.once(ctx, k, func() (effect, error) { return check(body) })
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	given.write(w)
+}
+
+// idempotencyKey reads the header; "" when there is none.
+func idempotencyKey(h http.Header) (string, error) {
+	const name = "Idempotency-Key"
+	values := h.Values(name)
+	if len(values) == 0 {
+		return "", nil
+	}
+	if len(values) > 1 {
+		return "", badParameter(name, "parameter", "The header may come once.")
+	}
+	key := values[0]
+	if key == "" || len(key) > maxKey {
+		return "", badParameter(name, "length", fmt.Sprintf("The key needs 1 to %d characters.", maxKey))
+	}
+	for i := range len(key) {
+		if key[i] < '!' || key[i] > '~' {
+			return "", badParameter(name, "character", "The key may hold visible ASCII characters only.")
+		}
+	}
+	return key, nil
+}
+
+// usedKey is a request that has a name.
+type usedKey struct {
+	client, route, key string
+	hash               [sha256.Size]byte
+}
+
+// given is an answer as bytes, so that a replay is the same to the byte.
+type given struct {
+	status   int
+	location string
+	body     []byte
+	replay   bool
+}
+
+func (g given) write(w http.ResponseWriter) {
+	if g.location != "" {
+		w.Header().Set("Location", g.location)
+	}
+	if g.replay {
+		w.Header().Set("Idempotent-Replay", "true")
+	}
+	web.WriteJSON(w, g.status, json.RawMessage(g.body))
+}
+
+// once has the effect of a request, or finds the answer of the request that had
+// it. Of two at the same moment the second waits at the first one's row until
+// its transaction ends.
+func (a *API) once(ctx context.Context, k usedKey, check func() (effect, error)) (given, error) {
+	if k.key != "" {
+		// Before the check: what was taken once stays taken, whatever today's rules say.
+		if g, found, err := k.find(ctx, a.o.Pool); err != nil || found {
+			return g, err
+		}
+	}
+	do, err := check()
+	if err != nil {
+		return given{}, err
+	}
+	var g given
+	err = pgx.BeginFunc(ctx, a.o.Pool, func(tx pgx.Tx) error {
+		if k.key != "" {
+			mine, err := k.claim(ctx, tx, a.o.Now().UTC())
+			if err != nil {
+				return err
+			}
+			if !mine {
+				var found bool
+				if g, found, err = k.find(ctx, tx); err == nil && !found {
+					err = errors.New("finding the answer of a used idempotency key: it has gone")
+				}
+				return err
+			}
+		}
+		out, err := do(ctx, tx)
+		if err != nil {
+			return err
+		}
+		g = given{status: out.status, location: out.location}
+		if g.body, err = json.Marshal(out.body); err != nil {
+			return fmt.Errorf("writing the answer: %w", err)
+		}
+		if k.key == "" {
+			return nil
+		}
+		return k.keep(ctx, tx, g)
+	})
+	return g, err
+}
+
+// querier is what a pool and a transaction share here.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// find looks for the answer that the key has got; a key that was used for
+// another body is a problem.
+func (k usedKey) find(ctx context.Context, db querier) (given, bool, error) {
+	g := given{replay: true}
+	var hash []byte
+	err := db.QueryRow(ctx, `
+		select request_sha256, status, coalesce(location, ''), body from core.idempotency_key
+		where client = $1 and route = $2 and key = $3`, k.client, k.route, k.key).
+		Scan(&hash, &g.status, &g.location, &g.body)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return given{}, false, nil
+	}
+	if err != nil {
+		return given{}, false, fmt.Errorf("looking for the idempotency key: %w", err)
+	}
+	if !bytes.Equal(hash, k.hash[:]) {
+		return given{}, false, &problemError{web.Problem{
+			Type: typeIdempotency, Status: http.StatusUnprocessableEntity,
+			Detail: "This Idempotency-Key was used for another body.",
+			Errors: []web.FieldError{{Path: "Idempotency-Key", Code: "idempotency_key.reused", Message: "The key was used for another body; a new request needs a new key."}},
+		}}
+	}
+	return g, true, nil
+}
+
+// claim takes the key for this transaction; false when another had it first.
+// The answer is filled in by keep.
+func (k usedKey) claim(ctx context.Context, tx pgx.Tx, now time.Time) (bool, error) {
+	done, err := tx.Exec(ctx, `
+		insert into core.idempotency_key (client, route, key, request_sha256, status, body, created_at)
+		values ($1, $2, $3, $4, 0, '', $5) on conflict (client, route, key) do nothing`,
+		k.client, k.route, k.key, k.hash[:], now)
+	if err != nil {
+		return false, fmt.Errorf("taking the idempotency key: %w", err)
+	}
+	return done.RowsAffected() == 1, nil
+}
+
+func (k usedKey) keep(ctx context.Context, tx pgx.Tx, g given) error {
+	done, err := tx.Exec(ctx, `
+		update core.idempotency_key set status = $4, location = nullif($5, ''), body = $6
+		where client = $1 and route = $2 and key = $3 and status = 0`,
+		k.client, k.route, k.key, g.status, g.location, g.body)
+	if err != nil {
+		return fmt.Errorf("keeping the answer under its idempotency key: %w", err)
+	}
+	if done.RowsAffected() != 1 {
+		return errors.New("keeping the answer under its idempotency key: the key has gone")
+	}
+	return nil
+}

@@ -1,0 +1,67 @@
+package core
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed openapi.yaml
+var openapiYAML []byte
+
+// documentURL is the name of the document inside the schema compiler; nothing
+// is ever fetched.
+const documentURL = "mem:///openapi.json"
+
+// document is the API's description: as it is served, and as the source of the
+// schemas that requests are checked against.
+type document struct {
+	json     []byte
+	tree     map[string]any
+	compiler *jsonschema.Compiler
+}
+
+func loadDocument() (*document, error) {
+	d := &document{}
+	if err := yaml.Unmarshal(openapiYAML, &d.tree); err != nil {
+		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
+	}
+	var err error
+	if d.json, err = json.Marshal(d.tree); err != nil {
+		return nil, fmt.Errorf("writing openapi.json: %w", err)
+	}
+	// The compiler wants values as its own reader makes them.
+	tree, err := jsonschema.UnmarshalJSON(strings.NewReader(string(d.json)))
+	if err != nil {
+		return nil, fmt.Errorf("reading openapi.json: %w", err)
+	}
+	d.compiler = jsonschema.NewCompiler()
+	d.compiler.DefaultDraft(jsonschema.Draft2020) // what OpenAPI 3.1 schemas are written in
+	d.compiler.AssertFormat()
+	if err := d.compiler.AddResource(documentURL, tree); err != nil {
+		return nil, fmt.Errorf("adding openapi.json to the schema compiler: %w", err)
+	}
+	return d, nil
+}
+
+// schema compiles components/schemas/name.
+func (d *document) schema(name string) (*schema, error) {
+	compiled, err := d.compiler.Compile(documentURL + "#/components/schemas/" + name)
+	if err != nil {
+		return nil, fmt.Errorf("compiling schema %s: %w", name, err)
+	}
+	return &schema{compiled}, nil
+}
+
+func (a *API) serveDocument(w http.ResponseWriter, _ *http.Request) {
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	_, _ = w.Write(a.doc.json) // a caller who has gone needs no answer
+}

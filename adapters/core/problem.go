@@ -1,0 +1,67 @@
+package core
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"ristmik/adapters/web"
+)
+
+// Problem types of this listener beside those of package web.
+const (
+	typeMethod      = "/problems/method-not-allowed" // 405
+	typeParameter   = "/problems/parameter"          // 400: a query parameter or a header is wrong
+	typeIdempotency = "/problems/idempotency-key"    // 422: the key was used for another body
+)
+
+// problemError carries a problem through code that returns errors.
+type problemError struct{ web.Problem }
+
+func (p *problemError) Error() string { return p.Title + ": " + p.Detail }
+
+func invalid(found []web.FieldError) *problemError {
+	return &problemError{web.Problem{
+		Type: web.TypeValidation, Status: http.StatusUnprocessableEntity,
+		Detail: "Values in the body are wrong; errors names each.", Errors: found,
+	}}
+}
+
+func badParameter(path, code, message string) *problemError {
+	return &problemError{web.Problem{
+		Type: typeParameter, Status: http.StatusBadRequest, Detail: "A parameter of the request is wrong.",
+		Errors: []web.FieldError{{Path: path, Code: code, Message: message}},
+	}}
+}
+
+// fail answers with the problem inside err; anything else is our own fault,
+// which is logged here under the id that the caller gets.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if p, ok := errors.AsType[*problemError](err); ok {
+		web.WriteProblem(w, p.Problem)
+		return
+	}
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		panic(http.ErrAbortHandler) // the caller has gone; nobody is there to answer
+	}
+	id := a.o.NewID()
+	p := web.Problem{Type: web.TypeInternal, Status: http.StatusInternalServerError, Instance: id, Detail: "The hub could not do it; its log says why."}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || errors.Is(err, context.DeadlineExceeded) {
+		p.Type, p.Status, p.Detail = web.TypeUnavailable, http.StatusServiceUnavailable, "The database cannot be reached; try again."
+		w.Header().Set("Retry-After", "5")
+	}
+	a.o.Log.ErrorContext(r.Context(), "request not handled", "route", r.Pattern, "problem", id, "error", withoutValues(err))
+	web.WriteProblem(w, p)
+}
+
+// withoutValues is the text of err without what a database puts into its own:
+// the value that it did not like.
+func withoutValues(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return fmt.Sprintf("database error %s (table %q, constraint %q)", e.Code, e.TableName, e.ConstraintName)
+	}
+	return err.Error()
+}
