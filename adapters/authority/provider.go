@@ -1,0 +1,187 @@
+// Package authority is how authorities reach the hub over X-Road: the SOAP
+// service submitAnswer and its REST twin, both called by the hub's own Security
+// Server, and the descriptions of both.
+//
+// The two doors lead to one room: a message is read strictly, turned into a
+// [consultation.Answer] and handed to the procedure in one transaction. Nothing
+// of a refused message is stored, and one log line tells that it was refused
+// and why, without any of its content.
+//
+// Who calls is what the message says, because the Security Server vouches for
+// it; the provider therefore takes messages from the Security Server's address
+// only (PR-REST 4.7).
+package authority
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"path"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/web"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// Options are what a [Provider] is made of. Pool, Procedure, Contract, Self and
+// RESTService are needed; the rest has defaults.
+type Options struct {
+	Pool      *pgxpool.Pool
+	Procedure *consultation.Procedure
+	// Contract describes the SOAP services that authorities call; it holds
+	// submitAnswer.
+	Contract *contract.Contract
+	// Self is the hub's own subsystem, the only provider whose services are
+	// answered for.
+	Self soap.ClientID
+	// RESTService is the code under which the REST service is registered at the
+	// Security Server. REST messages do not carry it (PR-REST 4.3); it stands in
+	// the service's description.
+	RESTService string
+	// AllowFrom are the addresses of the Security Server. Without any, only
+	// loopback is let in.
+	AllowFrom []netip.Prefix
+	// RequireUserID refuses messages that name no end user. X-Road itself leaves
+	// the field optional (PR-MESS 2.2); an authority whose system answers
+	// without a person has none to name.
+	RequireUserID bool
+	// Limits bound a SOAP message; its Bytes bounds a REST body as well. A
+	// zero field means the one of [soap.DefaultLimits].
+	Limits soap.Limits
+	Now    func() time.Time // the clock; time.Now by default
+	NewID  func() string    // correlation ids; random UUIDs by default
+	Log    *slog.Logger     // discards by default
+	// Observe is told of every message, after it has been answered. It may be
+	// called from many goroutines at once.
+	Observe func(Observation)
+}
+
+// Observation is what became of one message. Its texts come from closed sets,
+// so that they can be metric labels.
+type Observation struct {
+	Door   string // "soap" or "rest"
+	Result string // "accepted", "duplicate", "late", "refused" or "failed"
+	Took   time.Duration
+}
+
+// Provider answers the X-Road services of the hub. It is safe for concurrent
+// use.
+type Provider struct {
+	o        Options
+	wsdl     *wsdl
+	openapi  []byte
+	schema   *jsonschema.Schema
+	location *time.Location
+}
+
+// New makes a provider. It fails when something needed is missing or when a
+// description cannot be read.
+func New(o Options) (*Provider, error) {
+	switch {
+	case o.Pool == nil:
+		return nil, errors.New("authority provider: no database pool")
+	case o.Procedure == nil:
+		return nil, errors.New("authority provider: no consultation procedure")
+	case o.Contract == nil:
+		return nil, errors.New("authority provider: no contract")
+	case o.Self == soap.ClientID{}:
+		return nil, errors.New("authority provider: no own subsystem")
+	case o.RESTService == "":
+		return nil, errors.New("authority provider: no REST service code")
+	}
+	if o.Limits.Bytes <= 0 {
+		o.Limits.Bytes = soap.DefaultLimits().Bytes
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.NewID == nil {
+		o.NewID = uuid.NewString
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
+	}
+	p := &Provider{o: o}
+	var err error
+	if p.wsdl, err = newWSDL(o.Contract.Source()); err != nil {
+		return nil, fmt.Errorf("reading the contract's description: %w", err)
+	}
+	if p.openapi, p.schema, err = compileOpenAPI(o.RESTService); err != nil {
+		return nil, fmt.Errorf("reading the description of the REST service: %w", err)
+	}
+	// A date-time without a zone is one of the place where it was written.
+	if p.location, err = time.LoadLocation("Europe/Tallinn"); err != nil {
+		return nil, fmt.Errorf("reading the time zone of answers: %w", err)
+	}
+	return p, nil
+}
+
+// Handler serves the SOAP door at /soap, the REST door below /rest, and a
+// problem document everywhere else.
+func (p *Provider) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/soap", p.serveSOAP)
+	mux.HandleFunc("/rest/openapi.json", p.guarded(p.serveOpenAPI))
+	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveAnswers))
+	mux.HandleFunc("/", p.guarded(notFound))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The router would redirect a path that is not clean, and a Security
+		// Server does not follow redirects.
+		if r.URL.Path != "/" && r.URL.Path != path.Clean(r.URL.Path) {
+			p.guarded(notFound)(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func notFound(w http.ResponseWriter, _ *http.Request) {
+	web.WriteProblem(w, web.Problem{
+		Type: web.TypeNotFound, Title: "Nothing is here", Status: http.StatusNotFound,
+		Detail: "The services are at /soap and /rest/v1; they are described at /soap?wsdl and /rest/openapi.json.",
+	})
+}
+
+// allowed tells whether the connection comes from the Security Server.
+func (p *Provider) allowed(r *http.Request) bool {
+	from, err := netip.ParseAddrPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	addr := from.Addr().Unmap()
+	if len(p.o.AllowFrom) == 0 {
+		return addr.IsLoopback()
+	}
+	for _, prefix := range p.o.AllowFrom {
+		if prefix.Contains(addr.WithZone("")) {
+			return true
+		}
+	}
+	return false
+}
+
+// guarded lets only the Security Server through to a handler of the REST side.
+func (p *Provider) guarded(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !p.allowed(r) {
+			p.o.Log.WarnContext(r.Context(), "message refused", "door", doorREST, "code", codeNotSecurityServer, "remote", r.RemoteAddr)
+			p.o.Observe(Observation{Door: doorREST, Result: resultRefused})
+			web.WriteProblem(w, web.Problem{
+				Type: web.TypeForbidden, Title: "Only the Security Server is served here", Status: http.StatusForbidden,
+			})
+			return
+		}
+		next(w, r)
+	}
+}

@@ -1,0 +1,162 @@
+package authority
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/web"
+	"ristmik/soap"
+)
+
+// caller is who sent a REST message, as its own Security Server vouches.
+type caller struct {
+	client    soap.ClientID
+	messageID string
+}
+
+// callerOf reads the X-Road header fields. A field that comes twice, or a list,
+// is refused: a Security Server would take the last one, and who called must
+// not depend on who reads (PR-REST 4.3).
+func (p *Provider) callerOf(h http.Header) (caller, []web.FieldError) {
+	var c caller
+	var wrong []web.FieldError
+	one := func(name string, required bool) string {
+		values := h.Values(name)
+		switch {
+		case len(values) == 0 && !required:
+			return ""
+		case len(values) == 0:
+			wrong = append(wrong, web.FieldError{Path: name, Code: "required", Message: "the header field is needed"})
+			return ""
+		case len(values) > 1 || strings.Contains(values[0], ","):
+			wrong = append(wrong, web.FieldError{Path: name, Code: "repeated", Message: "the header field must come once, with one value"})
+			return ""
+		}
+		return values[0]
+	}
+	if v := one("X-Road-Client", true); v != "" {
+		id, err := soap.ParseClientID(v)
+		if err != nil {
+			wrong = append(wrong, web.FieldError{Path: "X-Road-Client", Code: "format", Message: "is not INSTANCE/CLASS/MEMBER/SUBSYSTEM"})
+		}
+		c.client = id
+	} else if len(wrong) == 0 {
+		wrong = append(wrong, web.FieldError{Path: "X-Road-Client", Code: "format", Message: "is not INSTANCE/CLASS/MEMBER/SUBSYSTEM"})
+	}
+	before := len(wrong)
+	c.messageID = one("X-Road-Id", true)
+	if len(wrong) == before && !goodMessageID(c.messageID) {
+		wrong = append(wrong, web.FieldError{Path: "X-Road-Id", Code: "format", Message: "is empty, longer than 255 characters, or has characters that are not allowed"})
+	}
+	before = len(wrong)
+	if user := one("X-Road-UserId", p.o.RequireUserID); p.o.RequireUserID && user == "" && len(wrong) == before {
+		wrong = append(wrong, web.FieldError{Path: "X-Road-UserId", Code: "required", Message: "the header field is needed"})
+	}
+	return c, wrong
+}
+
+// serveAnswers takes one answer. The response has no header field of X-Road's
+// own: those are the Security Server's to set (C-137).
+func (p *Provider) serveAnswers(w http.ResponseWriter, r *http.Request) {
+	started := p.o.Now()
+	observe := func(result string) {
+		p.o.Observe(Observation{Door: doorREST, Result: result, Took: p.o.Now().Sub(started)})
+	}
+	if r.Method != http.MethodPost {
+		p.logRefused(r.Context(), doorREST, refuse("method", ""), nil, p.o.NewID())
+		wrongMethod(w, http.MethodPost)
+		observe(resultRefused)
+		return
+	}
+	receipt, problem, err := p.answerREST(w, r)
+	switch {
+	case err != nil:
+		correlation := p.o.NewID()
+		p.logFailed(r.Context(), doorREST, err, correlation)
+		web.WriteProblem(w, web.Problem{
+			Type: web.TypeInternal, Title: "The message could not be handled", Status: http.StatusInternalServerError,
+			Detail: "Ask with this id: " + correlation,
+		})
+		observe(resultFailed)
+	case problem != nil:
+		web.WriteProblem(w, *problem)
+		observe(resultRefused)
+	default:
+		web.WriteJSON(w, http.StatusOK, receipt)
+		observe(receipt.Status)
+	}
+}
+
+// restReceipt is the JSON of a receipt.
+type restReceipt struct {
+	Status   string `json:"status"`
+	LegState string `json:"leg_state"`
+}
+
+// answerREST returns a receipt, or the problem that the caller is told of (it
+// has been logged), or an error of ours.
+func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restReceipt, *web.Problem, error) {
+	refused := func(code string, problem web.Problem, from *caller) (restReceipt, *web.Problem, error) {
+		why := refuse(code, "")
+		why.Fields = len(problem.Errors)
+		var msg *soap.Message
+		if from != nil {
+			msg = &soap.Message{Header: soap.Header{Client: from.client, ID: from.messageID}}
+		}
+		p.logRefused(r.Context(), doorREST, why, msg, p.o.NewID())
+		return restReceipt{}, &problem, nil
+	}
+	from, wrong := p.callerOf(r.Header)
+	if len(wrong) > 0 {
+		return refused("headers", web.Problem{
+			Type: web.TypeMalformed, Title: "The X-Road header fields are not in order", Status: http.StatusBadRequest, Errors: wrong,
+		}, nil)
+	}
+	body, problem := web.ReadJSON(w, r, int64(p.o.Limits.Bytes))
+	if problem != nil {
+		return refused("body", *problem, &from)
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
+	if err != nil {
+		return refused("body", web.Problem{Type: web.TypeMalformed, Title: "The body is not JSON", Status: http.StatusBadRequest}, &from)
+	}
+	if err := p.schema.Validate(value); err != nil {
+		invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
+		if !ok {
+			return restReceipt{}, nil, fmt.Errorf("validating an answer: %w", err)
+		}
+		return refused("fields", web.Problem{
+			Type: web.TypeValidation, Title: "The answer is not as described", Status: http.StatusUnprocessableEntity,
+			Detail: "The description is at /rest/openapi.json.", Errors: fieldErrors(invalid),
+		}, &from)
+	}
+	var content restAnswer
+	if err := json.Unmarshal(body, &content); err != nil {
+		return restReceipt{}, nil, fmt.Errorf("reading an answer that was valid: %w", err)
+	}
+	answer, err := content.answer(r.PathValue("id"))
+	var receipt consultation.Receipt
+	if err == nil {
+		answer.From, answer.MessageID = from.client, from.messageID
+		receipt, err = p.receive(r.Context(), answer)
+	}
+	if err == nil {
+		return restReceipt{Status: string(receipt.Status), LegState: string(receipt.LegState)}, nil, nil
+	}
+	if why, ok := refusalOf(err); ok {
+		return refused(why.Code, problemOf(why), &from)
+	}
+	return restReceipt{}, nil, err
+}
+
+func wrongMethod(w http.ResponseWriter, allow string) {
+	w.Header().Set("Allow", allow)
+	web.WriteProblem(w, web.Problem{Title: "The method is not allowed here", Status: http.StatusMethodNotAllowed, Detail: "Allowed: " + allow})
+}

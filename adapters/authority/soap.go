@@ -1,0 +1,267 @@
+package authority
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"ristmik/mapping"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// The doors of an [Observation], of a log line and of a stored answer.
+const (
+	doorSOAP = "soap"
+	doorREST = "rest"
+)
+
+// bodyTimeout is how long a caller may take to send a message.
+const bodyTimeout = 30 * time.Second
+
+// submitAnswer is the code of the SOAP service that takes answers.
+const submitAnswer = "submitAnswer"
+
+// declaredEncoding finds the encoding in an XML declaration.
+var declaredEncoding = regexp.MustCompile("^(?:\ufeff)?<\\?xml[^>]*\\sencoding\\s*=\\s*[\"']([^\"'>]*)[\"']")
+
+// serveSOAP answers with status 200 or, for a Fault, 500 and nothing else: a
+// Security Server makes an error of its own of any other status (C-074).
+func (p *Provider) serveSOAP(w http.ResponseWriter, r *http.Request) {
+	started := p.o.Now()
+	out := p.soap(w, r)
+	w.Header().Set("Content-Type", soap.ContentType)
+	w.WriteHeader(out.status)
+	_, _ = w.Write(out.body) // a caller who has gone needs no answer
+	if out.result != "" {
+		p.o.Observe(Observation{Door: doorSOAP, Result: out.result, Took: p.o.Now().Sub(started)})
+	}
+}
+
+// reply is what goes back through the SOAP door.
+type reply struct {
+	status int
+	body   []byte
+	result string // of the observation; "" for a description
+}
+
+func (p *Provider) soap(w http.ResponseWriter, r *http.Request) reply {
+	ctx := r.Context()
+	if !p.allowed(r) {
+		return p.fault(ctx, nil, refuse(codeNotSecurityServer, "only the Security Server is served here"))
+	}
+	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && asksForWSDL(r) {
+		description, err := p.wsdl.at(addressOf(r))
+		if err != nil {
+			return p.fault(ctx, nil, fmt.Errorf("writing the description: %w", err))
+		}
+		return reply{status: http.StatusOK, body: description}
+	}
+	if r.Method != http.MethodPost {
+		return p.fault(ctx, nil, refuse("client.invalid_http_method", "messages are sent with POST; the description is at ?wsdl"))
+	}
+	msg, err := p.readSOAP(w, r)
+	if err != nil {
+		return p.fault(ctx, nil, err)
+	}
+	return p.answerSOAP(ctx, msg)
+}
+
+func asksForWSDL(r *http.Request) bool {
+	for key := range r.URL.Query() {
+		if strings.EqualFold(key, "wsdl") {
+			return true
+		}
+	}
+	return false
+}
+
+// readSOAP reads one message, without a look at what it is about.
+func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (*soap.Message, error) {
+	if err := checkContentType(r.Header); err != nil {
+		return nil, err
+	}
+	control := http.NewResponseController(w)
+	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // by the machine's clock, as the connection goes; not every writer has one
+	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	// One byte more than allowed, so that the reader of messages sees that it is
+	// too long and says so in its own words.
+	data, err := io.ReadAll(io.LimitReader(r.Body, int64(p.o.Limits.Bytes)+1))
+	if err != nil {
+		return nil, refuse("client.invalid_request", "the message ended before it was complete")
+	}
+	msg, err := soap.ReadRequest(data, p.o.Limits)
+	if err != nil {
+		return nil, malformed(err)
+	}
+	if m := declaredEncoding.FindSubmatch(data); m != nil && !strings.EqualFold(string(m[1]), "utf-8") && !strings.EqualFold(string(m[1]), "us-ascii") {
+		// The Security Server has told that the bytes are UTF-8; one of the two
+		// is wrong, and a guess would change names of people.
+		return nil, refuse("client.invalid_soap", "the declared encoding is not UTF-8")
+	}
+	if err := p.checkHeader(msg.Header); err != nil {
+		return nil, err
+	}
+	return msg, nil
+}
+
+// checkContentType takes plain UTF-8 messages only: the service has no
+// attachments, and a Security Server says text/xml; charset=UTF-8 whatever the
+// client wrote (C-066).
+func checkContentType(h http.Header) error {
+	if c := h.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
+		return refuse("client.invalid_content_type", "the message has a content coding; it is wanted plain")
+	}
+	values := h.Values("Content-Type")
+	if len(values) != 1 {
+		return refuse("client.invalid_content_type", "one Content-Type is needed: text/xml; charset=UTF-8")
+	}
+	media, params, err := mime.ParseMediaType(values[0])
+	if err != nil || media != "text/xml" {
+		return refuse("client.invalid_content_type", "the Content-Type is not text/xml")
+	}
+	if c, ok := params["charset"]; ok && !strings.EqualFold(c, "utf-8") {
+		return refuse("client.invalid_content_type", "the charset is not UTF-8")
+	}
+	return nil
+}
+
+// checkHeader refuses what X-Road lets through and this provider cannot work
+// with.
+func (p *Provider) checkHeader(h soap.Header) error {
+	if !goodMessageID(h.ID) {
+		return refuse("client.missing_header_field", "field 'id' is empty or longer than 255 characters, or has characters that are not allowed")
+	}
+	if p.o.RequireUserID && h.UserID == "" {
+		return refuse("client.missing_header_field", "Required field 'userId' is missing")
+	}
+	for _, block := range h.Elements {
+		if block.NamespaceURI() == soap.NSXRoad || block.NamespaceURI() == soap.NSRepresentation {
+			continue
+		}
+		for _, attr := range block.Attr {
+			must := attr.Key == "mustUnderstand" && attr.NamespaceURI() == soap.NSEnvelope
+			if v := strings.TrimSpace(attr.Value); must && (v == "1" || v == "true") {
+				// SOAP 1.1, 4.2.3: such a block is understood or refused.
+				return refuse("client.must_understand", "the header holds a block that must be understood and is not")
+			}
+		}
+	}
+	return nil
+}
+
+// answerSOAP gives a message that is well formed to the operation that its
+// service field names.
+func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message) reply {
+	op, err := p.operation(msg)
+	if err != nil {
+		return p.fault(ctx, msg, err)
+	}
+	content, err := mapping.Decode(op.Input, msg.Body)
+	if err != nil {
+		return p.fault(ctx, msg, violated(err))
+	}
+	answer, err := p.fromSOAP(content)
+	if err != nil {
+		return p.fault(ctx, msg, err)
+	}
+	answer.From, answer.MessageID = msg.Header.Client, msg.Header.ID
+	receipt, err := p.receive(ctx, answer)
+	if err != nil {
+		if refused, ok := refusalOf(err); ok {
+			return p.refuseInBody(ctx, op, msg, refused)
+		}
+		return p.fault(ctx, msg, err)
+	}
+	body, err := respond(op, msg, map[string]any{"status": string(receipt.Status), "legState": string(receipt.LegState)})
+	if err != nil {
+		return p.fault(ctx, msg, err)
+	}
+	return reply{status: http.StatusOK, body: body, result: string(receipt.Status)}
+}
+
+// operation finds what the message asks for: exactly our subsystem, a known
+// code and a known version, and a body that says the same (C-067, C-068). The
+// Security Server checks only how the wrapper's name begins.
+func (p *Provider) operation(msg *soap.Message) (*contract.Operation, error) {
+	service := msg.Header.Service
+	op, known := p.o.Contract.Operation(service.Code, service.Version)
+	if service.Provider != p.o.Self || !known || service.Code != submitAnswer {
+		return nil, refuse("client.unknown_service", "Unknown service: "+service.LogForm())
+	}
+	if op.Unsupported != nil {
+		return nil, fmt.Errorf("operation %s: %w", op.Code, op.Unsupported)
+	}
+	if msg.Body.Tag != service.Code {
+		return nil, refuse("client.inconsistent_headers", "Malformed SOAP message: service code does not match in header and body")
+	}
+	if msg.Body.NamespaceURI() != op.Input.Namespace {
+		return nil, refuse("client.invalid_body", "the body's element is not in the namespace "+op.Input.Namespace)
+	}
+	return op, nil
+}
+
+// violated turns the violations of the contract into a refusal that names them
+// all; they hold places and rules, no values.
+func violated(err error) error {
+	violations, ok := errors.AsType[mapping.Violations](err)
+	if !ok {
+		return fmt.Errorf("reading the body: %w", err)
+	}
+	var text strings.Builder
+	text.WriteString("the message does not follow the contract")
+	separator := ": "
+	for _, v := range violations {
+		text.WriteString(separator + v.Path + " (" + v.Code + ") " + v.Message)
+		separator = "; "
+	}
+	r := refuse("client.invalid_xml", text.String())
+	r.Fields = len(violations)
+	return r
+}
+
+// respond builds the answer to msg: its header fields and the content in the
+// wrapper's element "response".
+func respond(op *contract.Operation, msg *soap.Message, content map[string]any) ([]byte, error) {
+	body, err := mapping.Encode(op.Output, map[string]any{"response": content})
+	if err != nil {
+		return nil, fmt.Errorf("encoding the answer: %w", err)
+	}
+	data, err := soap.BuildAnswer(msg, body)
+	if err != nil {
+		return nil, fmt.Errorf("building the answer: %w", err)
+	}
+	return data, nil
+}
+
+// refuseInBody tells a negative result of the service in an ordinary answer, as
+// PR-MESS 3.2 wants it.
+func (p *Provider) refuseInBody(ctx context.Context, op *contract.Operation, msg *soap.Message, r *refusal) reply {
+	body, err := respond(op, msg, map[string]any{"faultCode": r.Code, "faultString": r.Message})
+	if err != nil {
+		return p.fault(ctx, msg, err)
+	}
+	p.logRefused(ctx, doorSOAP, r, msg, p.o.NewID())
+	return reply{status: http.StatusOK, body: body, result: resultRefused}
+}
+
+// fault tells that the service could not do its work. The text of an error that
+// is ours stays here; the caller gets the id under which it is in the log.
+func (p *Provider) fault(ctx context.Context, msg *soap.Message, err error) reply {
+	correlation := p.o.NewID()
+	f := soap.Fault{Code: codeInternal, String: "the message could not be handled; ask with the id in the detail", Detail: correlation}
+	result := resultFailed
+	if r, ok := technical(err); ok {
+		f.Code, f.String, result = r.Code, short(r.Message), resultRefused
+		p.logRefused(ctx, doorSOAP, r, msg, correlation)
+	} else {
+		p.logFailed(ctx, doorSOAP, err, correlation)
+	}
+	return reply{status: http.StatusInternalServerError, body: soap.BuildFault(f), result: result}
+}
