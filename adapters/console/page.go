@@ -1,0 +1,230 @@
+package console
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// partner is a destination as the page names it.
+type partner struct{ Name, Title string }
+
+// page is what the template shows.
+type page struct {
+	Lang, Other lang
+	Now         *moment
+	Second      string // the time of the snapshot, to the second
+	Live, Down  bool
+	Version     string
+	Flash       *flash
+	Verdict     verdict
+	Issues      []issue
+	States      []string
+	Deliveries  []deliveryRow
+	Dead        []deadRow
+	DeadTotal   int
+	Jobs        []jobRow
+	Breakers    []breakerRow
+	Changes     []breakerRow
+}
+
+type flash struct{ Level, Text string }
+
+type deliveryRow struct {
+	Partner partner
+	Counts  []count
+	Oldest  string
+	Old     bool
+}
+
+type count struct {
+	State string
+	N     int64
+}
+
+type deadRow struct {
+	ID        int64
+	Kind, Key string
+	Partner   partner
+	Why       *why
+	Attempts  int
+	Since     *moment
+	Asked     bool // the form is open
+}
+
+type jobRow struct {
+	Name, Cron, Zone string
+	Last, Next       *moment
+	Took             string
+	State, Summary   string
+	Why              *why
+	Now              string // what it does at this moment, beside waiting for its time
+	CanRun           bool
+}
+
+type breakerRow struct {
+	Partner      partner
+	State        string
+	Since, Until *moment
+	Why          *why
+}
+
+// Level is the colour and the shape of a state; the state's text stands beside.
+func (page) Level(state string) string {
+	switch state {
+	case "closed", "succeeded":
+		return levelGood
+	case "half_open", "paused":
+		return levelMild
+	case "open", "failed":
+		return levelSevere
+	}
+	return ""
+}
+
+// states are the columns of the deliveries, in the order of a message's life.
+var states = []string{"ready", "sending", "waiting", "parked", "dead", "delivered"}
+
+// servePage shows the page. It updates itself by reloading, unless the reader
+// has stopped that or is about to write something.
+func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
+	l := languageOf(r)
+	rememberLanguage(w, r, l)
+	query := r.URL.Query()
+	asked, _ := strconv.ParseInt(query.Get("retry"), 10, 64)
+	now := c.o.Now()
+	p := page{
+		Lang: l, Other: l.other(), Now: c.moment(l, now, now), Second: now.In(c.zone).Format("15:04:05"),
+		Live: query.Get("live") != "0" && asked == 0, Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
+		States: states,
+	}
+	status := http.StatusOK
+	s, err := c.read(r.Context())
+	if err != nil {
+		c.o.Log.ErrorContext(r.Context(), "reading the state for the page", "error", err)
+		status, p.Down = http.StatusServiceUnavailable, true
+		p.Verdict = verdict{Level: levelSevere, Text: say(l, "down"), Detail: say(l, "down.detail")}
+	} else {
+		p.Issues = c.issues(l, s, now)
+		p.Verdict = verdictOf(l, p.Issues, s)
+		c.fill(&p, s, now, asked)
+	}
+	var out bytes.Buffer
+	if err := c.page[l].Execute(&out, p); err != nil {
+		c.o.Log.ErrorContext(r.Context(), "writing the page", "error", err)
+		http.Error(w, "the page could not be written", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // a reader who has gone needs no answer
+}
+
+func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
+	l := p.Lang
+	p.DeadTotal = s.deadTotal()
+	for _, d := range s.deliveries {
+		row := deliveryRow{Partner: c.partner(l, d.Destination), Counts: []count{
+			{"ready", d.Ready}, {"sending", d.Sending}, {"waiting", d.Waiting}, {"parked", d.Parked}, {"dead", d.Dead}, {"delivered", d.Delivered},
+		}}
+		if d.unsent() > 0 {
+			row.Oldest, row.Old = spoken(l, d.oldest()), d.oldest() > tooOld
+		}
+		p.Deliveries = append(p.Deliveries, row)
+	}
+	for _, m := range s.dead[:min(len(s.dead), shownDead)] {
+		p.Dead = append(p.Dead, deadRow{
+			ID: m.ID, Kind: m.Kind, Key: m.Key, Partner: c.partner(l, m.Destination), Why: explained(l, m.Reason),
+			Attempts: m.Attempts, Since: c.moment(l, m.Since, now), Asked: m.ID == asked,
+		})
+	}
+	for _, j := range s.jobs {
+		p.Jobs = append(p.Jobs, c.jobRow(l, j, now))
+	}
+	for _, b := range s.breakers {
+		p.Breakers = append(p.Breakers, c.breakerRow(l, b, now))
+	}
+	for _, b := range s.changes {
+		p.Changes = append(p.Changes, c.breakerRow(l, b, now))
+	}
+}
+
+func (c *Console) jobRow(l lang, j job, now time.Time) jobRow {
+	row := jobRow{Name: j.Name, Cron: j.Cron, Zone: j.Zone, Next: c.moment(l, j.Next, now), CanRun: c.o.Runner != nil}
+	if r := j.Last; r != nil {
+		row.Last, row.State, row.Summary, row.Why = c.moment(l, r.Started, now), r.State, summary(r.Summary), explainError(l, r.Error)
+		row.Took = spoken(l, r.Finished.Sub(r.Started))
+	}
+	switch {
+	case j.Running != nil:
+		row.Now = "running"
+	case j.Waiting > 0:
+		row.Now = "waiting"
+	case j.PausedBy != "":
+		row.Now = "paused"
+	}
+	return row
+}
+
+func (c *Console) breakerRow(l lang, b breaker, now time.Time) breakerRow {
+	row := breakerRow{Partner: c.partner(l, b.Destination), State: b.State, Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason)}
+	if b.State == "open" {
+		row.Until = c.moment(l, b.OpenUntil, now)
+	}
+	return row
+}
+
+func (c *Console) partner(l lang, name string) partner {
+	return partner{Name: name, Title: c.o.Titles[name].in(l)}
+}
+
+// explained is explain for the places that always show a reason.
+func explained(l lang, reason string) *why {
+	if w := explain(l, reason); w != nil {
+		return w
+	}
+	return &why{}
+}
+
+// summary is what a job reported, in the order of the names.
+func summary(counts map[string]int) string {
+	var parts []string
+	for _, name := range sortedKeys(counts) {
+		parts = append(parts, fmt.Sprintf("%s: %d", strings.ReplaceAll(name, "_", " "), counts[name]))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// grouped writes a count in groups of three digits, as both languages do, with
+// narrow spaces that do not break.
+func grouped(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "\u202f" + digits[i:]
+	}
+	return digits
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+// flashOf is the line that tells what an action came to. Its text comes from
+// the page's own words; of is an id or a name and is shown as text only.
+func flashOf(l lang, done, fault, of string) *flash {
+	if len(of) > 100 {
+		of = ""
+	}
+	switch {
+	case done == "retry" || done == "run":
+		return &flash{Level: levelGood, Text: say(l, "done."+done, of)}
+	case fault == "reason" || fault == "not_dead" || fault == "not_found" || fault == "failed":
+		return &flash{Level: levelSevere, Text: say(l, "fault."+fault)}
+	}
+	return nil
+}

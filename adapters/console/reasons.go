@@ -1,0 +1,68 @@
+package console
+
+import (
+	"strings"
+
+	"ristmik/soap"
+)
+
+// why is the reason of a failure as the page shows it: in words, with whose
+// turn it is, and the code for whoever wants to search for it.
+type why struct {
+	Turn string // "" when the reason says nothing about that
+	Text string
+	Code string
+}
+
+// kindsEstonian is [soap.Kind.Advice] in Estonian.
+var kindsEstonian = map[soap.Kind]string{
+	soap.KindRetryNow:      "Midagi ei saadetud; proovime ise uuesti.",
+	soap.KindRetryLater:    "Vastaspoolel oli tõrge; proovime hiljem ise uuesti, kestva tõrke vaatab üle vastaspool.",
+	soap.KindWait:          "Vastaspool on katkestusest teatanud; ootame selle lõppu.",
+	soap.KindFixData:       "Sõnumist ei saa sellisena aru; paranda andmed või teenuse kirjeldus ja saada uuesti.",
+	soap.KindFixRights:     "Õigus puudub või teenuse nimi või versioon on vale; küsi vastaspoolelt õigust või paranda seadistus.",
+	soap.KindPartnerDown:   "Vastaspoolega ei saa ühendust; proovime ise uuesti, kestva katkestuse vaatab üle vastaspool.",
+	soap.KindOwnServer:     "Meie oma turvaserver või tee selleni on rikkis; kutsu selle haldur.",
+	soap.KindUnknownResult: "Vastaspool võis päringu täita; tee see kindlaks, enne kui sõnumi uuesti saadad.",
+	soap.KindTampered:      "Vastus ei kuulu päringu juurde ja jäi kasutamata; näita vastaspoolele mõlema sõnumi tunnust.",
+	soap.KindBusiness:      "Vastaspoole teenus töötas ja keeldus; loe, miks.",
+	soap.KindInternal:      "Ristmikus on viga; teata sellest koos sõnumi tunnusega.",
+}
+
+// explain puts a stored reason into words. A reason is a [soap.Kind], with a
+// code behind a space where there is one; any other is shown as it is.
+func explain(l lang, reason string) *why {
+	if reason == "" {
+		return nil
+	}
+	name, code, _ := strings.Cut(reason, " ")
+	kind := soap.Kind(name)
+	inEstonian, known := kindsEstonian[kind]
+	if !known {
+		if t, ok := words["because."+reason]; ok {
+			return &why{Text: t.in(l), Code: reason}
+		}
+		return &why{Code: reason}
+	}
+	w := &why{Turn: say(l, "turn."+string(kind.Turn())), Text: kind.Advice(), Code: code}
+	if l == estonian {
+		w.Text = inEstonian
+	}
+	return w
+}
+
+// explainError puts the error of a job into words: it is a text for operators
+// that may name a [soap.Kind] somewhere.
+func explainError(l lang, text string) *why {
+	if text == "" {
+		return nil
+	}
+	for _, word := range strings.FieldsFunc(text, func(r rune) bool { return r == ' ' || r == ':' }) {
+		if _, known := kindsEstonian[soap.Kind(word)]; known {
+			w := explain(l, word)
+			w.Code = text
+			return w
+		}
+	}
+	return &why{Code: text}
+}
