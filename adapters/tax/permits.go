@@ -1,0 +1,77 @@
+package tax
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/adapters/xroad"
+	"ristmik/mapping"
+	"ristmik/outbox"
+	"ristmik/soap"
+)
+
+// Notice is what the tax board learns of a permit: these fields and no others
+// (the minimum it needs to check declared employments against the right to
+// work). Dates are YYYY-MM-DD, OccurredAt is RFC 3339.
+type Notice struct {
+	EventID       string `json:"eventId"`
+	EventType     string `json:"eventType"`
+	OccurredAt    string `json:"occurredAt"`
+	PermitID      string `json:"permitId"`
+	PersonalCode  string `json:"personalCode"`
+	EmployerCode  string `json:"employerCode,omitempty"`
+	ValidFrom     string `json:"validFrom,omitempty"`
+	ValidTo       string `json:"validTo,omitempty"`
+	EffectiveFrom string `json:"effectiveFrom,omitempty"`
+	GroundCode    string `json:"groundCode,omitempty"`
+}
+
+// Publish takes note of the person and puts the notice into the outbox, in the
+// caller's transaction. Notices of one person leave in the order of their
+// transactions; the same event twice is one notice.
+func (r *Register) Publish(ctx context.Context, tx pgx.Tx, n Notice) error {
+	var ref string
+	err := tx.QueryRow(ctx, `
+		insert into tax.watched (personal_code, permit_id) values ($1, $2)
+		on conflict (personal_code) do update set permit_id = excluded.permit_id
+		returning person_ref`, n.PersonalCode, n.PermitID).Scan(&ref)
+	if err != nil {
+		return fmt.Errorf("noting the person of a permit: %w", err)
+	}
+	payload, err := json.Marshal(n)
+	if err != nil {
+		return fmt.Errorf("writing the permit notice: %w", err)
+	}
+	// The lane is our own reference of the person: a personal code must not
+	// stand where operators and logs may see it.
+	err = outbox.Publish(ctx, tx, outbox.Message{Destination: Destination, Lane: ref, Kind: n.EventType, Key: n.EventID, Payload: payload})
+	if err != nil {
+		return fmt.Errorf("publishing the permit notice: %w", err)
+	}
+	return nil
+}
+
+// Send delivers one permit notice; it is the outbox's [outbox.Sender]. The
+// board recognises a repeated eventId, so the send is idempotent.
+func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
+	var fields map[string]any
+	if err := json.Unmarshal(d.Payload, &fields); err != nil {
+		return xroad.Outcome(&soap.Failure{Kind: soap.KindInternal, Code: "payload", Message: "the stored notice is not JSON", Err: err})
+	}
+	body, err := mapping.Encode(r.o.PermitsOp.Input, map[string]any{"request": fields})
+	if err != nil {
+		return xroad.Outcome(&soap.Failure{Kind: soap.KindFixData, Code: "request.contract", Message: err.Error(), Err: err})
+	}
+	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, Body: body, Issue: fmt.Sprint(fields["permitId"]), SOAPAction: r.o.PermitsOp.SOAPAction})
+	if err == nil {
+		_, err = answerOf(r.o.PermitsOp, answer)
+	}
+	out := xroad.Outcome(err)
+	if answer != nil {
+		out.Exchange = answer.Exchange.MessageID
+	}
+	return out
+}
