@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"ristmik/configs"
+	"ristmik/mapping"
+	"ristmik/schedules"
+	"ristmik/soap"
+)
+
+type checkCommand struct {
+	Config string `short:"c" type:"path" help:"Configuration file; without it, the shipped default."`
+}
+
+func (c checkCommand) Run(p *surroundings) error {
+	cfg, problems, err := checkConfig(c.Config)
+	if err != nil {
+		return usage(err)
+	}
+	for _, problem := range problems {
+		fmt.Fprintln(p.out, problem)
+	}
+	if len(problems) > 0 {
+		return usage(fmt.Errorf("%d problems", len(problems)))
+	}
+	fmt.Fprintf(p.out, "%s is good: %d authorities, %d consultation types, %d schedules\n",
+		cfg.File(), len(cfg.Authorities), len(cfg.Consultations), len(cfg.Schedules))
+	return nil
+}
+
+// checkConfig reads the file and checks what its words mean to the rooms:
+// identifiers, member codes, cron expressions, contracts. It returns every
+// problem at once; err is for a file that cannot be read at all.
+func checkConfig(path string) (*configs.Config, configs.Problems, error) {
+	cfg, err := configs.Load(path)
+	var problems configs.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return nil, nil, err
+	}
+	m := &meaning{cfg: cfg, problems: problems}
+	m.client("xroad.client", cfg.XRoad.Client)
+	if cfg.XRoad.RESTService == "" {
+		m.fault("xroad.rest_service", "missing", "a value is needed")
+	}
+	for name, a := range cfg.Authorities {
+		m.client("authorities."+name+".subsystem", a.Subsystem)
+		path := "authorities." + name + ".service"
+		switch a.Wire {
+		case configs.WireSOAP:
+			m.operation(path, a.Service, contractRequest)
+		case configs.WireEmploymentRegister:
+			m.operation(path, a.Service, contractEmployment)
+		case configs.WireREST:
+			m.service(path, a.Service, false)
+		}
+	}
+	m.operation("registers.tax.employment_service", cfg.Registers.Tax.EmploymentService, contractEmployment)
+	m.operation("registers.tax.permit_service", cfg.Registers.Tax.PermitService, contractPermits)
+	m.service("registers.labour.permit_service", cfg.Registers.Labour.PermitService, false)
+	m.schedules()
+	m.destinations()
+	m.problems.Sort()
+	return cfg, m.problems, nil
+}
+
+// meaning collects the faults of meaning of one configuration.
+type meaning struct {
+	cfg      *configs.Config
+	problems configs.Problems
+}
+
+func (m *meaning) fault(path, code, message string, allowed ...string) {
+	for _, p := range m.problems {
+		if p.Path == path {
+			return // the same value was refused for a plainer reason
+		}
+	}
+	m.problems = append(m.problems, configs.Problem{
+		File: m.cfg.File(), Line: m.cfg.Line(path), Path: path, Code: code, Message: message, Allowed: allowed,
+	})
+}
+
+// client checks an X-Road client identifier; a state member's code is a
+// registry code and carries a check digit, so a slip of the pen shows.
+func (m *meaning) client(path, value string) {
+	if value == "" {
+		return
+	}
+	id, err := soap.ParseClientID(value)
+	if err != nil {
+		m.fault(path, "bad-identifier", err.Error(), "INSTANCE/CLASS/MEMBER/SUBSYSTEM")
+		return
+	}
+	if id.Subsystem == "" {
+		m.fault(path, "bad-identifier", "the subsystem is missing", "INSTANCE/CLASS/MEMBER/SUBSYSTEM")
+		return
+	}
+	m.member(path, id)
+}
+
+func (m *meaning) member(path string, id soap.ClientID) {
+	if code := mapping.CheckRegistryCode(id.Member); code != "" {
+		m.fault(path, code, fmt.Sprintf("the member code %s is no registry code", id.Member))
+	}
+}
+
+func (m *meaning) service(path, value string, versioned bool) (soap.ServiceID, bool) {
+	form := "INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE"
+	if versioned {
+		form += "/VERSION"
+	}
+	if value == "" {
+		m.fault(path, "missing", "a value is needed", form)
+		return soap.ServiceID{}, false
+	}
+	id, err := soap.ParseServiceID(value)
+	if err != nil {
+		m.fault(path, "bad-identifier", err.Error(), form)
+		return soap.ServiceID{}, false
+	}
+	if !versioned && id.Version != "" {
+		m.fault(path, "bad-identifier", "a REST service has no version in its identifier", form)
+		return soap.ServiceID{}, false
+	}
+	m.member(path, id.Provider)
+	return id, true
+}
+
+// operation checks that the service's code and version stand in the contract.
+func (m *meaning) operation(path, value, file string) {
+	id, ok := m.service(path, value, true)
+	if !ok {
+		return
+	}
+	c, err := loadContract(file)
+	if err != nil {
+		m.fault(path, "bad-contract", err.Error())
+		return
+	}
+	op, ok := c.Operation(id.Code, id.Version)
+	if !ok {
+		var known []string
+		for _, op := range c.Operations() {
+			known = append(known, op.Code+"/"+op.Version)
+		}
+		m.fault(path, "unknown-operation", fmt.Sprintf("%s has no operation %s/%s", file, id.Code, id.Version), known...)
+		return
+	}
+	if op.Unsupported != nil {
+		m.fault(path, "bad-contract", op.Unsupported.Error())
+	}
+}
+
+func (m *meaning) schedules() {
+	for name, s := range m.cfg.Schedules {
+		path := "schedules." + name
+		if !slices.Contains(jobNames(), name) {
+			m.fault(path, "unknown-job", "no job has this name", jobNames()...)
+		}
+		if s.Cron == "" || s.Zone == "" {
+			continue
+		}
+		if _, err := schedules.ParseCron(s.Cron, s.Zone); err != nil {
+			m.fault(path+".cron", "bad-cron", err.Error(), "MINUTE HOUR DAY MONTH WEEKDAY")
+		}
+	}
+}
+
+func (m *meaning) destinations() {
+	known := destinationNames(m.cfg)
+	for name := range m.cfg.Delivery.Destinations {
+		if !slices.Contains(known, name) {
+			m.fault("delivery.destinations."+name, "unknown-destination", "nothing is sent there", known...)
+		}
+	}
+}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/core"
+	"ristmik/adapters/labour"
+	"ristmik/adapters/postgres"
+	"ristmik/adapters/tax"
+	"ristmik/configs"
+	"ristmik/outbox"
+	"ristmik/schedules"
+)
+
+// databaseURLVariable overrides the configuration's database.
+const databaseURLVariable = "RISTMIK_DATABASE_URL"
+
+// migrations are the rooms' schemas in the order in which they are made.
+func migrations() []postgres.MigrationSet {
+	return []postgres.MigrationSet{
+		{Name: "outbox", FS: outbox.Migrations},
+		{Name: "schedules", FS: schedules.Migrations},
+		{Name: "consultation", FS: consultation.Migrations},
+		{Name: "core", FS: core.Migrations},
+		{Name: "tax", FS: tax.Migrations},
+		{Name: "labour", FS: labour.Migrations},
+	}
+}
+
+// database is an open pool and, where the program started it, the PostgreSQL
+// behind it.
+type database struct {
+	pool    *pgxpool.Pool
+	private *postgres.Private
+}
+
+// openDatabase connects to the configured PostgreSQL, or starts a private one
+// when none is configured.
+func openDatabase(ctx context.Context, c configs.Database, log *slog.Logger) (*database, error) {
+	url, err := databaseURL(c)
+	if err != nil {
+		return nil, err
+	}
+	if url == "" {
+		return startDatabase(ctx, c.Directory, log)
+	}
+	pool, err := postgres.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &database{pool: pool}, nil
+}
+
+// startDatabase starts a private PostgreSQL in directory; with "" it is thrown
+// away at the end.
+func startDatabase(ctx context.Context, directory string, log *slog.Logger) (*database, error) {
+	private, err := postgres.StartPrivate(ctx, postgres.PrivateOptions{Dir: directory, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	pool, err := postgres.Open(ctx, private.URL("ristmik"))
+	if err != nil {
+		_ = private.Stop(context.WithoutCancel(ctx))
+		return nil, err
+	}
+	return &database{pool, private}, nil
+}
+
+func databaseURL(c configs.Database) (string, error) {
+	if url := os.Getenv(databaseURLVariable); url != "" {
+		return url, nil
+	}
+	if c.URLFile == "" {
+		return c.URL, nil
+	}
+	data, err := os.ReadFile(c.URLFile)
+	if err != nil {
+		return "", usage(fmt.Errorf("reading database.url_file: %w", err))
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// watch returns an error when a private PostgreSQL ends by itself: nothing can
+// be done without it, and who started the program will start it again.
+func (d *database) watch(ctx context.Context) error {
+	if d.private == nil {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-d.private.Done():
+		return errors.New("the private PostgreSQL has ended by itself; its log is in " + filepath.Join(d.private.Dir(), "postgres.log"))
+	}
+}
+
+// close lets go of the pool and stops a private PostgreSQL.
+func (d *database) close(ctx context.Context) error {
+	d.pool.Close()
+	if d.private == nil {
+		return nil
+	}
+	return d.private.Stop(ctx)
+}

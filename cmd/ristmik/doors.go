@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"os"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/console"
+	"ristmik/adapters/labour"
+	"ristmik/adapters/postgres"
+	"ristmik/adapters/tax"
+	"ristmik/adapters/web"
+	"ristmik/configs"
+)
+
+// The doors' places in hub.doors.
+const (
+	doorCore = iota
+	doorXRoad
+	doorConsole
+)
+
+// door is one listener with its server.
+type door struct {
+	name     string
+	listener net.Listener
+	server   *http.Server
+	tls      configs.TLS
+}
+
+// url is the door's own address, as a caller on this machine writes it.
+func (d *door) url() string {
+	scheme := "http"
+	if d.tls.CertificateFile != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + d.listener.Addr().String()
+}
+
+// serve answers until ctx is done, then finishes what was begun.
+func (d *door) serve(ctx context.Context) error {
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- d.server.Shutdown(grace)
+	}()
+	var err error
+	if d.tls.CertificateFile != "" {
+		err = d.server.ServeTLS(d.listener, d.tls.CertificateFile, d.tls.KeyFile)
+	} else {
+		err = d.server.Serve(d.listener)
+	}
+	if !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving %s: %w", d.name, err)
+	}
+	if err := <-stopped; err != nil {
+		_ = d.server.Close() // a request that will not end must not hold the rest
+	}
+	return nil
+}
+
+// openDoors makes the three handlers and binds their addresses.
+func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error {
+	plan := [3]struct {
+		name  string
+		l     configs.Listener
+		auth  bool
+		build func(*configs.Config, *slog.Logger) (http.Handler, error)
+	}{
+		doorCore:    {"core", cfg.Listeners.Core, cfg.Listeners.Core.TokensFile != "", r.coreAPI},
+		doorXRoad:   {"xroad", cfg.Listeners.XRoad, len(cfg.Listeners.XRoad.AllowFrom) > 0, r.provider},
+		doorConsole: {"console", cfg.Listeners.Console, cfg.Listeners.Console.TokensFile != "", r.console},
+	}
+	for i, p := range plan {
+		// The configuration was checked; a listener is the last place where an
+		// open door can still be prevented, whoever built the configuration.
+		if err := web.RequireLoopbackOrAuth(p.l.Address, p.auth); err != nil {
+			return usage(fmt.Errorf("listeners.%s: %w", p.name, err))
+		}
+		handler, err := p.build(cfg, h.log)
+		if err != nil {
+			return fmt.Errorf("listeners.%s: %w", p.name, err)
+		}
+		var lc net.ListenConfig
+		listener, err := lc.Listen(ctx, "tcp", p.l.Address)
+		if err != nil {
+			return fmt.Errorf("listeners.%s: %w", p.name, err)
+		}
+		handler = r.metrics.requests.Wrap(p.name, handler)
+		h.doors[i] = &door{p.name, listener, web.Server(handler, h.log), p.l.TLS}
+	}
+	return nil
+}
+
+func (h *hub) closeDoors() {
+	for _, d := range h.doors {
+		if d != nil {
+			_ = d.listener.Close()
+		}
+	}
+}
+
+// readTokens reads a tokens_file; an empty path means no tokens.
+func readTokens(path string) ([]web.Token, error) {
+	if path == "" {
+		return nil, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, usage(fmt.Errorf("reading tokens_file: %w", err))
+	}
+	tokens, err := web.ParseTokens(data)
+	if err != nil {
+		return nil, usage(fmt.Errorf("%s: %w", path, err))
+	}
+	return tokens, nil
+}
+
+func prefixes(list []string) ([]netip.Prefix, error) {
+	var out []netip.Prefix
+	for _, s := range list {
+		if addr, err := netip.ParseAddr(s); err == nil {
+			out = append(out, netip.PrefixFrom(addr, addr.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return nil, fmt.Errorf("allow_from: %w", err)
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// titles names the outbox destinations for people.
+func titles(cfg *configs.Config) map[string]console.Title {
+	out := map[string]console.Title{}
+	add := func(destination, authority, et, en string) {
+		t := cfg.Authorities[authority].Title
+		if t == (configs.Title{}) {
+			t = configs.Title{ET: authority, EN: authority}
+		}
+		out[destination] = console.Title{ET: t.ET + ": " + et, EN: t.EN + ": " + en}
+	}
+	for name := range cfg.Authorities {
+		add(consultationsOf(name), name, "kooskõlastuspäringud", "consultation requests")
+	}
+	add(tax.Destination, "tax", "loateated", "permit notices")
+	add(labour.Destination, "labour", "loateated", "permit notices")
+	return out
+}
+
+// ready says whether the hub can do its work: the database answers and has this
+// program's schema.
+func ready(pool *pgxpool.Pool) func(context.Context) error {
+	return func(ctx context.Context) error {
+		pending, err := postgres.Plan(ctx, pool, migrations()...)
+		if err != nil {
+			return err
+		}
+		if len(pending) > 0 {
+			return fmt.Errorf("%d migrations are not applied", len(pending))
+		}
+		return nil
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"ristmik/adapters/authority"
+	"ristmik/adapters/console"
+	"ristmik/outbox"
+	"ristmik/schedules"
+)
+
+// meters count what the engines tell while they work; what stands in the
+// database, the console reads when it is asked. Labels come from the
+// configuration and from closed sets only.
+type meters struct {
+	requests *console.Requests
+	attempts *prometheus.CounterVec
+	latency  *prometheus.HistogramVec
+	runs     *prometheus.CounterVec
+	answers  *prometheus.CounterVec
+}
+
+func newMeters(reg prometheus.Registerer) (*meters, error) {
+	requests, err := console.NewRequests(reg)
+	if err != nil {
+		return nil, err
+	}
+	m := &meters{
+		requests: requests,
+		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ristmik_delivery_attempts_total", Help: "Attempts to deliver a message, by how they ended.",
+		}, []string{"destination", "result"}),
+		latency: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ristmik_delivery_attempt_seconds", Help: "How long a partner took.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"destination"}),
+		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ristmik_job_runs_total", Help: "Ended runs of scheduled jobs, by how they ended.",
+		}, []string{"job", "state"}),
+		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
+		}, []string{"door", "result"}),
+	}
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers))
+}
+
+func (m *meters) delivery(o outbox.Observation) {
+	if o.Event != outbox.ObservedAttempt {
+		return
+	}
+	m.attempts.WithLabelValues(o.Destination, string(o.Result)).Inc()
+	m.latency.WithLabelValues(o.Destination).Observe(o.Took.Seconds())
+}
+
+func (m *meters) answer(o authority.Observation) {
+	m.answers.WithLabelValues(o.Door, o.Result).Inc()
+}
+
+func (m *meters) run(o schedules.Observation) {
+	m.runs.WithLabelValues(o.Job, string(o.State)).Inc()
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ristmik/adapters/sandbox"
+	"ristmik/configs"
+)
+
+type sandboxCommand struct {
+	Config   string `short:"c" type:"path" help:"The sandbox's world (members, services, rights); without it, the shipped one."`
+	Listen   string `default:"127.0.0.1:8090" help:"Address of the Security Server."`
+	Control  string `default:"127.0.0.1:8091" help:"Address of the control door."`
+	Data     string `type:"path" help:"Directory in which the simulated authorities remember; without it they forget at the end."`
+	Seed     uint64 `default:"1" help:"Chooses the synthetic population."`
+	LogLevel string `default:"info" help:"debug, info, warn or error."`
+}
+
+// Run serves until the program is told to stop.
+func (s sandboxCommand) Run(p *surroundings) (err error) {
+	log, err := logger(p.err, s.LogLevel)
+	if err != nil {
+		return err
+	}
+	world, err := sandboxWorld(s.Config)
+	if err != nil {
+		return usage(err)
+	}
+	box, err := sandbox.Start(context.WithoutCancel(p.ctx), sandbox.Options{
+		Listen: s.Listen, ControlListen: s.Control, Config: world, Contracts: configs.Contracts(),
+		DataDir: s.Data, Seed: s.Seed, Now: time.Now, NewID: uuid.NewString, Log: log,
+	})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, box.Close(context.WithoutCancel(p.ctx))) }()
+	fmt.Fprintf(p.out, "Security Server  %s\ncontrol          %s\n", box.URL(), box.ControlURL())
+	<-p.ctx.Done()
+	return nil
+}
+
+// sandboxWorld reads the sandbox's configuration, or the shipped one.
+func sandboxWorld(path string) (sandbox.Config, error) {
+	if path == "" {
+		f, err := configs.Shipped.Open("sandbox.yaml")
+		if err != nil {
+			return sandbox.Config{}, err
+		}
+		defer f.Close()
+		return sandbox.LoadConfig(f)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return sandbox.Config{}, err
+	}
+	defer f.Close()
+	world, err := sandbox.LoadConfig(f)
+	if err != nil {
+		return sandbox.Config{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return world, nil
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"ristmik/adapters/postgres"
+)
+
+type serveCommand struct {
+	Config   string `short:"c" type:"path" help:"Configuration file; without it, the shipped default (loopback, a private PostgreSQL in ./ristmik-data)."`
+	LogLevel string `default:"info" help:"debug, info, warn or error."`
+}
+
+// Run serves until the program is told to stop.
+func (s serveCommand) Run(p *surroundings) (err error) {
+	log, err := logger(p.err, s.LogLevel)
+	if err != nil {
+		return err
+	}
+	cfg, err := loadConfig(s.Config)
+	if err != nil {
+		return err
+	}
+	db, err := openDatabase(p.ctx, cfg.Database, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.close(context.WithoutCancel(p.ctx))) }()
+	if _, err := postgres.Migrate(p.ctx, db.pool, migrations()...); err != nil {
+		return err
+	}
+	h, err := newHub(p.ctx, cfg, db, log)
+	if err != nil {
+		return err
+	}
+	log.Info("started", "version", version(), "security_server", cfg.XRoad.SecurityServer, "client", cfg.XRoad.Client,
+		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))
+	fmt.Fprintf(p.out, "core API   %s/\nX-Road     %s/soap?wsdl\nconsole    %s/\n",
+		h.doors[doorCore].url(), h.doors[doorXRoad].url(), h.doors[doorConsole].url())
+	return h.run(p.ctx)
+}
