@@ -1,0 +1,28 @@
+# Two commands do everything: make demo, make test.
+
+GO   ?= go
+SEED ?= 1
+RACE ?=
+
+.PHONY: help demo demo-stay test lint ci
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## play one consultation end to end (SEED=n chooses another story)
+	@./.ci/postgres
+	$(GO) run ./cmd/ristmik demo --once --seed $(SEED)
+
+demo-stay: ## the same, and stay up to look around
+	@./.ci/postgres
+	$(GO) run ./cmd/ristmik demo --seed $(SEED)
+
+test: ## run every test (RACE=-race turns the race detector on)
+	@./.ci/postgres
+	$(GO) test $(RACE) ./...
+
+lint: ## formatting, vet, staticcheck, modules
+	@./.ci/lint
+
+ci: ## everything that CI does
+	@./.ci/run
