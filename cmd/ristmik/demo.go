@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"github.com/google/uuid"
@@ -247,23 +246,4 @@ The hub stays up until Ctrl-C:
   sandbox Security Server           %s
   sandbox control                   %s
 `, s.hub.doors[doorCore].url(), s.hub.doors[doorXRoad].url(), s.hub.doors[doorConsole].url(), s.box.URL(), s.box.ControlURL())
-}
-
-// printTable prints the steps and returns how many differ.
-func printTable(out io.Writer, steps []story.Step) int {
-	differs := 0
-	fmt.Fprintln(out)
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "\tSTEP\tEXPECTED\tSEEN")
-	for _, s := range steps {
-		mark := "ok"
-		if !s.OK() {
-			mark = "DIFFERS"
-			differs++
-		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", mark, s.Name, s.Expected, s.Seen)
-	}
-	_ = w.Flush() // to a terminal or a buffer; there is nothing to do if it fails
-	fmt.Fprintf(out, "\n%d of %d steps as expected\n", len(steps)-differs, len(steps))
-	return differs
 }

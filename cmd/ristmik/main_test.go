@@ -122,8 +122,9 @@ func TestAnotherSeedInTheSameDirectoryIsRefused(t *testing.T) {
 func TestTableMarksWhatDiffers(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	n := printTable(&out, []story.Step{{Name: "a", Expected: "x", Seen: "x"}, {Name: "b", Expected: "x", Seen: "y"}})
-	if n != 1 || !strings.Contains(out.String(), "DIFFERS  b") || !strings.Contains(out.String(), "1 of 2 steps as expected") {
+	long := strings.Repeat("word ", 20)
+	n := printTable(&out, []story.Step{{Name: "a", Expected: long, Seen: long}, {Name: "b", Expected: "x", Seen: "y"}})
+	if n != 1 || strings.Count(out.String(), "word") != 40 || !strings.Contains(out.String(), "DIFFERS  b") || !strings.Contains(out.String(), "1 of 2 steps as expected") {
 		t.Errorf("%d differ:\n%s", n, out.String())
 	}
 }

@@ -77,9 +77,11 @@ func (s *Story) othersNotDelayed(ctx context.Context, c *cast) (string, string, 
 	if a := v.leg("tax").Answer; a != nil {
 		code = a.Code
 	}
-	s.say("hub → tax, SOAP", "TORIK v2 → %s, the machine's answer", code)
-	s.say("hub → security, SOAP", "consultationRequest v1 → acknowledged, leg %s", v.leg("security").State)
-	s.say("hub → labour, REST", "POST /consultations → refused, leg %s", v.leg("labour").State)
+	if err := s.tellExchanges(ctx); err != nil {
+		return expected, "", err
+	}
+	s.say("core → hub, JSON", "GET /v1/consultations/{id} → tax %s, security %s, labour %s",
+		v.leg("tax").State, v.leg("security").State, v.leg("labour").State)
 	return expected, fmt.Sprintf("tax %s with %s, security %s, labour %s",
 		v.leg("tax").State, code, v.leg("security").State, v.leg("labour").State), nil
 }
@@ -99,7 +101,10 @@ func (s *Story) breakerOpens(ctx context.Context, _ *cast) (string, string, erro
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("console API", "breaker %s is %s", labourQuestions, v.state(labourQuestions))
+	if err := s.tellExchanges(ctx); err != nil {
+		return expected, "", err
+	}
+	s.say("console API", "GET /api/v1/breakers → %s is %s", labourQuestions, v.state(labourQuestions))
 	labour := v.state(labourQuestions)
 	if labour == "half_open" {
 		labour = "open" // a probe is under way; it isn't closed before one succeeds
@@ -132,7 +137,11 @@ func (s *Story) labourBack(ctx context.Context, c *cast) (string, string, error)
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("hub → labour, REST", "POST /consultations → 202, leg %s, breaker %s", leg, breaker)
+	if err := s.tellExchanges(ctx); err != nil {
+		return expected, "", err
+	}
+	s.say("core → hub, JSON", "GET /v1/consultations/{id} → labour %s", leg)
+	s.say("console API", "GET /api/v1/breakers → %s is %s", labourQuestions, breaker)
 	return expected, fmt.Sprintf("leg %s, breaker %s", leg, breaker), nil
 }
 
@@ -145,7 +154,6 @@ func (s *Story) securityAnswers(ctx context.Context, c *cast) (string, string, e
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("security → hub, SOAP", "submitAnswer v1, delivered twice → accepted, then recognised as a duplicate")
 	counted, err := s.countAnswered(ctx, leg.ID)
 	if err != nil {
 		return expected, "", err
@@ -162,7 +170,6 @@ func (s *Story) labourAnswers(ctx context.Context, c *cast) (string, string, err
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("labour → hub, REST", "POST /consultations/{id}/answers → accepted")
 	counted, err := s.countAnswered(ctx, leg.ID)
 	if err != nil {
 		return expected, "", err
@@ -174,6 +181,8 @@ func (s *Story) labourAnswers(ctx context.Context, c *cast) (string, string, err
 // of times and the hub shows it.
 func (s *Story) answered(ctx context.Context, c *cast, authority, system string, deliveries int) (legView, error) {
 	var leg legView
+	var done int
+	var receipt string
 	err := until(ctx, func() error {
 		r, err := s.received(ctx, system)
 		if err != nil {
@@ -186,12 +195,20 @@ func (s *Story) answered(ctx context.Context, c *cast, authority, system string,
 		leg = v.leg(authority)
 		for _, q := range r.Consultations {
 			if q.ID == leg.ID && q.DeliveriesDone >= deliveries && leg.State == "ANSWERED" && leg.Answer != nil {
+				done, receipt = q.DeliveriesDone, q.AnswerStatus
 				return nil
 			}
 		}
 		return errNotYet
 	})
-	return leg, err
+	if err != nil {
+		return leg, err
+	}
+	if err := s.tellExchanges(ctx); err != nil {
+		return leg, err
+	}
+	s.say("sandbox", "%s has sent its answer %d time(s); the last receipt says: %s", authority, done, receipt)
+	return leg, nil
 }
 
 func (s *Story) countAnswered(ctx context.Context, leg string) (int, error) {

@@ -46,6 +46,7 @@ type Story struct {
 	http  *http.Client
 	book  *notebook
 	began time.Time
+	told  map[string]bool // X-Road message ids that have been printed
 }
 
 // New opens the notebook, if there is one.
@@ -57,7 +58,7 @@ func New(o Options) (*Story, error) {
 	if o.Patience == 0 {
 		o.Patience = 20 * time.Second
 	}
-	return &Story{o: o, http: &http.Client{Timeout: 30 * time.Second}, book: book, began: o.Now()}, nil
+	return &Story{o: o, http: &http.Client{Timeout: 30 * time.Second}, book: book, began: o.Now(), told: map[string]bool{}}, nil
 }
 
 // Play plays every step that the notebook doesn't hold yet and returns all of
@@ -94,6 +95,9 @@ func (s *Story) Play(ctx context.Context) ([]Step, error) {
 		}
 		stepCtx, cancel := context.WithTimeout(ctx, s.o.Patience)
 		expected, seen, err := step.play(stepCtx, c)
+		if err == nil {
+			err = s.tellExchanges(stepCtx)
+		}
 		cancel()
 		if ctx.Err() != nil {
 			return nil, context.Cause(ctx)
@@ -122,5 +126,9 @@ func (s *Story) Play(ctx context.Context) ([]Step, error) {
 // say prints one readable line: the time since the story began, the wire, and
 // what went over it.
 func (s *Story) say(wire, format string, args ...any) {
-	fmt.Fprintf(s.o.Out, "%7.3f s  %-22s %s\n", s.o.Now().Sub(s.began).Seconds(), wire, fmt.Sprintf(format, args...))
+	s.sayAt(s.o.Now(), wire, format, args...)
+}
+
+func (s *Story) sayAt(at time.Time, wire, format string, args ...any) {
+	fmt.Fprintf(s.o.Out, "%7.3f s  %-22s %s\n", max(0, at.Sub(s.began).Seconds()), wire, fmt.Sprintf(format, args...))
 }

@@ -42,8 +42,10 @@ func (s *Story) permits(ctx context.Context, c *cast) (string, string, error) {
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("hub → tax, SOAP", "permitNotice v1 → %s", tax)
-	s.say("hub → labour, REST", "POST /permit-notices → %s", labour)
+	if err := s.tellExchanges(ctx); err != nil {
+		return expected, "", err
+	}
+	s.say("sandbox", "the tax board took %s; the inspectorate took %s", tax, labour)
 	if tax != labour {
 		return expected, "tax: " + tax + "; labour: " + labour, nil
 	}
@@ -81,7 +83,7 @@ func (s *Story) employmentEnds(ctx context.Context, c *cast) (string, string, er
 	if _, err := s.call(ctx, http.MethodPost, s.o.Console+"/api/v1/jobs/employment-changes/run", nil, map[string]any{"by": "demo"}, nil); err != nil {
 		return expected, "", err
 	}
-	s.say("console API", "job employment-changes is run at once")
+	s.say("console API", "POST /api/v1/jobs/employment-changes/run")
 	n := 0
 	err = until(ctx, func() error {
 		if n, err = s.countEnded(ctx, c); err != nil {
@@ -95,8 +97,10 @@ func (s *Story) employmentEnds(ctx context.Context, c *cast) (string, string, er
 	if err != nil {
 		return expected, "", err
 	}
-	s.say("hub → tax, SOAP", "TORIK v2, changes since the last run → the end of the employment")
-	s.say("core → hub, JSON", "GET /v1/events?after=… → employment.ended")
+	if err := s.tellExchanges(ctx); err != nil {
+		return expected, "", err
+	}
+	s.say("core → hub, JSON", "GET /v1/events?after=… → employment.ended, %d time", n)
 	return expected, fmt.Sprintf("employment.ended, %d time", n), nil
 }
 
