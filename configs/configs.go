@@ -4,7 +4,7 @@
 //
 // The package knows words and numbers only. What a word means to a room (an
 // X-Road identifier, a cron expression, a contract) is checked where that room
-// is wired, with the line that [Config.Line] remembers.
+// is wired, with the line that [Lines] remember.
 package configs
 
 import (
@@ -35,8 +35,7 @@ type Config struct {
 	Schedules     map[string]Schedule     `yaml:"schedules"`
 	Delivery      Delivery                `yaml:"delivery"`
 
-	lines map[string]int
-	file  string
+	Lines
 }
 
 // Database says where the state lives. With no URL the program starts a
@@ -186,18 +185,6 @@ type Breaker struct {
 	Failures int           `yaml:"failures"`
 	OpenFor  time.Duration `yaml:"open_for"`
 	MaxOpen  time.Duration `yaml:"max_open"`
-}
-
-// Line returns the line of the file on which path stands (1-based), or of its
-// nearest parent that does; 0 when nothing is known of it.
-func (c *Config) Line(path string) int {
-	for path != "" {
-		if n, ok := c.lines[path]; ok {
-			return n
-		}
-		path = parent(path)
-	}
-	return 0
 }
 
 // File is the name the configuration was read under.

@@ -7,7 +7,6 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
-	"reflect"
 	"sort"
 	"time"
 )
@@ -34,18 +33,17 @@ func Load(path string) (*Config, error) {
 // [Problems]; the configuration that comes with it holds what could be read,
 // so that checks of meaning can go on and name their faults as well.
 func Parse(name string, data []byte) (*Config, error) {
-	r := &reader{file: name, lines: map[string]int{}}
 	c := defaults()
-	c.file, c.lines = name, r.lines
-	if doc := r.document(data); doc != nil {
-		r.read(doc, reflect.ValueOf(c).Elem(), "")
-		c.check(r)
+	var problems Problems
+	c.Lines, problems = Decode(name, data, c)
+	if c.Any() { // of a file that cannot be read at all, nothing more can be said
+		problems = append(problems, c.check()...)
 	}
-	if len(r.problems) == 0 {
+	if len(problems) == 0 {
 		return c, nil
 	}
-	r.problems.Sort()
-	return c, r.problems
+	problems.Sort()
+	return c, problems
 }
 
 // defaults are the values of what a file leaves out.
@@ -67,9 +65,10 @@ func defaults() *Config {
 
 // check finds the faults that need more than one value, or more than a type,
 // to be seen.
-func (c *Config) check(r *reader) {
+func (c *Config) check() Problems {
+	var problems Problems
 	at := func(path, code, message string, allowed ...string) {
-		r.problems = append(r.problems, Problem{r.file, c.Line(path), path, code, message, allowed})
+		problems = append(problems, c.Problem(path, code, message, allowed...))
 	}
 	if c.Database.URL != "" && hasPassword(c.Database.URL) {
 		at("database.url", "inline-secret", "the address holds a password; put the whole address into a file and name it in database.url_file, or set RISTMIK_DATABASE_URL")
@@ -110,6 +109,7 @@ func (c *Config) check(r *reader) {
 		}
 	}
 	c.checkDelivery(at)
+	return problems
 }
 
 func (c *Config) checkConsultation(name string, at func(path, code, message string, allowed ...string)) {

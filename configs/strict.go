@@ -64,6 +64,45 @@ func (ps Problems) Sort() {
 	})
 }
 
+// Lines remember where in a file each value stands.
+type Lines struct {
+	file  string
+	lines map[string]int
+}
+
+// Line returns the line on which path stands (1-based), or of its nearest
+// parent that does; 0 when nothing is known of it.
+func (l Lines) Line(path string) int {
+	for path != "" {
+		if n, ok := l.lines[path]; ok {
+			return n
+		}
+		path = parent(path)
+	}
+	return 0
+}
+
+// Any says whether anything could be read of the file.
+func (l Lines) Any() bool { return len(l.lines) > 0 }
+
+// Problem is a fault of the value at path.
+func (l Lines) Problem(path, code, message string, allowed ...string) Problem {
+	return Problem{l.file, l.Line(path), path, code, message, allowed}
+}
+
+// Decode reads data as exactly one YAML document into the struct to which into
+// points: by its yaml tags, strictly, naming every fault instead of stopping at
+// the first. Texts whose type has a method Allowed() []string hold one of those
+// values; durations are written with their unit. The file is called name in the
+// problems. What could be read is in the struct even when there are problems.
+func Decode(name string, data []byte, into any) (Lines, Problems) {
+	r := &reader{file: name, lines: map[string]int{}}
+	if doc := r.document(data); doc != nil {
+		r.read(doc, reflect.ValueOf(into).Elem(), "")
+	}
+	return Lines{name, r.lines}, r.problems
+}
+
 // reader walks a YAML tree along the Go type that it should fill and notes
 // every fault instead of stopping at the first, which the library's own strict
 // decoding does.

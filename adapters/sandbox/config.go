@@ -2,48 +2,66 @@ package sandbox
 
 import (
 	"fmt"
-	"io"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"ristmik/adapters/sandbox/securityserver"
 	"ristmik/adapters/sandbox/simulated"
+	"ristmik/configs"
 	"ristmik/soap"
 )
+
+// shippedConfig is the name in [configs.Shipped] of the world that ships.
+const shippedConfig = "sandbox.yaml"
 
 // Config is the world of the sandbox: what a Security Server knows from the
 // global and its own configuration.
 type Config struct {
 	// Instance is the X-Road instance, for example "EE".
-	Instance string
+	Instance string `yaml:"instance"`
 	// Server is this Security Server's own identifier, for requests that target
 	// one: instance/class/owner/server code.
-	Server string
+	Server string `yaml:"server"`
 	// Spelling is how error codes are written: "7.7" or "7.8".
-	Spelling securityserver.Spelling
+	Spelling securityserver.Spelling `yaml:"error_spelling"`
 	// Members are the members of the instance.
-	Members []Member
+	Members []Member `yaml:"members"`
 }
 
 // Title is a name for people, in Estonian and English.
-type Title struct{ ET, EN string }
+type Title struct {
+	ET string `yaml:"et"`
+	EN string `yaml:"en"`
+}
+
+// Class is a member class of X-tee.
+type Class string
+
+// Allowed lists the values a file may hold.
+func (Class) Allowed() []string { return []string{"GOV", "COM", "NGO", "NEE"} }
+
+// System is the name of a simulated system.
+type System string
+
+// Allowed lists the values a file may hold.
+func (System) Allowed() []string { return simulated.Names() }
 
 // Member is one member with its subsystems.
 type Member struct {
-	Class, Code string
-	Name        Title
-	Subsystems  []Subsystem
+	Class      Class       `yaml:"class"`
+	Code       string      `yaml:"code"`
+	Name       Title       `yaml:"name"`
+	Subsystems []Subsystem `yaml:"subsystems"`
 }
 
 // Subsystem is one subsystem with the services that it offers.
 type Subsystem struct {
-	Code     string
-	Name     Title
-	Services []Service
+	Code     string    `yaml:"code"`
+	Name     Title     `yaml:"name"`
+	Services []Service `yaml:"services"`
 }
 
 // Service is one service. It lives at URL, or is simulated by the system of
@@ -51,13 +69,26 @@ type Subsystem struct {
 // are the subsystems that may call it. Timeout zero means 60 seconds. Disabled
 // is the administrator's notice of a service that is switched off.
 type Service struct {
-	Code, Version string
-	Type          securityserver.Kind
-	URL           string
-	Simulated     string
-	Clients       []soap.ClientID
-	Timeout       time.Duration
-	Disabled      string
+	Code      string              `yaml:"code"`
+	Version   string              `yaml:"version"`
+	Type      securityserver.Kind `yaml:"type"`
+	URL       string              `yaml:"url"`
+	Simulated System              `yaml:"simulated"`
+	Clients   []string            `yaml:"clients"`
+	Timeout   time.Duration       `yaml:"timeout"`
+	Disabled  string              `yaml:"disabled"`
+}
+
+// clients are the parsed Clients of a service; what does not parse is left out,
+// since [ParseConfig] has refused it.
+func (s Service) clients() []soap.ClientID {
+	var ids []soap.ClientID
+	for _, c := range s.Clients {
+		if id, err := soap.ParseClientID(c); err == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // offers is what each simulated system can stand behind; an empty code is any.
@@ -75,152 +106,167 @@ var offers = map[string]struct {
 // may have (X-Road 7.7, reserved-service-codes).
 var reserved = []string{"listClients", "listMethods", "allowedMethods", "getWsdl", "getOpenAPI", "getSecurityServerMetrics", "getSecurityServerOperationalData", "getSecurityServerHealthData"}
 
-// LoadConfig reads the sandbox's world from YAML, strictly: exactly one
-// document, no unknown keys, no wrong types, every identifier known. The error
-// is [Problems] with everything that is wrong, each with its line.
-func LoadConfig(r io.Reader) (Config, error) {
-	data, err := io.ReadAll(r)
+// LoadConfig reads the sandbox's world from the file at path, or the world that
+// ships with the program when path is "". See [ParseConfig].
+func LoadConfig(path string) (Config, error) {
+	read, name := os.ReadFile, path
+	if path == "" {
+		read, name = configs.Shipped.ReadFile, shippedConfig
+	}
+	data, err := read(name)
 	if err != nil {
 		return Config{}, fmt.Errorf("reading the sandbox's configuration: %w", err)
 	}
-	p := &parser{}
-	var c Config
-	if n, ok := p.document(data); ok {
-		c = p.config(n)
-	}
-	if len(p.problems) > 0 {
-		slices.SortStableFunc(p.problems, func(a, b Problem) int { return a.Line - b.Line })
-		return c, p.problems
-	}
-	return c, nil
+	return ParseConfig(name, data)
 }
 
-func (p *parser) config(n *yaml.Node) Config {
+// ParseConfig reads the sandbox's world from YAML, strictly: exactly one
+// document, no unknown keys, no wrong types, every identifier known. The error
+// is [configs.Problems] with everything that is wrong, each with its line; the
+// file is called name in them.
+func ParseConfig(name string, data []byte) (Config, error) {
 	c := Config{Spelling: securityserver.Spelling78}
-	var members, server *yaml.Node
-	p.mapping(n, "", fields{
-		"instance": func(v *yaml.Node, path string) { c.Instance = p.text(v, path) },
-		"server":   func(v *yaml.Node, path string) { c.Server, server = p.text(v, path), v },
-		"error_spelling": func(v *yaml.Node, path string) {
-			c.Spelling = securityserver.Spelling(p.oneOf(v, path, string(securityserver.Spelling77), string(securityserver.Spelling78)))
-		},
-		"members": func(v *yaml.Node, path string) { members = v },
-	}, "instance", "members")
-	if server != nil && strings.Count(c.Server, "/") != 3 {
-		p.add(server, "server", "instance/class/owner/server code is needed", "EE/GOV/70000001/ss1")
+	lines, problems := configs.Decode(name, data, &c)
+	w := &world{lines: lines, problems: problems, known: map[soap.ClientID]bool{}}
+	if lines.Any() {
+		w.check(c)
 	}
-	known := map[soap.ClientID]bool{}
-	var rights []right
-	p.list(members, "members", func(v *yaml.Node, path string) {
-		m := p.member(v, path, c.Instance, known, &rights)
-		c.Members = append(c.Members, m)
-	})
-	for _, r := range rights {
-		if !known[r.client] {
-			p.add(r.node, r.path, fmt.Sprintf("no subsystem %s is known here", r.client))
+	if len(w.problems) == 0 {
+		return c, nil
+	}
+	w.problems.Sort()
+	return c, w.problems
+}
+
+// world collects the faults of meaning of one configuration.
+type world struct {
+	lines    configs.Lines
+	problems configs.Problems
+	known    map[soap.ClientID]bool
+}
+
+func (w *world) fault(path, code, message string, allowed ...string) {
+	w.problems = append(w.problems, w.lines.Problem(path, code, message, allowed...))
+}
+
+func (w *world) required(path, value string) {
+	if value != "" || w.refused(path) {
+		return
+	}
+	w.fault(path, "missing", "a value is needed")
+}
+
+// refused says whether the value at path has been refused for a plainer reason.
+func (w *world) refused(path string) bool {
+	return slices.ContainsFunc(w.problems, func(p configs.Problem) bool { return p.Path == path })
+}
+
+func (w *world) check(c Config) {
+	w.required("instance", c.Instance)
+	if c.Server != "" && strings.Count(c.Server, "/") != 3 {
+		w.fault("server", "bad-identifier", "instance/class/owner/server code is needed", "EE/GOV/70000001/ss1")
+	}
+	if len(c.Members) == 0 && !w.refused("members") {
+		w.fault("members", "missing", "a value is needed")
+	}
+	for i, m := range c.Members {
+		w.member(fmt.Sprintf("members[%d]", i), c.Instance, m)
+	}
+	for i, m := range c.Members { // rights last: they may name a subsystem that stands further down
+		for j, sub := range m.Subsystems {
+			for k, s := range sub.Services {
+				w.rights(fmt.Sprintf("members[%d].subsystems[%d].services[%d]", i, j, k), s)
+			}
 		}
 	}
-	return c
 }
 
-// right is an access right whose subsystem is looked up when all are known.
-type right struct {
-	client soap.ClientID
-	node   *yaml.Node
-	path   string
-}
-
-func (p *parser) member(n *yaml.Node, path, instance string, known map[soap.ClientID]bool, rights *[]right) Member {
-	var m Member
-	var subsystems *yaml.Node
-	p.mapping(n, path, fields{
-		"class":      func(v *yaml.Node, path string) { m.Class = p.oneOf(v, path, "GOV", "COM", "NGO", "NEE") },
-		"code":       func(v *yaml.Node, path string) { m.Code = p.identifier(v, path) },
-		"name":       func(v *yaml.Node, path string) { m.Name = p.title(v, path) },
-		"subsystems": func(v *yaml.Node, _ string) { subsystems = v },
-	}, "class", "code", "name")
-	id := soap.ClientID{Instance: instance, Class: m.Class, Member: m.Code}
-	if known[id] {
-		p.add(n, path, fmt.Sprintf("member %s stands twice", id))
+// identifier checks a part of an identifier; new ones keep to the characters
+// that X-Road documents (PR-MESS 2.7).
+func (w *world) identifier(path, value string) {
+	w.required(path, value)
+	if strings.ContainsFunc(value, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("'()+,-.=?", r)
+	}) {
+		w.fault(path, "bad-identifier", "a character that identifiers should not have", "A-Z", "a-z", "0-9", "'()+,-.=?")
 	}
-	known[id] = true
-	p.list(subsystems, path+".subsystems", func(v *yaml.Node, path string) {
-		var s Subsystem
-		var services *yaml.Node
-		p.mapping(v, path, fields{
-			"code":     func(v *yaml.Node, path string) { s.Code = p.identifier(v, path) },
-			"name":     func(v *yaml.Node, path string) { s.Name = p.title(v, path) },
-			"services": func(v *yaml.Node, _ string) { services = v },
-		}, "code", "name")
-		id := id
-		id.Subsystem = s.Code
-		if known[id] {
-			p.add(v, path, fmt.Sprintf("subsystem %s stands twice", id))
-		}
-		known[id] = true
-		seen := map[string]bool{}
-		p.list(services, path+".services", func(v *yaml.Node, path string) {
-			one := p.service(v, path, rights)
-			if key := one.Code + "/" + one.Version; seen[key] {
-				p.add(v, path, "the service stands twice")
-			} else {
-				seen[key] = true
-			}
-			s.Services = append(s.Services, one)
-		})
-		m.Subsystems = append(m.Subsystems, s)
-	})
-	return m
 }
 
-func (p *parser) service(n *yaml.Node, path string, rights *[]right) Service {
-	var s Service
-	p.mapping(n, path, fields{
-		"code":    func(v *yaml.Node, path string) { s.Code = p.identifier(v, path) },
-		"version": func(v *yaml.Node, path string) { s.Version = p.identifier(v, path) },
-		"type": func(v *yaml.Node, path string) {
-			s.Type = securityserver.Kind(p.oneOf(v, path, string(securityserver.WSDL), string(securityserver.REST)))
-		},
-		"url": func(v *yaml.Node, path string) {
-			s.URL = p.text(v, path)
-			if u, err := url.Parse(s.URL); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-				p.add(v, path, "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
-			}
-		},
-		"simulated": func(v *yaml.Node, path string) { s.Simulated = p.oneOf(v, path, simulated.Names()...) },
-		"timeout": func(v *yaml.Node, path string) {
-			d, err := time.ParseDuration(p.text(v, path))
-			if err != nil || d <= 0 {
-				p.add(v, path, "a duration with its unit is needed", "500ms", "60s")
-			}
-			s.Timeout = d
-		},
-		"disabled": func(v *yaml.Node, path string) { s.Disabled = p.text(v, path) },
-		"clients": func(v *yaml.Node, path string) {
-			p.list(v, path, func(v *yaml.Node, path string) {
-				id, err := soap.ParseClientID(p.text(v, path))
-				if err != nil || id.Subsystem == "" {
-					p.add(v, path, "a subsystem is needed", "EE/GOV/70008747/ristmik")
-					return
-				}
-				s.Clients = append(s.Clients, id)
-				*rights = append(*rights, right{id, v, path})
-			})
-		},
-	}, "code", "type")
+func (w *world) title(path string, t Title) {
+	w.required(path+".et", t.ET)
+	w.required(path+".en", t.EN)
+}
+
+func (w *world) member(path, instance string, m Member) {
+	w.required(path+".class", string(m.Class))
+	w.identifier(path+".code", m.Code)
+	w.title(path+".name", m.Name)
+	id := soap.ClientID{Instance: instance, Class: string(m.Class), Member: m.Code}
+	if w.known[id] {
+		w.fault(path, "duplicate", fmt.Sprintf("member %s stands twice", id))
+	}
+	w.known[id] = true
+	for i, s := range m.Subsystems {
+		w.subsystem(fmt.Sprintf("%s.subsystems[%d]", path, i), id, s)
+	}
+}
+
+func (w *world) subsystem(path string, id soap.ClientID, s Subsystem) {
+	w.identifier(path+".code", s.Code)
+	w.title(path+".name", s.Name)
+	id.Subsystem = s.Code
+	if w.known[id] {
+		w.fault(path, "duplicate", fmt.Sprintf("subsystem %s stands twice", id))
+	}
+	w.known[id] = true
+	seen := map[string]bool{}
+	for i, one := range s.Services {
+		at := fmt.Sprintf("%s.services[%d]", path, i)
+		w.service(at, one)
+		if key := one.Code + "/" + one.Version; seen[key] {
+			w.fault(at, "duplicate", "the service stands twice")
+		} else {
+			seen[key] = true
+		}
+	}
+}
+
+func (w *world) service(path string, s Service) {
+	w.identifier(path+".code", s.Code)
+	w.required(path+".type", string(s.Type))
 	if slices.Contains(reserved, s.Code) {
-		p.add(n, path+".code", fmt.Sprintf("%q is the code of a metaservice", s.Code))
+		w.fault(path+".code", "reserved", fmt.Sprintf("%q is the code of a metaservice", s.Code))
 	}
 	if s.Type == securityserver.REST && s.Version != "" {
-		p.add(n, path+".version", "a REST service has no version; it belongs into the path")
+		w.fault(path+".version", "contradiction", "a REST service has no version; it belongs into the path")
 	}
-	if s.Simulated != "" {
-		if s.URL != "" {
-			p.add(n, path+".url", "the service is simulated too; keep one of them")
-		}
-		if o := offers[s.Simulated]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
-			p.add(n, path, strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
+	if s.Timeout < 0 {
+		w.fault(path+".timeout", "not-positive", "a time above zero is needed")
+	}
+	if u, err := url.Parse(s.URL); s.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		w.fault(path+".url", "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
+	}
+	if s.Simulated == "" {
+		return
+	}
+	if s.URL != "" {
+		w.fault(path+".url", "contradiction", "the service is simulated too; keep one of them")
+	}
+	if o := offers[string(s.Simulated)]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
+		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
+	}
+}
+
+// rights checks that who may call a service is known.
+func (w *world) rights(path string, s Service) {
+	for i, text := range s.Clients {
+		at := fmt.Sprintf("%s.clients[%d]", path, i)
+		id, err := soap.ParseClientID(text)
+		switch {
+		case err != nil || id.Subsystem == "":
+			w.fault(at, "bad-identifier", "a subsystem is needed", "EE/GOV/70008747/ristmik")
+		case !w.known[id]:
+			w.fault(at, "unknown-subsystem", fmt.Sprintf("no subsystem %s is known here", id))
 		}
 	}
-	return s
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"ristmik/adapters/sandbox"
+	"ristmik/configs"
 	"ristmik/mapping"
 )
 
@@ -18,7 +19,7 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 		}
 		for _, sub := range m.Subsystems {
 			for _, v := range sub.Services {
-				services = append(services, m.Code+"/"+sub.Code+"/"+v.Code+" "+v.Simulated)
+				services = append(services, m.Code+"/"+sub.Code+"/"+v.Code+" "+string(v.Simulated))
 			}
 		}
 	}
@@ -53,8 +54,8 @@ members:
     name: {et: A, en: B}
     subsystems: none
 `
-	_, err := sandbox.LoadConfig(strings.NewReader(bad))
-	problems, ok := errors.AsType[sandbox.Problems](err)
+	_, err := sandbox.ParseConfig("world.yaml", []byte(bad))
+	problems, ok := errors.AsType[configs.Problems](err)
 	if !ok {
 		t.Fatal(err)
 	}
@@ -63,25 +64,25 @@ members:
 		got = append(got, p.String())
 	}
 	for _, want := range []string{
-		`line 2: weather: unknown key (allowed: error_spelling, instance, members, server)`,
-		`line 3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
-		`line 4: server: instance/class/owner/server code is needed`,
-		`line 10: members[0].subsystems[0].code: a character`,
-		`line 11: members[0].subsystems[0].name.en: a value is needed`,
-		`line 13: members[0].subsystems[0].services[0].code: "getWsdl" is the code of a metaservice`,
-		`line 14: members[0].subsystems[0].services[1].type: "SOAP" is not one of the values (allowed: WSDL, REST)`,
-		`line 14: members[0].subsystems[0].services[1].clients[0]: a subsystem is needed`,
-		`line 14: members[0].subsystems[0].services[1].clients[1]: no subsystem EE/GOV/1/none is known here`,
-		`line 15: members[0].subsystems[0].services[2].url: an address is needed`,
-		`line 15: members[0].subsystems[0].services[2].url: the service is simulated too; keep one of them`,
-		`line 15: members[0].subsystems[0].services[2]: tax-permits offers WSDL permitNotice v1 only`,
-		`line 16: members[0].subsystems[0].services[3].timeout: a duration with its unit is needed`,
-		`line 16: members[0].subsystems[0].services[3]: the service stands twice`,
-		`line 17: members[0].subsystems[0].services[4].simulated: "nobody" is not one of the values`,
-		`line 17: members[0].subsystems[0].services[4].version: a REST service has no version`,
-		`line 18: members[1]: member EE/GOV/1 stands twice`,
-		`line 21: members[1].name: the key stands twice`,
-		`line 22: members[1].subsystems: a list is needed`,
+		`world.yaml:2: weather: unknown key (allowed: instance, server, error_spelling, members)`,
+		`world.yaml:3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
+		`world.yaml:4: server: instance/class/owner/server code is needed`,
+		`world.yaml:10: members[0].subsystems[0].code: a character`,
+		`world.yaml:11: members[0].subsystems[0].name.en: a value is needed`,
+		`world.yaml:13: members[0].subsystems[0].services[0].code: "getWsdl" is the code of a metaservice`,
+		`world.yaml:14: members[0].subsystems[0].services[1].type: "SOAP" is not one of the values (allowed: WSDL, REST)`,
+		`world.yaml:14: members[0].subsystems[0].services[1].clients[0]: a subsystem is needed`,
+		`world.yaml:14: members[0].subsystems[0].services[1].clients[1]: no subsystem EE/GOV/1/none is known here`,
+		`world.yaml:15: members[0].subsystems[0].services[2].url: an address is needed`,
+		`world.yaml:15: members[0].subsystems[0].services[2].url: the service is simulated too; keep one of them`,
+		`world.yaml:15: members[0].subsystems[0].services[2]: tax-permits offers WSDL permitNotice v1 only`,
+		`world.yaml:16: members[0].subsystems[0].services[3].timeout: a duration with its unit is needed`,
+		`world.yaml:16: members[0].subsystems[0].services[3]: the service stands twice`,
+		`world.yaml:17: members[0].subsystems[0].services[4].simulated: "nobody" is not one of the values`,
+		`world.yaml:17: members[0].subsystems[0].services[4].version: a REST service has no version`,
+		`world.yaml:18: members[1]: member EE/GOV/1 stands twice`,
+		`world.yaml:21: members[1].name: the key stands twice`,
+		`world.yaml:22: members[1].subsystems: a list is needed`,
 	} {
 		found := false
 		for _, line := range got {
@@ -91,8 +92,8 @@ members:
 			t.Errorf("not named: %s\nin\n%s", want, err)
 		}
 	}
-	for name, text := range map[string]string{"": "the file is empty", "a: b\n---\nc: d": "a second document", "a: [": "line"} {
-		if _, err := sandbox.LoadConfig(strings.NewReader(name)); err == nil || !strings.Contains(err.Error(), text) {
+	for name, text := range map[string]string{"": "the file is empty", "a: b\n---\nc: d": "a second document", "a: [": "world.yaml: "} {
+		if _, err := sandbox.ParseConfig("world.yaml", []byte(name)); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -129,7 +129,7 @@ func newServer(o Options) (*securityserver.Server, map[string][]soap.ServiceID, 
 	}
 	systems := map[string][]soap.ServiceID{}
 	for _, m := range o.Config.Members {
-		member := soap.ClientID{Instance: o.Config.Instance, Class: m.Class, Member: m.Code}
+		member := soap.ClientID{Instance: o.Config.Instance, Class: string(m.Class), Member: m.Code}
 		so.Subsystems = append(so.Subsystems, securityserver.Subsystem{ID: member, MemberName: m.Name.ET})
 		for _, sub := range m.Subsystems {
 			id := member
@@ -137,9 +137,9 @@ func newServer(o Options) (*securityserver.Server, map[string][]soap.ServiceID, 
 			so.Subsystems = append(so.Subsystems, securityserver.Subsystem{ID: id, MemberName: m.Name.ET, SubsystemName: sub.Name.ET})
 			for _, v := range sub.Services {
 				service := soap.ServiceID{Provider: id, Code: v.Code, Version: v.Version}
-				so.Services = append(so.Services, securityserver.Service{ID: service, Kind: v.Type, URL: v.URL, Timeout: v.Timeout, Clients: v.Clients, Disabled: v.Disabled})
+				so.Services = append(so.Services, securityserver.Service{ID: service, Kind: v.Type, URL: v.URL, Timeout: v.Timeout, Clients: v.clients(), Disabled: v.Disabled})
 				if v.Simulated != "" {
-					systems[v.Simulated] = append(systems[v.Simulated], service)
+					systems[string(v.Simulated)] = append(systems[string(v.Simulated)], service)
 				}
 			}
 		}

@@ -31,12 +31,7 @@ var (
 // shipped is the world that ships with the program.
 func shipped(t testing.TB) sandbox.Config {
 	t.Helper()
-	f, err := os.Open(filepath.Join(contracttest.Root(t), "configs", "sandbox.yaml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	c, err := sandbox.LoadConfig(f)
+	c, err := sandbox.LoadConfig("")
 	if err != nil {
 		t.Fatal(err)
 	}

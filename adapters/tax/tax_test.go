@@ -53,12 +53,7 @@ func newWorldThrough(t *testing.T, between func(securityServer string) string) w
 		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
 		postgres.MigrationSet{Name: "schedules", FS: schedules.Migrations},
 		postgres.MigrationSet{Name: "tax", FS: tax.Migrations})
-	f, err := configs.Shipped.Open("sandbox.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	config, err := sandbox.LoadConfig(f)
+	config, err := sandbox.LoadConfig("")
 	if err != nil {
 		t.Fatal(err)
 	}

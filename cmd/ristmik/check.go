@@ -78,9 +78,7 @@ func (m *meaning) fault(path, code, message string, allowed ...string) {
 			return // the same value was refused for a plainer reason
 		}
 	}
-	m.problems = append(m.problems, configs.Problem{
-		File: m.cfg.File(), Line: m.cfg.Line(path), Path: path, Code: code, Message: message, Allowed: allowed,
-	})
+	m.problems = append(m.problems, m.cfg.Problem(path, code, message, allowed...))
 }
 
 // client checks an X-Road client identifier; a state member's code is a

@@ -130,7 +130,7 @@ func (d demoCommand) setUp(ctx context.Context, log *slog.Logger) (s *stage, err
 	if _, err = postgres.Migrate(ctx, s.db.pool, migrations()...); err != nil {
 		return s, err
 	}
-	world, err := sandboxWorld("")
+	world, err := sandbox.LoadConfig("")
 	if err != nil {
 		return s, err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/google/uuid"
@@ -28,7 +27,7 @@ func (s sandboxCommand) Run(p *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	world, err := sandboxWorld(s.Config)
+	world, err := sandbox.LoadConfig(s.Config)
 	if err != nil {
 		return usage(err)
 	}
@@ -43,26 +42,4 @@ func (s sandboxCommand) Run(p *surroundings) (err error) {
 	fmt.Fprintf(p.out, "Security Server  %s\ncontrol          %s\n", box.URL(), box.ControlURL())
 	<-p.ctx.Done()
 	return nil
-}
-
-// sandboxWorld reads the sandbox's configuration, or the shipped one.
-func sandboxWorld(path string) (sandbox.Config, error) {
-	if path == "" {
-		f, err := configs.Shipped.Open("sandbox.yaml")
-		if err != nil {
-			return sandbox.Config{}, err
-		}
-		defer f.Close()
-		return sandbox.LoadConfig(f)
-	}
-	f, err := os.Open(path)
-	if err != nil {
-		return sandbox.Config{}, err
-	}
-	defer f.Close()
-	world, err := sandbox.LoadConfig(f)
-	if err != nil {
-		return sandbox.Config{}, fmt.Errorf("%s: %w", path, err)
-	}
-	return world, nil
 }

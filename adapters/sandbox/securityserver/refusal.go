@@ -38,6 +38,9 @@ const (
 	Spelling78 Spelling = "7.8"
 )
 
+// Allowed lists the values a configuration may hold.
+func (Spelling) Allowed() []string { return []string{string(Spelling77), string(Spelling78)} }
+
 // write spells the code of a refusal.
 func (s Spelling) write(r *refusal) string {
 	if s != Spelling77 {

@@ -31,6 +31,9 @@ const (
 	REST Kind = "REST"
 )
 
+// Allowed lists the values a configuration may hold.
+func (Kind) Allowed() []string { return []string{string(WSDL), string(REST)} }
+
 // Subsystem is one entry of the global list of clients: a member (no subsystem
 // code) or a subsystem of one.
 type Subsystem struct {
