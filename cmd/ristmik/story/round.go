@@ -146,27 +146,21 @@ func (s *Story) labourBack(ctx context.Context, c *cast) (string, string, error)
 }
 
 func (s *Story) securityAnswers(ctx context.Context, c *cast) (string, string, error) {
-	expected := "delivered twice, counted 1 time as " + c.SecurityCode
-	if err := s.setCharacter(ctx, securitySystem, map[string]any{"hold": false}); err != nil {
-		return expected, "", err
-	}
-	leg, err := s.answered(ctx, c, "security", securitySystem, 2)
-	if err != nil {
-		return expected, "", err
-	}
-	counted, err := s.countAnswered(ctx, leg.ID)
-	if err != nil {
-		return expected, "", err
-	}
-	return expected, fmt.Sprintf("delivered twice, counted %d time as %s", counted, leg.Answer.Code), nil
+	return s.answers(ctx, c, "security", securitySystem, c.SecurityCode, 2)
 }
 
 func (s *Story) labourAnswers(ctx context.Context, c *cast) (string, string, error) {
-	expected := "delivered once, counted 1 time as " + c.LabourCode
-	if err := s.setCharacter(ctx, labourSystem, map[string]any{"hold": false}); err != nil {
+	return s.answers(ctx, c, "labour", labourSystem, c.LabourCode, 1)
+}
+
+// answers lets an authority answer, which it delivers so many times, and counts
+// how often the core is told of it.
+func (s *Story) answers(ctx context.Context, c *cast, authority, system, code string, deliveries int) (string, string, error) {
+	expected := fmt.Sprintf("delivered %d×, counted 1× as %s", deliveries, code)
+	if err := s.setCharacter(ctx, system, map[string]any{"hold": false}); err != nil {
 		return expected, "", err
 	}
-	leg, err := s.answered(ctx, c, "labour", labourSystem, 1)
+	leg, done, err := s.answered(ctx, c, authority, system, deliveries)
 	if err != nil {
 		return expected, "", err
 	}
@@ -174,12 +168,12 @@ func (s *Story) labourAnswers(ctx context.Context, c *cast) (string, string, err
 	if err != nil {
 		return expected, "", err
 	}
-	return expected, fmt.Sprintf("delivered once, counted %d time as %s", counted, leg.Answer.Code), nil
+	return expected, fmt.Sprintf("delivered %d×, counted %d× as %s", done, counted, leg.Answer.Code), nil
 }
 
 // answered waits until the authority has delivered its answer the given number
-// of times and the hub shows it.
-func (s *Story) answered(ctx context.Context, c *cast, authority, system string, deliveries int) (legView, error) {
+// of times and the hub shows it; it returns how many times that was.
+func (s *Story) answered(ctx context.Context, c *cast, authority, system string, deliveries int) (legView, int, error) {
 	var leg legView
 	var done int
 	var receipt string
@@ -202,13 +196,13 @@ func (s *Story) answered(ctx context.Context, c *cast, authority, system string,
 		return errNotYet
 	})
 	if err != nil {
-		return leg, err
+		return leg, 0, err
 	}
 	if err := s.tellExchanges(ctx); err != nil {
-		return leg, err
+		return leg, 0, err
 	}
-	s.say("sandbox", "%s has sent its answer %d time(s); the last receipt says: %s", authority, done, receipt)
-	return leg, nil
+	s.say("sandbox", "%s has delivered its answer %d×; the last receipt says: %s", authority, done, receipt)
+	return leg, done, nil
 }
 
 func (s *Story) countAnswered(ctx context.Context, leg string) (int, error) {
