@@ -134,7 +134,7 @@ func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restRecei
 		}
 		return refused("fields", web.Problem{
 			Type: web.TypeValidation, Title: "The answer is not as described", Status: http.StatusUnprocessableEntity,
-			Detail: "The description is at /rest/openapi.json.", Errors: fieldErrors(invalid),
+			Detail: "The description is at /rest/openapi.json.", Errors: web.SchemaFaults(invalid),
 		}, &from)
 	}
 	var content restAnswer

@@ -141,7 +141,7 @@ func TestRESTFieldsAreNamed(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		"/" + marker + " unknown", "/answer_code enum", "/answer_id required", "/answered_at format", "/conditions/0/code min_length",
+		"/" + marker + " unknown_field", "/answer_code enum", "/answer_id required", "/answered_at format", "/conditions/0/code length",
 		"/conditions/0/valid_until format", "/conditions/1/code required", "/justification type", "/round type",
 	}
 	slices.Sort(want)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
-	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/web"
@@ -29,63 +28,11 @@ func (s *schema) check(body []byte) (any, []web.FieldError, error) {
 	checkTexts(tree, "", &found)
 	err = s.compiled.Validate(tree)
 	if v, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		collect(v, &found)
+		found = web.SchemaFaults(v)
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("checking the body: %w", err)
 	}
 	return tree, found, nil
-}
-
-// collect walks to the leaves of what the validator says: one fault each.
-func collect(v *jsonschema.ValidationError, found *[]web.FieldError) {
-	for _, cause := range v.Causes {
-		collect(cause, found)
-	}
-	if len(v.Causes) > 0 {
-		return
-	}
-	path := pointer(v.InstanceLocation)
-	add := func(path, code, format string, args ...any) {
-		*found = append(*found, web.FieldError{Path: path, Code: code, Message: fmt.Sprintf(format, args...)})
-	}
-	switch k := v.ErrorKind.(type) {
-	case *kind.Required:
-		for _, name := range k.Missing {
-			add(path+pointer([]string{name}), "required", "This field is needed.")
-		}
-	case *kind.AdditionalProperties:
-		for _, name := range k.Properties {
-			add(path+pointer([]string{name}), "unknown_field", "There is no such field here.")
-		}
-	case *kind.Type:
-		add(path, "type", "This must be of type %s.", strings.Join(k.Want, " or "))
-	case *kind.Enum:
-		add(path, "enum", "This must be one of: %s.", listed(k.Want))
-	case *kind.Const:
-		add(path, "const", "This must be %s.", listed([]any{k.Want}))
-	case *kind.Format:
-		add(path, "format", "This must have the form %s.", k.Want)
-	case *kind.MinLength:
-		add(path, "length", "This needs at least %d characters.", k.Want)
-	case *kind.MaxLength:
-		add(path, "length", "This may have at most %d characters.", k.Want)
-	case *kind.Pattern:
-		add(path, "pattern", "This must match %s.", k.Want)
-	case *kind.Minimum, *kind.Maximum:
-		add(path, "range", "This number is out of range.")
-	case *kind.MinItems, *kind.MaxItems:
-		add(path, "items", "This list is too short or too long.")
-	default:
-		add(path, strings.Join(v.ErrorKind.KeywordPath(), "."), "This is not as the description says.")
-	}
-}
-
-func listed(values []any) string {
-	words := make([]string, len(values))
-	for i, v := range values {
-		words[i] = fmt.Sprint(v)
-	}
-	return strings.Join(words, ", ")
 }
 
 // checkTexts finds characters that X-Road messages cannot carry (XML 1.0, Char)
@@ -102,7 +49,7 @@ func checkTexts(v any, path string, found *[]web.FieldError) {
 		}
 	case map[string]any:
 		for name, item := range v {
-			checkTexts(item, path+pointer([]string{name}), found)
+			checkTexts(item, path+web.Pointer(name), found)
 		}
 	}
 }
@@ -113,16 +60,6 @@ func unfit(r rune) bool {
 		return false
 	}
 	return r < 0x20 || r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff
-}
-
-// pointer writes a place as a JSON pointer (RFC 6901).
-func pointer(steps []string) string {
-	var b strings.Builder
-	for _, s := range steps {
-		b.WriteByte('/')
-		b.WriteString(strings.NewReplacer("~", "~0", "/", "~1").Replace(s))
-	}
-	return b.String()
 }
 
 // text finds a text in a tree; "" when there is none.
