@@ -57,7 +57,7 @@ func defaults() *Config {
 		},
 		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
 		Delivery: Delivery{Takeover: 10 * time.Second, Default: DeliveryPolicy{
-			Base: time.Second, Cap: 5 * time.Minute, Attempts: 20, MaxInFlight: 8,
+			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, MaxInFlight: 8,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
 		}},
 	}

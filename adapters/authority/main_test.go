@@ -83,7 +83,7 @@ func newWorld(t *testing.T, change ...func(*authority.Options)) *world {
 			{Name: "security", Title: "Kaitsepolitseiamet", Client: security},
 			{Name: "labour", Title: "Tööinspektsioon", Client: labour},
 		},
-		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Title: "Elamisluba", Legs: []consultation.LegPolicy{
+		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
 			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
 			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
 		}}}},

@@ -30,14 +30,13 @@ func (f faults) about(path string) bool {
 	return slices.ContainsFunc(f, func(v Violation) bool { return v.Path == path })
 }
 
-// text checks that s can travel as XML and be kept by the database: it is
-// UTF-8, has no control characters but line breaks and tabs, and is not too
-// long. An empty text is fine unless required.
+// text checks that s can travel as XML and be kept by the database, and is not
+// too long. An empty text is fine unless required.
 func (f *faults) text(path, s string, required bool, limit int) {
 	switch {
 	case s == "" && required, s != "" && strings.TrimSpace(s) == "":
 		f.add(path, "required", "a text is needed")
-	case !utf8.ValidString(s) || strings.ContainsFunc(s, illegal):
+	case !mapping.Carries(s):
 		f.add(path, "character", "characters that X-Road messages cannot carry")
 	case utf8.RuneCountInString(s) > limit:
 		f.add(path, "length", "at most %d characters", limit)
@@ -52,18 +51,6 @@ func (f *faults) reference(path, s string) {
 		return
 	}
 	f.text(path, s, true, maxShort)
-}
-
-// illegal tells characters that XML 1.0 cannot carry (production Char), and the
-// control characters of C1 and DEL, which nobody writes on purpose.
-func illegal(r rune) bool {
-	switch {
-	case r == '\t', r == '\n', r == '\r':
-		return false
-	case r < 0x20, r >= 0x7f && r <= 0x9f, r == 0xfffe, r == 0xffff:
-		return true
-	}
-	return false
 }
 
 // Check names everything that [Procedure.Open] would refuse the request for,

@@ -31,8 +31,7 @@ type Policy struct {
 
 // TypePolicy is one type of consultation.
 type TypePolicy struct {
-	Title string
-	Legs  []LegPolicy
+	Legs []LegPolicy
 }
 
 // LegPolicy is one authority of a type: whether the round needs its answer,

@@ -104,8 +104,8 @@ func contentOf(a Answer) ([]byte, error) {
 		LegalGround, Justification string
 		Conditions                 []Condition
 		Facts                      string
-		AnsweredAt                 time.Time
-	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.AnsweredAt})
+		AnsweredAt                 string // also a moment that JSON cannot write; the rules refuse it later
+	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.AnsweredAt.Format(time.RFC3339Nano)})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what the answer says: %w", err)
 	}

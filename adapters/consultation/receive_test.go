@@ -244,6 +244,9 @@ func TestEveryFaultOfAnAnswerIsNamedAtOnce(t *testing.T) {
 		{"characters", func(a *consultation.Answer) { a.AnswerID, a.LegalGround = "a\x00", "\xff" }, []string{"/answer_id character", "/legal_ground character"}},
 		{"other rounds", func(a *consultation.Answer) { a.Round = 2 }, []string{"/round round.not_current"}},
 		{"no moment", func(a *consultation.Answer) { a.AnsweredAt = time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC) }, []string{"/answered_at range"}},
+		{"a moment past the last year", func(a *consultation.Answer) {
+			a.AnsweredAt = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("west", -2*3600))
+		}, []string{"/answered_at range"}},
 	} {
 		a := answer(c, "labour", "x", consultation.CodeApproved)
 		tc.change(&a)

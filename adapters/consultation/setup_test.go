@@ -37,12 +37,12 @@ func authorities() []consultation.Authority {
 
 func policy() consultation.Policy {
 	return consultation.Policy{Types: map[string]consultation.TypePolicy{
-		"residence_permit.employment": {Title: "Residence permit for employment", Legs: []consultation.LegPolicy{
+		"residence_permit.employment": {Legs: []consultation.LegPolicy{
 			{Authority: "tax", Mandatory: true, Binding: consultation.BindingFacts, Destination: "consultations.tax"},
 			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
 			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
 		}},
-		"short": {Title: "Two at once", Legs: []consultation.LegPolicy{
+		"short": {Legs: []consultation.LegPolicy{
 			{Authority: "labour", Mandatory: true, Binding: consultation.BindingOverride, Destination: "consultations.labour"},
 			{Authority: "security", Binding: consultation.BindingVeto, Destination: "consultations.security"},
 		}},

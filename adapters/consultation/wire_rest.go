@@ -60,7 +60,7 @@ func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	reply := Reply{MessageID: answer.Exchange.MessageID}
 	if answer.Status != http.StatusOK && answer.Status != http.StatusAccepted {
 		return reply, &soap.Failure{
-			Kind: kindOfStatus(answer.Status), Code: fmt.Sprintf("http.%d", answer.Status), Message: notTaken, MessageID: reply.MessageID,
+			Kind: xroad.KindOfStatus(answer.Status), Code: fmt.Sprintf("http.%d", answer.Status), Message: notTaken, MessageID: reply.MessageID,
 		}
 	}
 	if media, _, err := mime.ParseMediaType(answer.Header.Get("Content-Type")); err != nil || media != "application/json" {
@@ -75,21 +75,4 @@ func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	}
 	reply.ReceiptID, reply.Duplicate = receipt.ReceiptID, receipt.Duplicate
 	return reply, nil
-}
-
-// kindOfStatus says what an authority's own status means for the question.
-func kindOfStatus(status int) soap.Kind {
-	switch {
-	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		return soap.KindFixRights
-	case status == http.StatusRequestTimeout, status == http.StatusTooManyRequests:
-		return soap.KindRetryLater
-	case status == http.StatusConflict:
-		return soap.KindBusiness
-	case status >= 400 && status < 500:
-		return soap.KindFixData
-	case status >= 500:
-		return soap.KindPartnerDown
-	}
-	return soap.KindUnknownResult // neither a receipt nor a refusal
 }

@@ -82,9 +82,12 @@ func meaningOf(tree any) []consultation.Violation {
 			found = append(found, consultation.Violation{Path: path, Code: code, Message: message})
 		}
 	}
-	// The schema's date-time knows leap seconds; a clock does not.
-	if _, err := time.Parse(time.RFC3339, text(tree, "occurred_at")); err != nil {
+	// The schema's date-time knows leap seconds, which a clock does not, and years
+	// that no message can carry.
+	if at, err := time.Parse(time.RFC3339, text(tree, "occurred_at")); err != nil {
 		add("/occurred_at", "format", "a moment is needed: RFC 3339 without leap seconds")
+	} else if y := at.UTC().Year(); y < 2000 || y > 9999 {
+		add("/occurred_at", "range", "a moment in this century is needed")
 	}
 	data := child(tree, "data")
 	add("/data/person/personal_code", mapping.CheckPersonalCode(text(data, "person", "personal_code")), "no Estonian personal code")

@@ -105,6 +105,14 @@ func TestEveryFaultOfAFactIsNamedAtOnce(t *testing.T) {
 			"/data/valid_from format", "/data/valid_to format", "/id format", "/occurred_at format", "/type enum",
 		}},
 		{"leap second", eventBody(map[string]any{"occurred_at": "2016-12-31T23:59:60Z"}), []string{"/occurred_at format"}},
+		{"before the hub's time", eventBody(map[string]any{"occurred_at": "1999-12-31T23:59:59Z"}), []string{"/occurred_at range"}},
+		{"past the last year", eventBody(map[string]any{"occurred_at": "9999-12-31T23:59:59-10:00"}), []string{"/occurred_at range"}},
+		{"no such year", eventBody(map[string]any{"data.valid_from": "0000-01-01", "data.valid_to": "0000-01-01", "data.effective_from": "0000-01-01"}), []string{
+			"/data/effective_from pattern", "/data/valid_from pattern", "/data/valid_to pattern",
+		}},
+		{"characters and forms together", eventBody(map[string]any{"type": "permit.lost", "data.ground_code": "a\u0007b"}), []string{
+			"/data/ground_code character", "/type enum",
+		}},
 		{"no zone", eventBody(map[string]any{"occurred_at": "2026-03-02T10:15:00"}), []string{"/occurred_at format"}},
 		{"inside", eventBody(map[string]any{"data.permit_id": nil, "data.person.personal_code": nil, "data.person.age": 30, "data.employer.registry_code": "1", "data.note": "x"}), []string{
 			"/data/employer/registry_code registry_code.length", "/data/note unknown_field", "/data/permit_id required",

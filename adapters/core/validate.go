@@ -13,6 +13,7 @@ import (
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/web"
+	"ristmik/mapping"
 )
 
 // schema checks a request's body as the description says.
@@ -28,19 +29,18 @@ func (s *schema) check(body []byte) (any, []web.FieldError, error) {
 	checkTexts(tree, "", &found)
 	err = s.compiled.Validate(tree)
 	if v, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
-		found = web.SchemaFaults(v)
+		found = append(found, web.SchemaFaults(v)...)
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("checking the body: %w", err)
 	}
 	return tree, found, nil
 }
 
-// checkTexts finds characters that X-Road messages cannot carry (XML 1.0, Char)
-// and control characters that nobody writes on purpose, wherever they stand.
+// checkTexts finds texts that X-Road messages cannot carry, wherever they stand.
 func checkTexts(v any, path string, found *[]web.FieldError) {
 	switch v := v.(type) {
 	case string:
-		if strings.ContainsFunc(v, unfit) {
+		if !mapping.Carries(v) {
 			*found = append(*found, web.FieldError{Path: path, Code: "character", Message: "This holds characters that X-Road messages cannot carry."})
 		}
 	case []any:
@@ -52,14 +52,6 @@ func checkTexts(v any, path string, found *[]web.FieldError) {
 			checkTexts(item, path+web.Pointer(name), found)
 		}
 	}
-}
-
-func unfit(r rune) bool {
-	switch {
-	case r == '\t', r == '\n', r == '\r':
-		return false
-	}
-	return r < 0x20 || r >= 0x7f && r <= 0x9f || r == 0xfffe || r == 0xffff
 }
 
 // text finds a text in a tree; "" when there is none.

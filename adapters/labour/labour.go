@@ -59,27 +59,23 @@ func New(client *xroad.Client, permits soap.ServiceID) (*Register, error) {
 	return &Register{client, permits}, nil
 }
 
-// Publish puts the notice into the outbox, in the caller's transaction.
-// Notices of one person leave in the order of their transactions; the same
-// event twice is one notice.
-func (r *Register) Publish(ctx context.Context, tx pgx.Tx, n Notice) error {
+// Note takes note of the person in the caller's transaction and returns the
+// message to publish in it, after every other change: notices of one person
+// leave in the order of their transactions; the same event twice is one notice.
+func (r *Register) Note(ctx context.Context, tx pgx.Tx, n Notice) (outbox.Message, error) {
 	var ref string
 	err := tx.QueryRow(ctx, `
-		insert into labour.person (personal_code, permit_id) values ($1, $2)
-		on conflict (personal_code) do update set permit_id = excluded.permit_id
-		returning person_ref`, n.PersonalCode, n.PermitID).Scan(&ref)
+		insert into labour.person (personal_code) values ($1)
+		on conflict (personal_code) do update set personal_code = excluded.personal_code
+		returning person_ref`, n.PersonalCode).Scan(&ref)
 	if err != nil {
-		return fmt.Errorf("noting the person of a permit: %w", err)
+		return outbox.Message{}, fmt.Errorf("noting the person of a permit: %w", err)
 	}
 	payload, err := json.Marshal(n)
 	if err != nil {
-		return fmt.Errorf("writing the permit notice: %w", err)
+		return outbox.Message{}, fmt.Errorf("writing the permit notice: %w", err)
 	}
-	err = outbox.Publish(ctx, tx, outbox.Message{Destination: Destination, Lane: ref, Kind: n.EventType, Key: n.EventID, Payload: payload})
-	if err != nil {
-		return fmt.Errorf("publishing the permit notice: %w", err)
-	}
-	return nil
+	return outbox.Message{Destination: Destination, Lane: ref, Kind: n.EventType, Key: n.EventID, Payload: payload}, nil
 }
 
 // Send delivers one permit notice; it is the outbox's [outbox.Sender]. The
@@ -104,15 +100,24 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 	return out
 }
 
-// accepted reads the inspectorate's own status: 200 and 202 are receipts, a
-// 4xx is its refusal of the data, anything else its trouble.
+// accepted reads what the inspectorate itself says: the notice is delivered when
+// there is a receipt with 200 or 202. Without one, such a status says nothing:
+// nobody knows whether the inspectorate has the notice.
 func accepted(a *xroad.RESTAnswer) error {
-	switch {
-	case a.Status == http.StatusOK || a.Status == http.StatusAccepted:
-		return nil
-	case a.Status >= 400 && a.Status < 500:
-		return &soap.Failure{Kind: soap.KindFixData, Code: fmt.Sprintf("http.%d", a.Status), Message: "the inspectorate refused the notice", MessageID: a.Exchange.MessageID}
-	default:
-		return &soap.Failure{Kind: soap.KindPartnerDown, Code: fmt.Sprintf("http.%d", a.Status), Message: "the inspectorate's service is in trouble", MessageID: a.Exchange.MessageID}
+	if a.Status != http.StatusOK && a.Status != http.StatusAccepted {
+		return &soap.Failure{
+			Kind: xroad.KindOfStatus(a.Status), Code: fmt.Sprintf("http.%d", a.Status), Message: "the inspectorate did not take the notice",
+			MessageID: a.Exchange.MessageID,
+		}
 	}
+	var receipt struct {
+		ReceiptID string `json:"receipt_id"`
+	}
+	if err := json.Unmarshal(a.Body, &receipt); err != nil || receipt.ReceiptID == "" {
+		return &soap.Failure{
+			Kind: soap.KindUnknownResult, Code: "answer.contract", Message: "the inspectorate's receipt cannot be read",
+			MessageID: a.Exchange.MessageID,
+		}
+	}
+	return nil
 }

@@ -1,8 +1,9 @@
 package labour_test
 
 import (
-	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -25,9 +26,11 @@ func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 var permits = soap.ServiceID{Provider: soap.ClientID{Instance: "EE", Class: "GOV", Member: "79990000", Subsystem: "jarelevalve"}, Code: "konsult"}
 
-// securityServer answers every REST call with one status, as a provider behind
-// a Security Server would be heard.
-func securityServer(t *testing.T, status int) *labour.Register {
+const receipt = `{"receipt_id":"R-1","duplicate":false}`
+
+// securityServer answers every REST call with one status and body, as a
+// provider behind a Security Server would be heard.
+func securityServer(t *testing.T, status int, body string) *labour.Register {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -42,6 +45,7 @@ func securityServer(t *testing.T, status int) *labour.Register {
 		w.Header().Set("x-road-service", permits.String())
 		w.Header().Set("x-road-request-hash", "aGFzaA==")
 		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
 	}), slog.New(slog.DiscardHandler))
 	go func() { _ = server.Serve(listener) }()
 	t.Cleanup(func() { _ = server.Close() })
@@ -59,22 +63,37 @@ func securityServer(t *testing.T, status int) *labour.Register {
 	return register
 }
 
-// The inspectorate's own status decides what becomes of a notice.
-func TestStatusDecidesTheOutcome(t *testing.T) {
+// The inspectorate's own status and receipt decide what becomes of a notice.
+func TestTheAnswerDecidesTheOutcome(t *testing.T) {
 	t.Parallel()
-	for status, want := range map[int]outbox.Result{
-		http.StatusOK: outbox.ResultDelivered, http.StatusAccepted: outbox.ResultDelivered,
-		http.StatusUnprocessableEntity: outbox.ResultRefused, http.StatusServiceUnavailable: outbox.ResultRetry, http.StatusFound: outbox.ResultRetry,
+	for _, c := range []struct {
+		status int
+		body   string
+		want   outbox.Result
+		reason string
+	}{
+		{200, receipt, outbox.ResultDelivered, ""},
+		{202, receipt, outbox.ResultDelivered, ""},
+		{200, "<html>Hooldus</html>", outbox.ResultUnknown, "unknown_result answer.contract"},
+		{202, "{}", outbox.ResultUnknown, "unknown_result answer.contract"},
+		{204, "", outbox.ResultUnknown, "unknown_result http.204"},
+		{302, "", outbox.ResultUnknown, "unknown_result http.302"},
+		{403, "", outbox.ResultRefused, "fix_rights http.403"},
+		{408, "", outbox.ResultRetry, "retry_later http.408"},
+		{409, "", outbox.ResultRefused, "business http.409"},
+		{422, "", outbox.ResultRefused, "fix_data http.422"},
+		{429, "", outbox.ResultRetry, "retry_later http.429"},
+		{503, "", outbox.ResultRetry, "partner_down http.503"},
 	} {
-		t.Run(http.StatusText(status), func(t *testing.T) {
+		t.Run(fmt.Sprintf("%d %s", c.status, c.body), func(t *testing.T) {
 			t.Parallel()
 			payload, err := json.Marshal(labour.Notice{EventID: uuid.NewString(), EventType: "permit.issued", PermitID: "EL1", PersonalCode: "71506150007"})
 			if err != nil {
 				t.Fatal(err)
 			}
-			out := securityServer(t, status).Send(t.Context(), outbox.Delivery{Message: outbox.Message{Payload: payload}, Attempt: 1})
-			if out.Result != want || out.Exchange == "" {
-				t.Errorf("outcome %+v, want %s", out, want)
+			out := securityServer(t, c.status, c.body).Send(t.Context(), outbox.Delivery{Message: outbox.Message{Payload: payload}, Attempt: 1})
+			if out.Result != c.want || out.Reason != c.reason || out.Exchange == "" {
+				t.Errorf("outcome %+v, want %s for %q", out, c.want, c.reason)
 			}
 		})
 	}
@@ -87,14 +106,20 @@ func TestNoticesOfAPersonShareALane(t *testing.T) {
 	pool := postgrestest.Pool(t,
 		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
 		postgres.MigrationSet{Name: "labour", FS: labour.Migrations})
-	register := securityServer(t, http.StatusOK)
+	register := securityServer(t, http.StatusOK, receipt)
 	for _, n := range []labour.Notice{
 		{EventID: "a1", EventType: "permit.issued", PermitID: "EL1", PersonalCode: "71506150007"},
 		{EventID: "b1", EventType: "permit.issued", PermitID: "EL2", PersonalCode: "81506150008"},
 		{EventID: "a2", EventType: "permit.revoked", PermitID: "EL1", PersonalCode: "71506150007"},
 		{EventID: "a2", EventType: "permit.revoked", PermitID: "EL1", PersonalCode: "71506150007"},
 	} {
-		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error { return register.Publish(context.Background(), tx, n) })
+		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+			message, err := register.Note(t.Context(), tx, n)
+			if err != nil {
+				return err
+			}
+			return outbox.Publish(t.Context(), tx, message)
+		})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,12 +3,14 @@ package tax
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"ristmik/mapping"
 	"ristmik/outbox"
 	"ristmik/schedules"
 )
@@ -79,21 +81,27 @@ func (r *Register) Changes(ctx context.Context, run *schedules.Run) error {
 		results = append(results, batchResult{byCode, found})
 	}
 	err = run.Commit(ctx, cursor{Until: now}, func(tx pgx.Tx) error {
+		var events []outbox.Event
 		for _, b := range results {
 			for _, e := range b.found {
 				p, ok := b.byCode[e.PersonalCode]
 				if !ok {
 					continue // an answer about a person nobody asked for is not ours to keep
 				}
-				told, err := tell(ctx, tx, p, e)
+				event, news, err := store(ctx, tx, p, e)
 				if err != nil {
 					return err
 				}
-				if told {
-					summary["events"]++
+				if news {
+					events = append(events, event)
 				}
 			}
 		}
+		// After all rows of our own: locks are taken in that order.
+		if err := outbox.Append(ctx, tx, events...); err != nil {
+			return fmt.Errorf("appending the employment events: %w", err)
+		}
+		summary["events"] = len(events)
 		return nil
 	})
 	if err != nil {
@@ -112,14 +120,14 @@ func (r *Register) watchedPersons(ctx context.Context) ([]watched, error) {
 	return persons, nil
 }
 
-// tell stores the record if it is new or changed and appends the event that
-// says so; it reports whether there was anything to tell.
-func tell(ctx context.Context, tx pgx.Tx, p watched, e Employment) (bool, error) {
+// store keeps the record if it is new or changed and returns the event that
+// says so; false when it was told before.
+func store(ctx context.Context, tx pgx.Tx, p watched, e Employment) (outbox.Event, bool, error) {
 	var endedBefore *time.Time
 	var known bool
 	err := tx.QueryRow(ctx, `select true, ended from tax.employment where toot_id = $1 for update`, e.ID).Scan(&known, &endedBefore)
-	if err != nil && err != pgx.ErrNoRows {
-		return false, fmt.Errorf("reading a known employment: %w", err)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return outbox.Event{}, false, fmt.Errorf("reading a known employment: %w", err)
 	}
 	tag, err := tx.Exec(ctx, `
 		insert into tax.employment as t (toot_id, person_ref, employer, started, ended, changed_at)
@@ -129,10 +137,10 @@ func tell(ctx context.Context, tx pgx.Tx, p watched, e Employment) (bool, error)
 		where t.changed_at < excluded.changed_at`,
 		e.ID, p.Ref, e.Employer, e.Start, e.End, e.Changed)
 	if err != nil {
-		return false, fmt.Errorf("storing an employment: %w", err)
+		return outbox.Event{}, false, fmt.Errorf("storing an employment: %w", err)
 	}
 	if tag.RowsAffected() == 0 {
-		return false, nil // told before
+		return outbox.Event{}, false, nil
 	}
 	kind := "employment.changed"
 	switch {
@@ -142,8 +150,12 @@ func tell(ctx context.Context, tx pgx.Tx, p watched, e Employment) (bool, error)
 		kind = "employment.registered"
 	}
 	data := map[string]any{
-		"permit_id": p.PermitID, "toot_id": e.ID, "employer_code": e.Employer,
+		"permit_id": p.PermitID, "toot_id": e.ID,
 		"started": e.Start.Format(time.DateOnly), "changed_at": e.Changed.UTC().Format(time.RFC3339Nano),
+	}
+	// A natural person may employ too, under a personal code.
+	if mapping.CheckRegistryCode(e.Employer) == "" {
+		data["employer_code"] = e.Employer
 	}
 	if e.End != nil {
 		data["ended"] = e.End.Format(time.DateOnly)
@@ -151,16 +163,12 @@ func tell(ctx context.Context, tx pgx.Tx, p watched, e Employment) (bool, error)
 	}
 	raw, err := json.Marshal(data)
 	if err != nil {
-		return false, fmt.Errorf("writing an employment event: %w", err)
+		return outbox.Event{}, false, fmt.Errorf("writing an employment event: %w", err)
 	}
 	// The id follows from the record and its change, so that telling twice is
 	// one event wherever the repetition comes from.
 	id := uuid.NewSHA1(uuid.NameSpaceURL, fmt.Appendf(nil, "employment:%d:%d", e.ID, e.Changed.UnixMicro()))
-	err = outbox.Append(ctx, tx, outbox.Event{
+	return outbox.Event{
 		ID: id.String(), Type: kind, Source: "/registers/tax", Subject: "person:" + p.Ref, Time: e.Changed, Data: raw,
-	})
-	if err != nil {
-		return false, fmt.Errorf("appending an employment event: %w", err)
-	}
-	return true, nil
+	}, true, nil
 }

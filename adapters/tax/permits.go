@@ -29,29 +29,25 @@ type Notice struct {
 	GroundCode    string `json:"groundCode,omitempty"`
 }
 
-// Publish takes note of the person and puts the notice into the outbox, in the
-// caller's transaction. Notices of one person leave in the order of their
-// transactions; the same event twice is one notice.
-func (r *Register) Publish(ctx context.Context, tx pgx.Tx, n Notice) error {
+// Note takes note of the person in the caller's transaction and returns the
+// message to publish in it, after every other change: notices of one person
+// leave in the order of their transactions; the same event twice is one notice.
+func (r *Register) Note(ctx context.Context, tx pgx.Tx, n Notice) (outbox.Message, error) {
 	var ref string
 	err := tx.QueryRow(ctx, `
 		insert into tax.watched (personal_code, permit_id) values ($1, $2)
 		on conflict (personal_code) do update set permit_id = excluded.permit_id
 		returning person_ref`, n.PersonalCode, n.PermitID).Scan(&ref)
 	if err != nil {
-		return fmt.Errorf("noting the person of a permit: %w", err)
+		return outbox.Message{}, fmt.Errorf("noting the person of a permit: %w", err)
 	}
 	payload, err := json.Marshal(n)
 	if err != nil {
-		return fmt.Errorf("writing the permit notice: %w", err)
+		return outbox.Message{}, fmt.Errorf("writing the permit notice: %w", err)
 	}
 	// The lane is our own reference of the person: a personal code must not
 	// stand where operators and logs may see it.
-	err = outbox.Publish(ctx, tx, outbox.Message{Destination: Destination, Lane: ref, Kind: n.EventType, Key: n.EventID, Payload: payload})
-	if err != nil {
-		return fmt.Errorf("publishing the permit notice: %w", err)
-	}
-	return nil
+	return outbox.Message{Destination: Destination, Lane: ref, Kind: n.EventType, Key: n.EventID, Payload: payload}, nil
 }
 
 // Send delivers one permit notice; it is the outbox's [outbox.Sender]. The

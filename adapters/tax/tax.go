@@ -73,17 +73,19 @@ func New(o Options) (*Register, error) {
 func answerOf(op *contract.Operation, answer *xroad.Answer) (map[string]any, error) {
 	body, err := mapping.Decode(op.Output, answer.Body)
 	if err != nil {
-		// The partner broke its contract; the violations hold no values.
+		// The partner broke its contract, and nobody knows what it did; the
+		// violations hold no values.
 		return nil, &soap.Failure{
-			Kind: soap.KindFixData, Code: "answer.contract", Message: err.Error(),
+			Kind: soap.KindUnknownResult, Code: "answer.contract", Message: err.Error(),
 			MessageID: answer.Exchange.MessageID, Err: err,
 		}
 	}
 	response, _ := body["response"].(map[string]any)
-	if code, ok := response["faultCode"].(string); ok {
+	code, coded := response["faultCode"].(string)
+	if _, worded := response["faultString"]; coded || worded {
 		return nil, &soap.Failure{
 			Kind: soap.KindBusiness, Code: "business", Raw: code,
-			Message: "the register refused the request with code " + code, MessageID: answer.Exchange.MessageID,
+			Message: "the register refused the request", MessageID: answer.Exchange.MessageID,
 		}
 	}
 	return response, nil

@@ -10,6 +10,19 @@ import (
 	"ristmik/soap"
 )
 
+// A provider's status says whose turn it is.
+func TestAProvidersStatusHasAKind(t *testing.T) {
+	t.Parallel()
+	for status, want := range map[int]soap.Kind{
+		302: soap.KindUnknownResult, 401: soap.KindFixRights, 403: soap.KindFixRights, 408: soap.KindRetryLater, 429: soap.KindRetryLater,
+		404: soap.KindFixData, 409: soap.KindBusiness, 422: soap.KindFixData, 500: soap.KindPartnerDown, 503: soap.KindPartnerDown,
+	} {
+		if got := xroad.KindOfStatus(status); got != want {
+			t.Errorf("%d is %s, want %s", status, got, want)
+		}
+	}
+}
+
 // Every kind has an outcome, and only what says something about the partner
 // counts against it.
 func TestEveryKindHasAnOutcome(t *testing.T) {
@@ -24,7 +37,7 @@ func TestEveryKindHasAnOutcome(t *testing.T) {
 		soap.KindFixData:       {outbox.ResultRefused, false},
 		soap.KindFixRights:     {outbox.ResultRefused, false},
 		soap.KindPartnerDown:   {outbox.ResultRetry, true},
-		soap.KindOwnServer:     {outbox.ResultRetry, false},
+		soap.KindOwnServer:     {outbox.ResultWait, false},
 		soap.KindUnknownResult: {outbox.ResultUnknown, true},
 		soap.KindTampered:      {outbox.ResultRefused, false},
 		soap.KindBusiness:      {outbox.ResultRefused, false},

@@ -198,31 +198,34 @@ func operation(service, file string) (soap.ServiceID, *contract.Operation, error
 	return id, op, nil
 }
 
-// intake is what a fact of the core sets going: both registers take their
-// notice of it in the core's own transaction.
-func (r registers) intake() []core.Intake {
-	return []core.Intake{
-		func(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
-			return r.tax.Publish(ctx, tx, tax.Notice{
-				EventID: e.ID, EventType: e.Type, OccurredAt: e.OccurredAt.UTC().Format(time.RFC3339Nano),
-				PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
-				ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
-			})
-		},
-		func(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
-			return r.labour.Publish(ctx, tx, labour.Notice{
-				EventID: e.ID, EventType: e.Type, OccurredAt: e.OccurredAt.UTC().Format(time.RFC3339Nano),
-				PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
-				ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
-			})
-		},
+// intake is what a fact of the core sets going: both registers take note of it
+// in the core's own transaction, and then the messages to both are published,
+// because lanes are locked after everything else.
+func (r registers) intake(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
+	at := e.OccurredAt.UTC().Format(time.RFC3339Nano)
+	toTax, err := r.tax.Note(ctx, tx, tax.Notice{
+		EventID: e.ID, EventType: e.Type, OccurredAt: at,
+		PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
+		ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
+	})
+	if err != nil {
+		return err
 	}
+	toLabour, err := r.labour.Note(ctx, tx, labour.Notice{
+		EventID: e.ID, EventType: e.Type, OccurredAt: at,
+		PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
+		ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
+	})
+	if err != nil {
+		return err
+	}
+	return outbox.Publish(ctx, tx, toTax, toLabour)
 }
 
 func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
 	for name, c := range cfg.Consultations {
-		t := consultation.TypePolicy{Title: c.Title.EN}
+		t := consultation.TypePolicy{}
 		for _, leg := range c.Legs {
 			t.Legs = append(t.Legs, consultation.LegPolicy{
 				Authority: leg.Authority, Mandatory: leg.Mandatory,
@@ -330,7 +333,7 @@ func (r rooms) coreAPI(cfg *configs.Config, log *slog.Logger) (http.Handler, err
 		return nil, err
 	}
 	api, err := core.New(core.Options{
-		Pool: r.pool, Procedure: r.procedure, Intake: r.registers.intake(), Tokens: tokens,
+		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens,
 		Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	if err != nil {

@@ -4,7 +4,5 @@ create schema labour;
 
 create table labour.person (
     person_ref    uuid primary key default gen_random_uuid(),
-    personal_code text not null unique,
-    permit_id     text not null,
-    since         timestamptz not null default now()
+    personal_code text not null unique
 );
