@@ -70,12 +70,7 @@ on conflict (destination, slot) do update set discarded = tally.discarded + 1`, 
 			batch.Queue(notify, channels(map[string]bool{destination: true}))
 		}
 		batch.Queue(`insert into outbox.intervention (message, action, by, reason) values ($1, $2, $3, $4)`, id, action, by, reason)
-		// A lane that is claimed keeps its lease: whoever holds it works its due time out when it gives the lane back.
-		batch.Queue(`
-update outbox.lane l
-set due = h.due
-from (select p.due from outbox.pending p where p.destination = $1 and p.lane = $2 order by p.id limit 1) h
-where l.destination = $1 and l.key = $2 and l.fence is null`, destination, lane)
+		batch.Queue(dueAsHeads, []string{destination}, []string{lane})
 		batch.Queue(dropEmptyLanes, []string{destination}, []string{lane})
 		return tx.SendBatch(ctx, batch).Close()
 	})

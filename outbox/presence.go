@@ -14,7 +14,8 @@ import (
 func (r *Relay) present(ctx context.Context, began chan<- struct{}) {
 	beat := r.o.Alive / 5
 	var since, last time.Time // when beats began to come in time; the last one
-	// A connection of its own: a pool that is used up must not make a relay that lives look dead.
+	// A connection of its own, and no wait for a lock but its own row's: neither a pool that is used up nor a transaction
+	// that a dead process has left open must make a relay that lives look dead.
 	var conn *pgx.Conn
 	defer func() {
 		if conn != nil {
@@ -26,17 +27,20 @@ func (r *Relay) present(ctx context.Context, began chan<- struct{}) {
 		if now.Sub(last) > r.o.Alive/2 {
 			since = now
 		}
-		err := r.beat(ctx, &conn)
+		inTime, err := r.beat(ctx, &conn)
 		switch {
 		case err == nil:
 			last = now
+			if !inTime {
+				since = now
+			}
 			if began != nil {
 				close(began)
 				began = nil
 			}
 			// When the database was away, everybody was silent: the others get the time to be heard first.
 			if now.Sub(since) >= r.o.Alive {
-				err = r.bury(ctx)
+				err = r.bury(ctx, conn)
 			}
 		case began != nil:
 			r.o.Log.Error("relay waits for the database", "error", err)
@@ -53,53 +57,50 @@ func (r *Relay) present(ctx context.Context, began chan<- struct{}) {
 	}
 }
 
-// beat puts off the moment at which this relay counts as dead. It makes the connection when there is none, and lets go
-// of one that failed.
-func (r *Relay) beat(ctx context.Context, conn **pgx.Conn) (err error) {
+// beat puts off the moment at which this relay counts as dead, and says whether that moment had not come yet by the
+// database's clock. It makes the connection when there is none, and lets go of one that failed.
+func (r *Relay) beat(ctx context.Context, conn **pgx.Conn) (inTime bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Alive/2)
 	defer cancel()
-	if *conn == nil {
+	if *conn == nil || (*conn).IsClosed() {
 		if *conn, err = pgx.ConnectConfig(ctx, r.pool.Config().ConnConfig); err != nil {
 			*conn = nil
-			return fmt.Errorf("telling that the relay lives: %w", err)
+			return false, fmt.Errorf("telling that the relay lives: %w", err)
 		}
 	}
-	_, err = (*conn).Exec(ctx, `
+	err = (*conn).QueryRow(ctx, `
 insert into outbox.relay (owner, alive_until) values ($1, clock_timestamp() + make_interval(secs => $2))
-on conflict (owner) do update set alive_until = excluded.alive_until`, r.o.Owner, r.o.Alive.Seconds())
+on conflict (owner) do update set alive_until = excluded.alive_until
+returning coalesce((select b.alive_until >= clock_timestamp() from outbox.relay b where b.owner = $1), false)`,
+		r.o.Owner, r.o.Alive.Seconds()).Scan(&inTime)
 	if err != nil {
 		_ = (*conn).Close(context.WithoutCancel(ctx))
 		*conn = nil
-		return fmt.Errorf("telling that the relay lives: %w", err)
+		return false, fmt.Errorf("telling that the relay lives: %w", err)
 	}
-	return nil
+	return inTime, nil
 }
 
-// bury ends the leases of relays that are silent.
-func (r *Relay) bury(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, statementFor)
+// bury ends the leases of relays that are silent. It takes so little time that the next beat comes when it should.
+func (r *Relay) bury(ctx context.Context, conn *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, r.o.Alive/5)
 	defer cancel()
-	rows, err := r.pool.Query(ctx, `select owner from outbox.relay where alive_until < clock_timestamp()`)
+	rows, err := conn.Query(ctx, `select owner from outbox.relay where owner <> $1 and alive_until < clock_timestamp()`, r.o.Owner)
 	if err != nil {
 		return fmt.Errorf("looking for silent relays: %w", err)
 	}
-	var silent []string
-	for rows.Next() {
-		var owner string
-		if err := rows.Scan(&owner); err != nil {
-			rows.Close()
-			return fmt.Errorf("looking for silent relays: %w", err)
-		}
-		silent = append(silent, owner)
-	}
-	if err := rows.Err(); err != nil {
+	silent, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
 		return fmt.Errorf("looking for silent relays: %w", err)
 	}
 	for _, owner := range silent {
-		if err := r.endLeases(ctx, owner, false); err != nil {
+		gone, err := r.endLeases(ctx, conn, owner)
+		if err != nil {
 			return err
 		}
-		r.o.Log.Warn("another relay fell silent: what it held is sent by others", "owner", owner)
+		if gone {
+			r.o.Log.Warn("another relay fell silent: what it held is sent by others", "owner", owner)
+		}
 	}
 	if len(silent) > 0 {
 		for _, d := range r.dests {
@@ -114,40 +115,49 @@ func (r *Relay) bury(ctx context.Context) error {
 func (r *Relay) leave(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Alive/2)
 	defer cancel()
-	if err := r.endLeases(ctx, r.o.Owner, true); err != nil {
+	if _, err := r.endLeases(ctx, r.pool, r.o.Owner); err != nil {
 		r.o.Log.Debug("relay could not tell that it has stopped", "error", err)
 	}
 }
 
-// endLeases makes everything that owner holds due now, unless it has been heard of again; the claims that follow
-// find the outcome of what was under way unknown, as after any lease that ran out.
-func (r *Relay) endLeases(ctx context.Context, owner string, alive bool) error {
-	tx, err := r.pool.Begin(ctx)
-	if err != nil {
-		return fmt.Errorf("ending the leases of a relay: %w", err)
-	}
-	defer func() { _ = tx.Rollback(context.WithoutCancel(ctx)) }()
-	gone, err := tx.Exec(ctx, `delete from outbox.relay where owner = $1 and ($2 or alive_until < clock_timestamp())`, owner, alive)
-	if err != nil {
-		return fmt.Errorf("ending the leases of a relay: %w", err)
-	}
-	if gone.RowsAffected() == 0 {
-		return nil
-	}
-	// The lanes are locked in the order in which Publish locks them.
-	if _, err := tx.Exec(ctx, `
-with held as (
-    select destination, key from outbox.lane where claimed_by = $1 order by destination, key for update)
+// endLeases makes everything that owner holds due now, if it is this relay, or has not been heard of again while this
+// relay has; the claims that follow find the outcome of what was under way unknown, as after any lease that ran out.
+// What is locked is left alone: its holder may be recording the outcome. Then owner stays listed, for another try; gone
+// says that it does not.
+func (r *Relay) endLeases(ctx context.Context, db interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}, owner string) (gone bool, err error) {
+	err = pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+select from outbox.relay
+where owner = $1 and ($1 = $2 or alive_until < clock_timestamp()
+  and exists (select from outbox.relay own where own.owner = $2 and own.alive_until >= clock_timestamp()))
+for update skip locked`, owner, r.o.Owner)
+		if err != nil || tag.RowsAffected() == 0 {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+with held as (select destination, key from outbox.lane where claimed_by = $1 for update skip locked)
 update outbox.lane l set due = clock_timestamp(), claimed_until = least(l.claimed_until, clock_timestamp())
 from held h where l.destination = h.destination and l.key = h.key`, owner); err != nil {
-		return fmt.Errorf("ending the leases of a relay: %w", err)
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
+with held as (select destination from outbox.breaker where probe_by = $1 for update skip locked)
+update outbox.breaker b set probe_lease_until = least(b.probe_lease_until, clock_timestamp())
+from held h where b.destination = h.destination`, owner); err != nil {
+			return err
+		}
+		tag, err = tx.Exec(ctx, `
+delete from outbox.relay
+where owner = $1
+  and not exists (select from outbox.lane where claimed_by = $1 and claimed_until > clock_timestamp())
+  and not exists (select from outbox.breaker where probe_by = $1 and probe_lease_until > clock_timestamp())`, owner)
+		gone = err == nil && tag.RowsAffected() > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("ending the leases of a relay: %w", err)
 	}
-	if _, err := tx.Exec(ctx, `
-update outbox.breaker set probe_lease_until = least(probe_lease_until, clock_timestamp()) where probe_by = $1`, owner); err != nil {
-		return fmt.Errorf("ending the leases of a relay: %w", err)
-	}
-	if err := tx.Commit(ctx); err != nil {
-		return fmt.Errorf("ending the leases of a relay: %w", err)
-	}
-	return nil
+	return gone, nil
 }

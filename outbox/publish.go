@@ -72,7 +72,8 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 		return fmt.Errorf("publishing %d messages: %w", n, err)
 	}
 	batch = &pgx.Batch{}
-	if stored < n { // a lane may have been created for nothing but known messages
+	if stored < n { // a lane may have been created for nothing but known messages, or for one before its head
+		batch.Queue(dueAsHeads, laneDests, laneKeys)
 		batch.Queue(dropEmptyLanes, laneDests, laneKeys)
 	}
 	if stored > 0 && len(woken) > 0 {
@@ -114,6 +115,17 @@ with stored as (
     returning id
 )
 select count(*) from waiting`
+
+	// dueAsHeads makes lanes, locked by the caller, due when their heads are. A lane that is claimed keeps its lease:
+	// whoever holds it works its due time out when it gives the lane back.
+	dueAsHeads = `
+update outbox.lane l
+set due = h.due
+from unnest($1::text[], $2::text[]) as w(destination, key)
+cross join lateral (
+    select p.due from outbox.pending p
+    where p.destination = w.destination and p.lane = w.key order by p.id limit 1) h
+where l.destination = w.destination and l.key = w.key and l.fence is null and l.due <> h.due`
 
 	// dropEmptyLanes removes lanes, locked by the caller, that have nothing pending.
 	dropEmptyLanes = `

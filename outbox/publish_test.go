@@ -162,3 +162,17 @@ func TestRelayWakesWhenTheNextMessageIsDue(t *testing.T) {
 		t.Errorf("delivered after %.3f s, before it was due", age)
 	}
 }
+
+// A lane that is created for a message that is known and a later one is due when the later one is.
+func TestAKnownMessageDoesNotMakeItsLaneDue(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	publish(t, pool, message("tax", "l", "known"))
+	r := run(t, pool, outbox.Options{}, outbox.Destination{Name: "tax", Sender: &recorder{}})
+	eventually(t, "delivered", func() bool { return row(t, pool, "known").State == outbox.Delivered })
+	r.stop(t)
+	late := message("tax", "l", "late")
+	late.Delay = time.Hour
+	publish(t, pool, message("tax", "l", "known"), late)
+	consistent(t, pool)
+}

@@ -143,11 +143,14 @@ func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *re
 }
 
 // passing says whether the database's error may not come again: the transaction was the victim of another one, or the
-// server is short of something, stopping or unreachable.
+// server has ended the session, or is short of something, stopping or unreachable.
 func passing(err error) bool {
 	pe, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok || len(pe.Code) < 2 {
 		return false
+	}
+	if pe.SeverityUnlocalized == "FATAL" || pe.SeverityUnlocalized == "PANIC" {
+		return true
 	}
 	switch pe.Code[:2] {
 	case "08", "40", "53", "58":

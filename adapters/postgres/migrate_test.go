@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
@@ -191,27 +192,31 @@ func TestOpenErrorHoldsNoPassword(t *testing.T) {
 	}
 }
 
-// Sessions say who they are and count time in UTC; the URL's own settings
-// stay.
+// Sessions say who they are, count time in UTC, and do not keep a transaction
+// open for a process that has stopped; the URL's own settings stay.
 func TestOpenSettings(t *testing.T) {
 	t.Parallel()
 	base := postgrestest.Pool(t)
 	url := base.Config().ConnString()
 	for _, c := range []struct {
-		url, name string
-		conns     int32
+		url, name, idle string
+		conns           int32
 	}{
-		{strings.ReplaceAll(url, "&pool_max_conns=16", ""), "ristmik", 20},
-		{url + "&application_name=other", "other", 16},
+		{strings.ReplaceAll(url, "&pool_max_conns=16&idle_in_transaction_session_timeout=0", ""), "ristmik", "10s", 20},
+		{url + "&application_name=other", "other", "0", 16},
 	} {
 		pool, err := postgres.Open(t.Context(), c.url)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var name, zone string
-		err = pool.QueryRow(t.Context(), `select current_setting('application_name'), current_setting('timezone')`).Scan(&name, &zone)
-		if err != nil || name != c.name || zone != "UTC" || pool.Config().MaxConns != c.conns {
-			t.Errorf("name %q, zone %q, %d connections, %v", name, zone, pool.Config().MaxConns, err)
+		var name, zone, idle string
+		err = pool.QueryRow(t.Context(), `select current_setting('application_name'), current_setting('timezone'),
+			current_setting('idle_in_transaction_session_timeout')`).Scan(&name, &zone, &idle)
+		if err != nil || name != c.name || zone != "UTC" || idle != c.idle || pool.Config().MaxConns != c.conns {
+			t.Errorf("name %q, zone %q, idle %q, %d connections, %v", name, zone, idle, pool.Config().MaxConns, err)
+		}
+		if p := pool.Config().PingTimeout; p != 5*time.Second {
+			t.Errorf("a dead connection is waited for %s", p)
 		}
 		pool.Close()
 	}

@@ -21,9 +21,22 @@ const applicationName = "ristmik"
 // under PostgreSQL's default limit of 100 connections.
 const maxConns = 20
 
+// idleInTransaction is how long a session may hold a transaction open without
+// saying anything. No transaction of the hub waits for anything but the
+// database, so one that does belongs to a process that has stopped; what it has
+// locked would stop the other processes too, as long as its connection lasts.
+const idleInTransaction = "10s"
+
+// pingTimeout is how long an idle connection may take to show that it is still
+// good before another one is tried: after a failover all of them may be dead
+// without a word, and each would hold its user, and the end of the process, up.
+const pingTimeout = 5 * time.Second
+
 // Open returns a pool of connections to the database that url names, after one
 // of them has answered. Limits that the URL does not set get sane values: 20
-// connections (pool_max_conns), one hour of life, ten seconds to connect.
+// connections (pool_max_conns), one hour of life, ten seconds to connect, five
+// to answer a ping, ten of silence in a transaction
+// (idle_in_transaction_session_timeout).
 // Sessions are named "ristmik" and count time in UTC. The error names server,
 // database and user, never the password. Close the pool when done.
 func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
@@ -41,6 +54,9 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 		// Without it every connection of a process ends in the same second.
 		cfg.MaxConnLifetimeJitter = 5 * time.Minute
 	}
+	if !strings.Contains(url, "pool_ping_timeout") {
+		cfg.PingTimeout = pingTimeout
+	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 10 * time.Second
 	}
@@ -50,6 +66,9 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	if params["timezone"] == "" {
 		params["timezone"] = "UTC"
+	}
+	if params["idle_in_transaction_session_timeout"] == "" {
+		params["idle_in_transaction_session_timeout"] = idleInTransaction
 	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {

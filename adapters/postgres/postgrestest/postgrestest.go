@@ -70,7 +70,8 @@ func Pool(t testing.TB, sets ...postgres.MigrationSet) *pgxpool.Pool {
 	if _, err := shared.admin.Exec(ctx, fmt.Sprintf("create database %s template %s %s", name, from, shared.copies)); err != nil {
 		t.Fatalf("create database: %v", err)
 	}
-	pool, err := postgres.Open(ctx, shared.private.URL(name)+"&pool_max_conns=16")
+	// A test may hold a transaction open as long as it likes.
+	pool, err := postgres.Open(ctx, shared.private.URL(name)+"&pool_max_conns=16&idle_in_transaction_session_timeout=0")
 	if err != nil {
 		t.Fatalf("open database: %v", err)
 	}

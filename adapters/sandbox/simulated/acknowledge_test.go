@@ -19,8 +19,9 @@ import (
 	"ristmik/soap/contract/contracttest"
 )
 
-func TestNothingIsAcknowledgedThatCannotBeRemembered(t *testing.T) {
-	t.Parallel()
+// startWorld starts a world of two authorities with a journal.
+func startWorld(t *testing.T) *World {
+	t.Helper()
 	w, err := Start(context.Background(), Options{
 		SecurityServer: "http://127.0.0.1:1", SetURL: func(soap.ServiceID, string) error { return nil },
 		Services:  map[string][]soap.ServiceID{LabourInspectorate: {{Code: "konsult"}}, SecurityService: {{Code: "consultationRequest"}}},
@@ -31,6 +32,12 @@ func TestNothingIsAcknowledgedThatCannotBeRemembered(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.Abort)
+	return w
+}
+
+func TestNothingIsAcknowledgedThatCannotBeRemembered(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t)
 	w.journal.Abort()
 
 	person := w.Persons()[0]
@@ -64,5 +71,22 @@ func TestNothingIsAcknowledgedThatCannotBeRemembered(t *testing.T) {
 		if rec.Code != http.StatusInternalServerError {
 			t.Errorf("%s: status %d", path, rec.Code)
 		}
+	}
+}
+
+// A request that comes while the world ends starts nothing that the end would not wait for.
+func TestNothingBeginsOnceTheWorldEnds(t *testing.T) {
+	t.Parallel()
+	w := startWorld(t)
+	w.mu.Lock()
+	w.ended = true
+	w.pursue(w.authorities[SecurityService], &consultation{received: w.o.Now().Add(time.Hour)})
+	w.mu.Unlock()
+	idle := make(chan struct{})
+	go func() { w.work.Wait(); close(idle) }()
+	select {
+	case <-idle:
+	case <-time.After(5 * time.Second):
+		t.Error("an answer is pursued after the end")
 	}
 }

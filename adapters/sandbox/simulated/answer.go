@@ -16,9 +16,10 @@ const (
 // pursue answers a consultation as soon as it may be answered, and delivers the
 // answer until the hub has acknowledged it as often as the character wants. It
 // goes on until then or until the world ends; the journal says where the next
-// world takes over.
+// world takes over. The caller holds mu, so that nothing begins while Close or
+// Abort waits for what has begun.
 func (w *World) pursue(a *authority, c *consultation) {
-	if w.ctx.Err() != nil {
+	if w.ended {
 		return
 	}
 	w.work.Go(func() {
