@@ -164,9 +164,11 @@ func (CatchUp) Allowed() []string { return []string{"none", "last", "all"} }
 
 // Delivery is how messages are sent and repeated: the defaults, and what
 // differs for single destinations. Takeover is how long a process may be silent
-// before others take over what it had under way.
+// before others take over what it had under way; Keep how long what has been
+// delivered, and the answers kept under idempotency keys, stay in the database.
 type Delivery struct {
 	Takeover     time.Duration             `yaml:"takeover"`
+	Keep         time.Duration             `yaml:"keep"`
 	Default      DeliveryPolicy            `yaml:"default"`
 	Destinations map[string]DeliveryPolicy `yaml:"destinations"`
 }

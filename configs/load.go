@@ -56,7 +56,7 @@ func defaults() *Config {
 			Console: Listener{Address: "127.0.0.1:8082"},
 		},
 		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
-		Delivery: Delivery{Takeover: 10 * time.Second, Default: DeliveryPolicy{
+		Delivery: Delivery{Takeover: 10 * time.Second, Keep: 30 * 24 * time.Hour, Default: DeliveryPolicy{
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, MaxInFlight: 8,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
 		}},
@@ -203,6 +203,9 @@ func (c *Config) checkDelivery(at func(path, code, message string, allowed ...st
 	}
 	if c.Delivery.Takeover < time.Second {
 		at("delivery.takeover", "not-positive", "a time of at least a second is needed")
+	}
+	if c.Delivery.Keep < 24*time.Hour {
+		at("delivery.keep", "not-positive", "a time of at least a day is needed", "24h", "720h")
 	}
 	one("delivery.default", c.Delivery.Default)
 	for _, name := range sorted(c.Delivery.Destinations) {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/web"
 )
@@ -203,4 +204,20 @@ func (k usedKey) keep(ctx context.Context, tx pgx.Tx, g given) error {
 		return errors.New("keeping the answer under its idempotency key: the key has gone")
 	}
 	return nil
+}
+
+// Prune forgets the answers of idempotency keys that were used before the given
+// time, at most limit of them, and says how many. A request that is repeated
+// after that is a new one.
+func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) (int, error) {
+	done, err := db.Exec(ctx, `
+		delete from core.idempotency_key k
+		using (
+			select client, route, key from core.idempotency_key where created_at < $1
+			order by created_at limit $2 for update skip locked) old
+		where k.client = old.client and k.route = old.route and k.key = old.key`, before, limit)
+	if err != nil {
+		return 0, fmt.Errorf("forgetting old idempotency keys: %w", err)
+	}
+	return int(done.RowsAffected()), nil
 }

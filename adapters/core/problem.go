@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -49,12 +52,26 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	id := a.o.NewID()
 	p := web.Problem{Type: web.TypeInternal, Status: http.StatusInternalServerError, Instance: id, Detail: "The hub could not do it; its log says why."}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || errors.Is(err, context.DeadlineExceeded) {
+	if databaseAway(err) {
 		p.Type, p.Status, p.Detail = web.TypeUnavailable, http.StatusServiceUnavailable, "The database cannot be reached; try again."
 		w.Header().Set("Retry-After", "5")
 	}
 	a.o.Log.ErrorContext(r.Context(), "request not handled", "route", r.Pattern, "problem", id, "error", withoutValues(err))
 	web.WriteProblem(w, p)
+}
+
+// databaseAway tells whether err says that the database could not be asked, or
+// went away while it was: the request may be made again.
+func databaseAway(err error) bool {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		// Connection exceptions, too many connections, and a server that is
+		// stopping or starting (PostgreSQL, appendix A).
+		return strings.HasPrefix(e.Code, "08") || e.Code == "53300" || strings.HasPrefix(e.Code, "57P0")
+	}
+	_, unconnected := errors.AsType[*pgconn.ConnectError](err)
+	_, network := errors.AsType[*net.OpError](err)
+	return unconnected || network || pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, context.DeadlineExceeded)
 }
 
 // withoutValues is the text of err without what a database puts into its own:

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -103,9 +104,30 @@ func (d *database) watch(ctx context.Context) error {
 	}
 }
 
+// prepare brings the database to this program's version and its record of
+// events into order, before anything is written.
+func (d *database) prepare(ctx context.Context) error {
+	if _, err := postgres.Migrate(ctx, d.pool, migrations()...); err != nil {
+		return err
+	}
+	_, err := outbox.Resume(ctx, d.pool)
+	return err
+}
+
+// closeFor is how long connections may take to say goodbye; a database that does
+// not answer must not hold the end of the program.
+const closeFor = 5 * time.Second
+
 // close lets go of the pool and stops a private PostgreSQL.
 func (d *database) close(ctx context.Context) error {
-	d.pool.Close()
+	closed := make(chan struct{})
+	go func() { d.pool.Close(); close(closed) }()
+	timer := time.NewTimer(closeFor)
+	defer timer.Stop()
+	select {
+	case <-closed:
+	case <-timer.C:
+	}
 	if d.private == nil {
 		return nil
 	}

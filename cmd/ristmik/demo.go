@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"ristmik/adapters/postgres"
 	"ristmik/adapters/sandbox"
 	"ristmik/cmd/ristmik/story"
 	"ristmik/configs"
@@ -127,7 +126,7 @@ func (d demoCommand) setUp(ctx context.Context, log *slog.Logger) (s *stage, err
 	if s.db, err = startDatabase(ctx, d.in("postgres"), log); err != nil {
 		return s, err
 	}
-	if _, err = postgres.Migrate(ctx, s.db.pool, migrations()...); err != nil {
+	if err = s.db.prepare(ctx); err != nil {
 		return s, err
 	}
 	world, err := sandbox.LoadConfig("")

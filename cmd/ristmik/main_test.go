@@ -19,6 +19,7 @@ import (
 	"testing"
 	"time"
 
+	"ristmik/adapters/postgres/postgrestest"
 	"ristmik/cmd/ristmik/story"
 	"ristmik/mapping"
 )
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 		defer stop()
 		os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(m.Run())
+	postgrestest.Main(m)
 }
 
 // The story goes as expected whoever plays in it.

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
-	"ristmik/adapters/postgres"
 )
 
 type serveCommand struct {
@@ -28,7 +26,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close(context.WithoutCancel(p.ctx))) }()
-	if _, err := postgres.Migrate(p.ctx, db.pool, migrations()...); err != nil {
+	if err := db.prepare(p.ctx); err != nil {
 		return err
 	}
 	h, err := newHub(p.ctx, cfg, db, log)

@@ -34,7 +34,7 @@ import (
 	"ristmik/soap/contract"
 )
 
-// The shipped contracts, and the only job there is.
+// The shipped contracts and the jobs.
 const (
 	contractEmployment = "employment-register.wsdl"
 	contractPermits    = "permit-notice.wsdl"
@@ -42,9 +42,10 @@ const (
 	contractAnswer     = "consultation-answer.wsdl"
 
 	jobEmploymentChanges = "employment-changes"
+	jobRetention         = "retention"
 )
 
-func jobNames() []string { return []string{jobEmploymentChanges} }
+func jobNames() []string { return []string{jobEmploymentChanges, jobRetention} }
 
 // consultationsOf names the outbox destination of questions to an authority.
 func consultationsOf(authority string) string { return authority + ".consultations" }
@@ -296,7 +297,10 @@ func wireOf(a configs.Authority, xr *xroad.Client, r registers) (consultation.Wi
 }
 
 func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r registers, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
-	work := map[string]func(context.Context, *schedules.Run) error{jobEmploymentChanges: r.tax.Changes}
+	work := map[string]func(context.Context, *schedules.Run) error{
+		jobEmploymentChanges: r.tax.Changes,
+		jobRetention:         retention{pool, cfg.Delivery.Keep}.run,
+	}
 	var jobs []schedules.Job
 	for _, name := range slices.Sorted(maps.Keys(cfg.Schedules)) {
 		s := cfg.Schedules[name]

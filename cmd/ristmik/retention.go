@@ -1,0 +1,46 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/core"
+	"ristmik/outbox"
+	"ristmik/schedules"
+)
+
+// pruneAtOnce is how many rows one statement deletes: few enough that nobody
+// waits for it.
+const pruneAtOnce = 1000
+
+// retention is the job that deletes what has served: delivered messages with
+// their attempts, and the answers kept under idempotency keys. Events and dead
+// letters stay.
+type retention struct {
+	pool *pgxpool.Pool
+	keep time.Duration
+}
+
+func (r retention) run(ctx context.Context, run *schedules.Run) error {
+	before := run.Now.Add(-r.keep)
+	summary := map[string]int{"messages": 0, "keys": 0}
+	for name, prune := range map[string]func() (int, error){
+		"messages": func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"keys":     func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
+	} {
+		for {
+			n, err := prune()
+			if err != nil {
+				return err
+			}
+			summary[name] += n
+			run.Report(summary)
+			if n < pruneAtOnce {
+				break
+			}
+		}
+	}
+	return nil
+}

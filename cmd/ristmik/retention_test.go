@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/postgres/postgrestest"
+	"ristmik/schedules"
+)
+
+// The retention job deletes what was delivered long ago and old keys, and
+// nothing else.
+func TestRetentionDeletesWhatHasServed(t *testing.T) {
+	t.Parallel()
+	pool := postgrestest.Pool(t, migrations()...)
+	for _, sql := range []string{
+		`insert into outbox.message (destination, lane, kind, key, payload, state, settled_at) values
+		 ('d', 'l', 'k', 'old', '', 'delivered', now() - interval '40 days'),
+		 ('d', 'l', 'k', 'new', '', 'delivered', now()),
+		 ('d', 'l', 'k', 'dead', '', 'dead', now() - interval '40 days')`,
+		`insert into core.idempotency_key (client, route, key, request_sha256, status, body, created_at) values
+		 ('', 'r', 'old', sha256('x'), 202, '{}', now() - interval '40 days'),
+		 ('', 'r', 'new', sha256('x'), 202, '{}', now())`,
+	} {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ended := make(chan schedules.Observation, 1)
+	runner, err := schedules.NewRunner(pool, []schedules.Job{{
+		Name: jobRetention, Cron: "0 0 1 1 *", Zone: "UTC", CatchUp: "none", Timeout: time.Minute, Run: retention{pool, 30 * 24 * time.Hour}.run,
+	}}, schedules.Options{Owner: "test", Observe: func(o schedules.Observation) { ended <- o }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- runner.Run(ctx) }()
+	if _, err := runner.RunNow(ctx, jobRetention, "test"); err != nil {
+		t.Fatal(err)
+	}
+	if o := <-ended; o.State != schedules.StateSucceeded {
+		t.Errorf("the run ended as %s", o.State)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if got := list(t, pool, `select string_agg(key, ' ' order by key) from outbox.message`); got != "dead new" {
+		t.Errorf("messages left: %s", got)
+	}
+	if got := list(t, pool, `select string_agg(key, ' ' order by key) from core.idempotency_key`); got != "new" {
+		t.Errorf("keys left: %s", got)
+	}
+}
+
+func list(t *testing.T, pool *pgxpool.Pool, sql string) string {
+	t.Helper()
+	var out string
+	if err := pool.QueryRow(t.Context(), sql).Scan(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
