@@ -45,7 +45,7 @@ func TestBadFilesAreNamedAfterTheirFault(t *testing.T) {
 			if len(problems) != 1 || problems[0].Code != want {
 				t.Fatalf("problems:\n%v", problems)
 			}
-			if p := problems[0]; p.File != file || p.Message == "" || (p.Line == 0 && want != "empty" && want != "missing" && want != "not-yaml") {
+			if p := problems[0]; p.File != file || p.Message == "" || p.Line == 0 {
 				t.Errorf("problem lacks its place: %+v", p)
 			}
 			if strings.Contains(problems.Error(), "hunter2") {
@@ -96,5 +96,28 @@ func TestMissingFileIsNoProblemList(t *testing.T) {
 	_, err := configs.Load(filepath.Join(t.TempDir(), "none.yaml"))
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("error is %v", err)
+	}
+}
+
+// Values that are well written and cannot work are refused as well.
+func TestValuesThatCannotWorkAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ text, code, path string }{
+		"password in the server's address": {"xroad: {client: EE/GOV/70008747/ristmik, security_server: \"http://u:p@127.0.0.1:8090\"}", "inline-secret", "xroad.security_server"},
+		"path in the server's address":     {"xroad: {client: EE/GOV/70008747/ristmik, security_server: \"http://127.0.0.1:8090/r1\"}", "not-an-address", "xroad.security_server"},
+		"port out of range":                {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {core: {address: \"127.0.0.1:99999\"}}", "not-an-address", "listeners.core.address"},
+		"another kind of database":         {"xroad: {client: EE/GOV/70008747/ristmik}\ndatabase: {url: \"mysql://db/x\"}", "not-an-address", "database.url"},
+		"a breaker that never opens":       {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {breaker: {failures: 0}}}", "not-positive", "delivery.default"},
+		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
+		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := configs.Parse("hub.yaml", []byte(c.text))
+			problems, _ := errors.AsType[configs.Problems](err)
+			if len(problems) != 1 || problems[0].Code != c.code || problems[0].Path != c.path || problems[0].Line == 0 {
+				t.Errorf("problems:\n%v", err)
+			}
+		})
 	}
 }

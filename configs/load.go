@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"os"
 	"sort"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -73,12 +75,18 @@ func (c *Config) check() Problems {
 	if c.Database.URL != "" && hasPassword(c.Database.URL) {
 		at("database.url", "inline-secret", "the address holds a password; put the whole address into a file and name it in database.url_file, or set RISTMIK_DATABASE_URL")
 	}
+	if u, err := url.Parse(c.Database.URL); c.Database.URL != "" && (err != nil || u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		at("database.url", "not-an-address", "the address of a PostgreSQL is needed", "postgres://USER@HOST[:PORT]/DATABASE")
+	}
 	if c.Database.URL != "" && c.Database.URLFile != "" {
 		at("database.url_file", "contradiction", "database.url is set too; keep one of them")
 	}
 	c.checkListeners(at)
-	if u, err := url.Parse(c.XRoad.SecurityServer); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	switch u, err := url.Parse(c.XRoad.SecurityServer); {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
 		at("xroad.security_server", "not-an-address", "the address of the Security Server is needed", "http://HOST[:PORT]", "https://HOST[:PORT]")
+	case u.User != nil:
+		at("xroad.security_server", "inline-secret", "a Security Server takes no name and password; leave them out", "http://HOST[:PORT]", "https://HOST[:PORT]")
 	}
 	if c.XRoad.Timeout <= 0 {
 		at("xroad.timeout", "not-positive", "a time above zero is needed")
@@ -146,7 +154,7 @@ func (c *Config) checkListeners(at func(path, code, message string, allowed ...s
 		{"listeners.console", c.Listeners.Console, c.Listeners.Console.TokensFile != ""},
 	} {
 		host, port, err := net.SplitHostPort(l.Address)
-		if err != nil || port == "" {
+		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
 			at(l.path+".address", "not-an-address", "HOST:PORT is needed", "127.0.0.1:8080", "[::1]:8080")
 			continue
 		}
@@ -208,8 +216,23 @@ func (c *Config) checkDelivery(at func(path, code, message string, allowed ...st
 		at("delivery.keep", "not-positive", "a time of at least a day is needed", "24h", "720h")
 	}
 	one("delivery.default", c.Delivery.Default)
+	if d := c.Delivery.Default; d.Base == 0 || d.Cap == 0 || d.Attempts == 0 || d.MaxInFlight == 0 || d.Breaker.Failures == 0 || d.Breaker.OpenFor == 0 || d.Breaker.MaxOpen == 0 {
+		at("delivery.default", "not-positive", "every value of the default is above zero")
+	}
 	for _, name := range sorted(c.Delivery.Destinations) {
 		one("delivery.destinations."+name, c.Delivery.Destinations[name])
+	}
+	order := func(path string, p DeliveryPolicy) {
+		if p.Cap < p.Base {
+			at(path+".cap", "contradiction", "the longest pause is shorter than the first one (base)")
+		}
+		if p.Breaker.MaxOpen < p.Breaker.OpenFor {
+			at(path+".breaker.max_open", "contradiction", "the longest opening is shorter than the first one (open_for)")
+		}
+	}
+	order("delivery.default", c.Delivery.Default)
+	for _, name := range sorted(c.Delivery.Destinations) {
+		order("delivery.destinations."+name, c.Delivery.Destinations[name].Or(c.Delivery.Default))
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"reflect"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -71,7 +72,7 @@ type Lines struct {
 }
 
 // Line returns the line on which path stands (1-based), or of its nearest
-// parent that does; 0 when nothing is known of it.
+// parent that does; what stands nowhere is missing from the file as a whole: 1.
 func (l Lines) Line(path string) int {
 	for path != "" {
 		if n, ok := l.lines[path]; ok {
@@ -79,7 +80,7 @@ func (l Lines) Line(path string) int {
 		}
 		path = parent(path)
 	}
-	return 0
+	return 1
 }
 
 // Any says whether anything could be read of the file.
@@ -126,9 +127,10 @@ func (r *reader) document(data []byte) *yaml.Node {
 	var doc, second yaml.Node
 	if err := dec.Decode(&doc); err != nil {
 		if errors.Is(err, io.EOF) {
-			r.fault(nil, "", "empty", "the file is empty")
+			r.fault(&yaml.Node{Line: 1}, "", "empty", "the file is empty")
 		} else {
-			r.fault(nil, "", "not-yaml", strings.TrimPrefix(err.Error(), "yaml: "))
+			line, message := placeOf(err)
+			r.fault(&yaml.Node{Line: line}, "", "not-yaml", message)
 		}
 		return nil
 	}
@@ -140,6 +142,19 @@ func (r *reader) document(data []byte) *yaml.Node {
 		return nil
 	}
 	return doc.Content[0]
+}
+
+// placeOf takes the line out of what the parser says; 1 when there is none.
+func placeOf(err error) (line int, message string) {
+	message = strings.TrimPrefix(err.Error(), "yaml: ")
+	if rest, ok := strings.CutPrefix(message, "line "); ok {
+		if number, words, ok := strings.Cut(rest, ": "); ok {
+			if n, err := strconv.Atoi(number); err == nil {
+				return n, words
+			}
+		}
+	}
+	return 1, message
 }
 
 func (r *reader) read(n *yaml.Node, v reflect.Value, path string) {

@@ -92,7 +92,7 @@ members:
 			t.Errorf("not named: %s\nin\n%s", want, err)
 		}
 	}
-	for name, text := range map[string]string{"": "the file is empty", "a: b\n---\nc: d": "a second document", "a: [": "world.yaml: "} {
+	for name, text := range map[string]string{"": "the file is empty", "a: b\n---\nc: d": "a second document", "a: [": "world.yaml:1: "} {
 		if _, err := sandbox.ParseConfig("world.yaml", []byte(name)); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("%q: %v", name, err)
 		}

@@ -11,6 +11,7 @@ import (
 	"ristmik/mapping"
 	"ristmik/outbox"
 	"ristmik/soap"
+	"ristmik/soap/contract"
 )
 
 // Notice is what the tax board learns of a permit: these fields and no others
@@ -63,11 +64,27 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 	}
 	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, Body: body, Issue: fmt.Sprint(fields["permitId"]), SOAPAction: r.o.PermitsOp.SOAPAction})
 	if err == nil {
-		_, err = answerOf(r.o.PermitsOp, answer)
+		err = receipt(r.o.PermitsOp, answer)
 	}
 	out := xroad.Outcome(err)
 	if answer != nil {
 		out.Exchange = answer.Exchange.MessageID
 	}
 	return out
+}
+
+// receipt says whether the board has taken the notice. Every element of its
+// answer is optional in the contract, because a business fault may stand in
+// their place; an answer without a receipt says nothing.
+func receipt(op *contract.Operation, answer *xroad.Answer) error {
+	response, err := answerOf(op, answer)
+	if err != nil {
+		return err
+	}
+	if id, _ := response["receiptId"].(string); id == "" {
+		return &soap.Failure{
+			Kind: soap.KindUnknownResult, Code: "answer.contract", Message: "the board's answer has no receipt", MessageID: answer.Exchange.MessageID,
+		}
+	}
+	return nil
 }

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"ristmik/configs"
 	"ristmik/mapping"
@@ -24,10 +26,14 @@ func (c checkCommand) Run(p *surroundings) error {
 		fmt.Fprintln(p.out, problem)
 	}
 	if len(problems) > 0 {
-		return usage(fmt.Errorf("%d problems", len(problems)))
+		return usage(fmt.Errorf("problems: %d", len(problems)))
 	}
-	fmt.Fprintf(p.out, "%s is good: %d authorities, %d consultation types, %d schedules\n",
-		cfg.File(), len(cfg.Authorities), len(cfg.Consultations), len(cfg.Schedules))
+	name := cfg.File()
+	if c.Config == "" {
+		name = "the shipped configuration"
+	}
+	fmt.Fprintf(p.out, "%s is good; authorities: %d, consultation types: %d, schedules: %d\n",
+		name, len(cfg.Authorities), len(cfg.Consultations), len(cfg.Schedules))
 	return nil
 }
 
@@ -40,11 +46,16 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 	if err != nil && !errors.As(err, &problems) {
 		return nil, nil, err
 	}
+	if !cfg.Any() {
+		return cfg, problems, nil // nothing could be read: nothing more can be said
+	}
 	m := &meaning{cfg: cfg, problems: problems}
 	m.client("xroad.client", cfg.XRoad.Client)
-	if cfg.XRoad.RESTService == "" {
-		m.fault("xroad.rest_service", "missing", "a value is needed")
+	if cfg.XRoad.RESTService == "" || strings.ContainsAny(cfg.XRoad.RESTService, "/%;:\\ ") {
+		m.fault("xroad.rest_service", "bad-identifier", "a service code is needed, one part of an identifier", "konsult")
 	}
+	m.tokens("listeners.core.tokens_file", cfg.Listeners.Core.TokensFile)
+	m.tokens("listeners.console.tokens_file", cfg.Listeners.Console.TokensFile)
 	for name, a := range cfg.Authorities {
 		m.client("authorities."+name+".subsystem", a.Subsystem)
 		path := "authorities." + name + ".service"
@@ -144,11 +155,18 @@ func (m *meaning) operation(path, value, file string) {
 		for _, op := range c.Operations() {
 			known = append(known, op.Code+"/"+op.Version)
 		}
-		m.fault(path, "unknown-operation", fmt.Sprintf("%s has no operation %s/%s", file, id.Code, id.Version), known...)
+		m.fault(path, "unknown-operation", fmt.Sprintf("%s has no operation %s", file, strings.TrimSuffix(id.Code+"/"+id.Version, "/")), known...)
 		return
 	}
 	if op.Unsupported != nil {
 		m.fault(path, "bad-contract", op.Unsupported.Error())
+	}
+}
+
+// tokens checks that the file of tokens can be used.
+func (m *meaning) tokens(path, file string) {
+	if _, err := readTokens(file); err != nil {
+		m.fault(path, "bad-tokens", err.Error())
 	}
 }
 
@@ -159,6 +177,10 @@ func (m *meaning) schedules() {
 			m.fault(path, "unknown-job", "no job has this name", jobNames()...)
 		}
 		if s.Cron == "" || s.Zone == "" {
+			continue
+		}
+		if _, err := time.LoadLocation(s.Zone); err != nil {
+			m.fault(path+".zone", "bad-zone", fmt.Sprintf("no time zone is called %q", s.Zone), "Europe/Tallinn", "UTC")
 			continue
 		}
 		if _, err := schedules.ParseCron(s.Cron, s.Zone); err != nil {

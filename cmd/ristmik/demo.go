@@ -19,11 +19,11 @@ import (
 )
 
 type demoCommand struct {
-	Once     bool   `help:"End after the story; exit code 1 if any step differs."`
-	Data     string `type:"path" help:"Directory that keeps the database and the story; a story cut off by a crash goes on from there."`
-	Seed     uint64 `default:"1" help:"Chooses the person, the employer and the answers."`
-	Log      string `type:"path" help:"File for the hub's own log (JSON lines); without it, none is kept."`
-	LogLevel string `default:"info" help:"debug, info, warn or error."`
+	Once     bool    `help:"End after the story; exit code 1 if any step differs."`
+	Data     string  `type:"path" help:"Directory that keeps the database and the story; a story cut off by a crash goes on from there."`
+	Seed     *uint64 `help:"Chooses the person, the employer and the answers; without it, that of the story in --data, or 1."`
+	Log      string  `type:"path" help:"File for the hub's own log (JSON lines); without it, none is kept."`
+	LogLevel string  `default:"info" help:"debug, info, warn or error."`
 }
 
 // errDiffers is a story that did not go as expected.
@@ -39,13 +39,17 @@ func (d demoCommand) Run(p *surroundings) (err error) {
 	if err := d.makeData(); err != nil {
 		return err
 	}
-	stage, err := d.setUp(p.ctx, log)
+	seed, err := d.seed()
+	if err != nil {
+		return err
+	}
+	stage, err := d.setUp(p.ctx, seed, log)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stage.tearDown(context.WithoutCancel(p.ctx))) }()
 	fmt.Fprintf(p.out, "Ristmik %s: PostgreSQL, sandbox Security Server and hub are up after %.1f s\n\n", version(), stage.took.Seconds())
-	steps, err := stage.play(p.ctx, d, p.out)
+	steps, err := stage.play(p.ctx, seed, d.in("story.json"), p.out)
 	if err != nil {
 		return err
 	}
@@ -63,6 +67,24 @@ func (d demoCommand) Run(p *surroundings) (err error) {
 	case <-stage.done:
 		return stage.ended
 	}
+}
+
+// seed is the one that was asked for, else that of the story in the data
+// directory, else 1. Another seed than the story's is refused before anything
+// starts.
+func (d demoCommand) seed() (uint64, error) {
+	begun, known, err := story.SeedOf(d.in("story.json"))
+	switch {
+	case err != nil:
+		return 0, err
+	case !known && d.Seed == nil:
+		return 1, nil
+	case !known:
+		return *d.Seed, nil
+	case d.Seed != nil && *d.Seed != begun:
+		return 0, usage(fmt.Errorf("%s holds the story of seed %d: go on with --seed %d, or use another directory", d.Data, begun, begun))
+	}
+	return begun, nil
 }
 
 func (d demoCommand) logFile() (*slog.Logger, func() error, error) {
@@ -115,7 +137,7 @@ type stage struct {
 // setUp starts the database, the sandbox and the hub, all on free loopback
 // ports, and registers the hub's services with the sandbox as an administrator
 // of a Security Server would.
-func (d demoCommand) setUp(ctx context.Context, log *slog.Logger) (s *stage, err error) {
+func (d demoCommand) setUp(ctx context.Context, seed uint64, log *slog.Logger) (s *stage, err error) {
 	began := time.Now()
 	s = &stage{done: make(chan struct{})}
 	defer func() {
@@ -137,7 +159,7 @@ func (d demoCommand) setUp(ctx context.Context, log *slog.Logger) (s *stage, err
 	// it has begun must still reach it.
 	s.box, err = sandbox.Start(context.WithoutCancel(ctx), sandbox.Options{
 		Listen: "127.0.0.1:0", ControlListen: "127.0.0.1:0", Config: world, Contracts: configs.Contracts(),
-		DataDir: d.in("sandbox"), Seed: d.Seed, Now: time.Now, NewID: uuid.NewString, Log: log.With("room", "sandbox"),
+		DataDir: d.in("sandbox"), Seed: seed, Now: time.Now, NewID: uuid.NewString, Log: log.With("room", "sandbox"),
 	})
 	if err != nil {
 		return s, err
@@ -193,10 +215,10 @@ func register(box *sandbox.Sandbox, cfg *configs.Config, provider string) error 
 	)
 }
 
-func (s *stage) play(ctx context.Context, d demoCommand, out io.Writer) ([]story.Step, error) {
+func (s *stage) play(ctx context.Context, seed uint64, notebook string, out io.Writer) ([]story.Step, error) {
 	told, err := story.New(story.Options{
 		Core: s.hub.doors[doorCore].url(), Console: s.hub.doors[doorConsole].url(), Control: s.box.ControlURL(),
-		Notebook: d.in("story.json"), Seed: d.Seed, Out: out, Now: time.Now,
+		Notebook: notebook, Seed: seed, Out: out, Now: time.Now,
 	})
 	if err != nil {
 		return nil, usage(err)

@@ -106,15 +106,23 @@ func TestStorySurvivesKills(t *testing.T) {
 	}
 }
 
-// A story belongs to its seed: another one in the same directory is refused.
-func TestAnotherSeedInTheSameDirectoryIsRefused(t *testing.T) {
+// A story belongs to its seed: another one in the same directory is refused
+// before anything starts, and without one the story's own is taken.
+func TestStoryBelongsToItsSeed(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
-	if err := os.WriteFile(filepath.Join(data, "story.json"), []byte(`{"seed":1}`), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(data, "story.json"), []byte(`{"seed":4}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := story.New(story.Options{Notebook: filepath.Join(data, "story.json"), Seed: 2, Now: time.Now})
-	if err == nil || !strings.Contains(err.Error(), "--seed 1") {
+	var out, errOut bytes.Buffer
+	code := run(t.Context(), []string{"demo", "--once", "--data", data, "--seed", "5"}, &out, &errOut)
+	if code != exitUsage || !strings.Contains(errOut.String(), "--seed 4") || out.Len() != 0 {
+		t.Errorf("exit code %d, said %q", code, errOut.String())
+	}
+	if seed, err := (demoCommand{Data: data}).seed(); err != nil || seed != 4 {
+		t.Errorf("seed %d (%v)", seed, err)
+	}
+	if _, err := story.New(story.Options{Notebook: filepath.Join(data, "story.json"), Seed: 2, Now: time.Now}); err == nil || !strings.Contains(err.Error(), "--seed 4") {
 		t.Errorf("error is %v", err)
 	}
 }

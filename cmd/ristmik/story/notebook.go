@@ -24,23 +24,43 @@ type page struct {
 // with the seed it began with.
 func openNotebook(path string, seed uint64) (*notebook, error) {
 	n := &notebook{path: path, page: page{Seed: seed}}
-	if path == "" {
-		return n, nil
-	}
-	data, err := os.ReadFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return n, nil
-	}
+	begun, err := readNotebook(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the story's notebook: %w", err)
+		return nil, err
 	}
-	if err := json.Unmarshal(data, &n.page); err != nil {
-		return nil, fmt.Errorf("reading the story's notebook %s: %w", path, err)
+	if begun != nil {
+		n.page = *begun
 	}
 	if n.page.Seed != seed {
 		return nil, fmt.Errorf("the data directory holds the story of seed %d: go on with --seed %d, or use another directory", n.page.Seed, n.page.Seed)
 	}
 	return n, nil
+}
+
+// SeedOf returns the seed of the story in the notebook at path; known is false
+// when no story has begun there.
+func SeedOf(path string) (seed uint64, known bool, err error) {
+	n, err := readNotebook(path)
+	if err != nil || n == nil {
+		return 0, false, err
+	}
+	return n.Seed, true, nil
+}
+
+// readNotebook reads the notebook at path; nil when there is none.
+func readNotebook(path string) (*page, error) {
+	data, err := os.ReadFile(path)
+	if path == "" || errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the story's notebook: %w", err)
+	}
+	var p page
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("reading the story's notebook %s: %w", path, err)
+	}
+	return &p, nil
 }
 
 func (n *notebook) step(name string) (Step, bool) {
