@@ -87,10 +87,13 @@ func meaningOf(tree any) []consultation.Violation {
 	if at, err := time.Parse(time.RFC3339, text(tree, "occurred_at")); err != nil {
 		add("/occurred_at", "format", "a moment is needed: RFC 3339 without leap seconds")
 	} else if y := at.UTC().Year(); y < 2000 || y > 9999 {
-		add("/occurred_at", "range", "a moment in this century is needed")
+		add("/occurred_at", "range", "a moment between the years 2000 and 9999 is needed")
 	}
 	data := child(tree, "data")
 	add("/data/person/personal_code", mapping.CheckPersonalCode(text(data, "person", "personal_code")), "no Estonian personal code")
+	if from, to := text(data, "valid_from"), text(data, "valid_to"); from != "" && to != "" && to < from {
+		add("/data/valid_to", "order", "the end is before the beginning")
+	}
 	if has(data, "employer") {
 		add("/data/employer/registry_code", mapping.CheckRegistryCode(text(data, "employer", "registry_code")), "no Estonian registry code")
 	}

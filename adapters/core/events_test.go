@@ -120,6 +120,7 @@ func TestEveryFaultOfAFactIsNamedAtOnce(t *testing.T) {
 		}},
 		{"nobody", eventBody(map[string]any{"data.person": nil}), []string{"/data/person required"}},
 		{"personal code", eventBody(map[string]any{"data.person.personal_code": "36805280108"}), []string{"/data/person/personal_code personal_code.checksum"}},
+		{"ends before it begins", eventBody(map[string]any{"data.valid_from": "2026-03-15", "data.valid_to": "2020-01-01"}), []string{"/data/valid_to order"}},
 		{"null", eventBody(map[string]any{"data.employer": json.RawMessage("null")}), []string{"/data/employer type"}},
 	} {
 		r := w.do("POST", "/v1/events", c.body)

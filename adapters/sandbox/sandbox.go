@@ -114,8 +114,8 @@ func listen(address string) (net.Listener, error) {
 	if address == "" {
 		address = "127.0.0.1:0"
 	}
-	if err := web.RequireLoopbackOrAuth(address, false); err != nil {
-		return nil, err
+	if web.RequireLoopbackOrAuth(address, false) != nil {
+		return nil, fmt.Errorf("the sandbox listens on loopback only, not on %s", address)
 	}
 	return net.Listen("tcp", address)
 }

@@ -52,6 +52,10 @@ func collect(v *jsonschema.ValidationError, found *[]FieldError) {
 	case *kind.Format:
 		add(path, "format", "This must have the form %s.", k.Want)
 	case *kind.MinLength:
+		if k.Want == 1 {
+			add(path, "length", "This may not be empty.")
+			return
+		}
 		add(path, "length", "This needs at least %d characters.", k.Want)
 	case *kind.MaxLength:
 		add(path, "length", "This may have at most %d characters.", k.Want)

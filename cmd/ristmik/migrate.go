@@ -11,7 +11,7 @@ import (
 
 type migrateCommand struct {
 	Config string `short:"c" type:"path" help:"Configuration file; without it, the shipped default."`
-	Plan   bool   `help:"Only print what would be done."`
+	Plan   bool   `help:"Only print what would be done. (A private PostgreSQL is started for it where none is configured.)"`
 }
 
 func (m migrateCommand) Run(p *surroundings) (err error) {
