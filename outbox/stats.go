@@ -16,8 +16,11 @@ type DestinationStats struct {
 	Ready int64
 	// Sending messages are with a relay now.
 	Sending int64
-	// Waiting messages wait for a time (a delay or the next attempt), or behind one that waits or is dead.
+	// Waiting messages wait for a time (a delay or the next attempt), or behind one that waits.
 	Waiting int64
+	// Blocked messages wait behind a dead one that is the head of their lane, whatever the breaker does: only a person
+	// who retries or discards that one lets them go on.
+	Blocked int64
 	// Parked messages wait for the destination's breaker to close; that counts no attempt.
 	Parked int64
 	// Dead messages need a person.
@@ -26,6 +29,8 @@ type DestinationStats struct {
 	Delivered, Discarded int64
 	// OldestUnsent is the age of the oldest message that is neither delivered nor dead; 0 if there is none.
 	OldestUnsent time.Duration
+	// NextDue is when the first lane that is not blocked is due, as far as the breaker lets it; zero if there is none.
+	NextDue time.Time
 }
 
 // Stats counts the messages of every destination that has or had any, by name.
@@ -34,6 +39,7 @@ func Stats(ctx context.Context, db DB) ([]DestinationStats, error) {
 with unsent as (
     select p.destination,
            case when l.claimed_until > now() and p.fence = l.fence then 'sending'
+                when l.due = 'infinity' and l.fence is null then 'blocked'
                 when b.state <> 'closed' then 'parked'
                 when p.due > now() or l.fence is null and l.due > now() then 'waiting'
                 else 'ready' end as doing,
@@ -47,9 +53,12 @@ with unsent as (
            count(*) filter (where doing = 'ready') as ready,
            count(*) filter (where doing = 'sending') as sending,
            count(*) filter (where doing = 'waiting') as waiting,
+           count(*) filter (where doing = 'blocked') as blocked,
            count(*) filter (where doing = 'parked') as parked,
            extract(epoch from now() - min(published_at))::float8 as oldest
     from unsent group by destination
+), next as (
+    select destination, min(due) as due from outbox.lane where due < 'infinity' group by destination
 ), dead as (
     select destination, count(*) as dead from outbox.dead group by destination
 ), done as (
@@ -58,10 +67,11 @@ with unsent as (
     select destination from outbox.breaker
     union select destination from waiting union select destination from dead union select destination from done
 )
-select k.destination, coalesce(w.ready, 0), coalesce(w.sending, 0), coalesce(w.waiting, 0), coalesce(w.parked, 0),
-       coalesce(d.dead, 0), coalesce(s.delivered, 0), coalesce(s.discarded, 0), coalesce(w.oldest, 0)
+select k.destination, coalesce(w.ready, 0), coalesce(w.sending, 0), coalesce(w.waiting, 0), coalesce(w.blocked, 0),
+       coalesce(w.parked, 0), coalesce(d.dead, 0), coalesce(s.delivered, 0), coalesce(s.discarded, 0), coalesce(w.oldest, 0), n.due
 from known k
 left join waiting w on w.destination = k.destination
+left join next n on n.destination = k.destination
 left join dead d on d.destination = k.destination
 left join done s on s.destination = k.destination
 order by k.destination`)
@@ -71,8 +81,12 @@ order by k.destination`)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (DestinationStats, error) {
 		var s DestinationStats
 		var oldest float64
-		err := row.Scan(&s.Destination, &s.Ready, &s.Sending, &s.Waiting, &s.Parked, &s.Dead, &s.Delivered, &s.Discarded, &oldest)
+		var due *time.Time
+		err := row.Scan(&s.Destination, &s.Ready, &s.Sending, &s.Waiting, &s.Blocked, &s.Parked, &s.Dead, &s.Delivered, &s.Discarded, &oldest, &due)
 		s.OldestUnsent = seconds(oldest)
+		if due != nil {
+			s.NextDue = *due
+		}
 		return s, err
 	})
 	if err != nil {

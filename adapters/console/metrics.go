@@ -77,7 +77,7 @@ func (s *stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(s.up, 1)
 	for _, d := range s.byConfiguration(state.deliveries) {
 		for name, n := range map[string]int64{
-			"ready": d.Ready, "sending": d.Sending, "waiting": d.Waiting, "parked": d.Parked,
+			"ready": d.Ready, "sending": d.Sending, "waiting": d.Waiting, "blocked": d.Blocked, "parked": d.Parked,
 			"delivered": d.Delivered, "dead": d.Dead, "discarded": d.Discarded,
 		} {
 			gauge(s.deliveries, float64(n), d.Destination, name)
@@ -111,7 +111,7 @@ func (s *stateCollector) byConfiguration(all []delivery) []delivery {
 		}
 		strangers = true
 		other.Ready, other.Sending, other.Waiting = other.Ready+d.Ready, other.Sending+d.Sending, other.Waiting+d.Waiting
-		other.Parked, other.Delivered = other.Parked+d.Parked, other.Delivered+d.Delivered
+		other.Blocked, other.Parked, other.Delivered = other.Blocked+d.Blocked, other.Parked+d.Parked, other.Delivered+d.Delivered
 		other.Dead, other.Discarded = other.Dead+d.Dead, other.Discarded+d.Discarded
 		other.OldestSec = max(other.OldestSec, d.OldestSec)
 	}

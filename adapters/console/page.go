@@ -69,7 +69,7 @@ type jobRow struct {
 
 type breakerRow struct {
 	Partner      partner
-	State        string
+	State        string // of the breaker, or "idle": open, and there is no message to probe with
 	Since, Until *moment
 	Why          *why
 }
@@ -79,7 +79,7 @@ func (page) Level(state string) string {
 	switch state {
 	case "closed", "succeeded":
 		return levelGood
-	case "half_open", "paused":
+	case "half_open", "idle", "paused":
 		return levelMild
 	case "open", "failed":
 		return levelSevere
@@ -88,7 +88,7 @@ func (page) Level(state string) string {
 }
 
 // states are the columns of the deliveries, in the order of a message's life.
-var states = []string{"ready", "sending", "waiting", "parked", "dead", "delivered"}
+var states = []string{"ready", "sending", "waiting", "blocked", "parked", "dead", "delivered"}
 
 // servePage shows the page. It updates itself by reloading, unless the reader
 // has stopped that or is about to write something.
@@ -132,7 +132,8 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 	p.DeadTotal = s.deadTotal()
 	for _, d := range s.deliveries {
 		row := deliveryRow{Partner: c.partner(l, d.Destination), Counts: []count{
-			{"ready", d.Ready}, {"sending", d.Sending}, {"waiting", d.Waiting}, {"parked", d.Parked}, {"dead", d.Dead}, {"delivered", d.Delivered},
+			{"ready", d.Ready}, {"sending", d.Sending}, {"waiting", d.Waiting}, {"blocked", d.Blocked},
+			{"parked", d.Parked}, {"dead", d.Dead}, {"delivered", d.Delivered},
 		}}
 		if d.unsent() > 0 {
 			row.Oldest, row.Old = spoken(l, d.oldest()), d.oldest() > tooOld
@@ -141,7 +142,7 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 	}
 	for _, m := range s.dead[:min(len(s.dead), shownDead)] {
 		p.Dead = append(p.Dead, deadRow{
-			ID: m.ID, Kind: m.Kind, Key: m.Key, Partner: c.partner(l, m.Destination), Why: explained(l, m.Reason),
+			ID: m.ID, Kind: m.Kind, Key: m.Key, Partner: c.partner(l, m.Destination), Why: explainedDead(l, m.Reason),
 			Attempts: m.Attempts, Since: c.moment(l, m.Since, now), Asked: m.ID == asked,
 		})
 	}
@@ -149,7 +150,13 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 		p.Jobs = append(p.Jobs, c.jobRow(l, j, now))
 	}
 	for _, b := range s.breakers {
-		p.Breakers = append(p.Breakers, c.breakerRow(l, b, now))
+		row := c.breakerRow(l, b, now)
+		if b.State == "open" {
+			if row.Until = c.moment(l, s.nextProbe(b, now), now); row.Until == nil {
+				row.State = "idle"
+			}
+		}
+		p.Breakers = append(p.Breakers, row)
 	}
 	for _, b := range s.changes {
 		p.Changes = append(p.Changes, c.breakerRow(l, b, now))
@@ -174,20 +181,16 @@ func (c *Console) jobRow(l lang, j job, now time.Time) jobRow {
 }
 
 func (c *Console) breakerRow(l lang, b breaker, now time.Time) breakerRow {
-	row := breakerRow{Partner: c.partner(l, b.Destination), State: b.State, Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason)}
-	if b.State == "open" {
-		row.Until = c.moment(l, b.OpenUntil, now)
-	}
-	return row
+	return breakerRow{Partner: c.partner(l, b.Destination), State: b.State, Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason)}
 }
 
 func (c *Console) partner(l lang, name string) partner {
 	return partner{Name: name, Title: c.o.Titles[name].in(l)}
 }
 
-// explained is explain for the places that always show a reason.
-func explained(l lang, reason string) *why {
-	if w := explain(l, reason); w != nil {
+// explainedDead is explainDead for the places that always show a reason.
+func explainedDead(l lang, reason string) *why {
+	if w := explainDead(l, reason); w != nil {
 		return w
 	}
 	return &why{}

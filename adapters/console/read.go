@@ -28,11 +28,14 @@ type delivery struct {
 	Ready       int64   `json:"ready"`
 	Sending     int64   `json:"sending"`
 	Waiting     int64   `json:"waiting"`
-	Parked      int64   `json:"parked"` // behind an open breaker
+	Blocked     int64   `json:"blocked"` // behind a dead one
+	Parked      int64   `json:"parked"`  // behind an open breaker
 	Delivered   int64   `json:"delivered"`
 	Dead        int64   `json:"dead"`
 	Discarded   int64   `json:"discarded"`
 	OldestSec   float64 `json:"oldest_unsent_seconds"` // 0 when nothing is unsent
+
+	nextDue time.Time // of what is not blocked; zero when there is none
 }
 
 type titles struct {
@@ -40,7 +43,7 @@ type titles struct {
 	EN string `json:"en"`
 }
 
-func (d delivery) unsent() int64         { return d.Ready + d.Sending + d.Waiting + d.Parked }
+func (d delivery) unsent() int64         { return d.Ready + d.Sending + d.Waiting + d.Blocked + d.Parked }
 func (d delivery) oldest() time.Duration { return time.Duration(d.OldestSec * float64(time.Second)) }
 
 // deadMessage is a message that waits for a person.
@@ -113,6 +116,24 @@ func (s snapshot) deadTotal() int {
 	return int(n)
 }
 
+// nextProbe is when an open breaker lets a message through to test whether the
+// other side works. It is zero for one that would do so now and has none to do
+// it with: nobody waits for it, and it waits for the next message.
+func (s snapshot) nextProbe(b breaker, now time.Time) time.Time {
+	var due time.Time
+	for _, d := range s.deliveries {
+		if d.Destination == b.Destination {
+			due = d.nextDue
+		}
+	}
+	switch {
+	case b.OpenUntil.After(now) || due.Before(b.OpenUntil) && !due.IsZero():
+		return b.OpenUntil
+	default:
+		return due
+	}
+}
+
 // read takes one snapshot. All of it comes from one transaction, so that the
 // counts of one page agree with one another.
 func (c *Console) read(ctx context.Context) (s snapshot, err error) {
@@ -148,8 +169,9 @@ func (c *Console) readDeliveries(ctx context.Context, db outbox.DB) ([]delivery,
 	counted := make(map[string]delivery, len(stats))
 	for _, s := range stats {
 		counted[s.Destination] = delivery{
-			Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Parked: s.Parked,
+			Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Blocked: s.Blocked, Parked: s.Parked,
 			Delivered: s.Delivered, Dead: s.Dead, Discarded: s.Discarded, OldestSec: s.OldestUnsent.Seconds(),
+			nextDue: s.NextDue,
 		}
 	}
 	for name := range c.o.Titles {

@@ -29,6 +29,38 @@ var kindsEstonian = map[soap.Kind]string{
 	soap.KindInternal:      "Ristmikus on viga; teata sellest koos sõnumi tunnusega.",
 }
 
+// givenUp stands in for [soap.Kind.Advice] where it says what the hub does by
+// itself: with a dead message it does nothing any more.
+var givenUp = map[soap.Kind]text{
+	soap.KindRetryNow:    {"Midagi ei saadetud ja ise enam ei proovita.", "Nothing was sent, and the hub has given up."},
+	soap.KindRetryLater:  {"Vastaspoolel oli tõrge ja ise enam ei proovita.", "The partner’s side had a failure, and the hub has given up."},
+	soap.KindWait:        {"Vastaspool oli katkestusest teatanud ja ise enam ei proovita.", "The partner had announced a stop, and the hub has given up."},
+	soap.KindPartnerDown: {"Vastaspoolega ei saanud ühendust ja ise enam ei proovita.", "The partner could not be reached, and the hub has given up."},
+}
+
+// explainDead is explain for a message that is dead: a person sends it again
+// or nobody does. Where the other side may have acted, or said no, it does not
+// ask for that.
+func explainDead(l lang, reason string) *why {
+	w := explain(l, reason)
+	if w == nil {
+		return nil
+	}
+	name, _, _ := strings.Cut(reason, " ")
+	kind := soap.Kind(name)
+	t, spent := givenUp[kind]
+	if spent {
+		w.Text = t.in(l)
+		if kind.Turn() == soap.TurnNobody {
+			w.Turn = say(l, "turn."+string(soap.TurnOurs))
+		}
+	}
+	if spent || kind == soap.KindFixRights || kind == soap.KindOwnServer {
+		w.Text += " " + say(l, "dead.mended")
+	}
+	return w
+}
+
 // explain puts a stored reason into words. A reason is a [soap.Kind], with a
 // code behind a space where there is one; any other is shown as it is.
 func explain(l lang, reason string) *why {

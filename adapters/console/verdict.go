@@ -51,6 +51,11 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 		}
 		open[b.Destination] = true
 		found := issue{Level: levelSevere, Word: "severe", Where: name(b.Destination), What: say(l, "issue."+b.State), Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason), Anchor: "breaker-" + b.Destination}
+		if b.State == "open" && s.nextProbe(b, now).IsZero() {
+			found.Level, found.Word, found.What = levelMild, "mild", say(l, "issue.idle")
+			mild = append(mild, found)
+			continue
+		}
 		if b.State == "half_open" {
 			found.Level, found.Word = levelMild, "mild"
 			mild = append(mild, found)
@@ -61,7 +66,11 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 	for _, d := range s.deliveries {
 		if d.Dead > 0 {
 			since, reason := firstDead(s.dead, d.Destination)
-			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: name(d.Destination), What: say(l, "issue.dead", int(d.Dead)), Since: c.moment(l, since, now), Why: explain(l, reason), Anchor: "dead"})
+			what := say(l, "issue.dead", int(d.Dead))
+			if d.Blocked > 0 {
+				what += "; " + say(l, "issue.blocked", int(d.Blocked))
+			}
+			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: name(d.Destination), What: what, Since: c.moment(l, since, now), Why: explainDead(l, reason), Anchor: "dead"})
 		}
 		// An open breaker says already that messages wait.
 		if d.unsent() > 0 && d.oldest() > tooOld && !open[d.Destination] {
