@@ -71,11 +71,13 @@ type TLS struct {
 }
 
 // XRoad says who the hub is in X-Road and which Security Server is its own.
+// RequireUserID refuses messages of authorities that name no end user.
 type XRoad struct {
 	SecurityServer string        `yaml:"security_server"`
 	Client         string        `yaml:"client"`
 	Timeout        time.Duration `yaml:"timeout"`
 	RESTService    string        `yaml:"rest_service"`
+	RequireUserID  bool          `yaml:"require_user_id"`
 }
 
 // Authority is one body that is consulted: its name for people, the subsystem

@@ -74,7 +74,7 @@ delivery:
 			t.Errorf("%s is on line %d, want %d\n%v", code, got[code], line, err)
 		}
 	}
-	if !strings.Contains(err.Error(), "allowed: security_server, client, timeout, rest_service") {
+	if !strings.Contains(err.Error(), "allowed: security_server, client, timeout, rest_service, require_user_id") {
 		t.Errorf("the allowed keys are not named:\n%v", err)
 	}
 }

@@ -7,9 +7,8 @@ import (
 	"log/slog"
 	"unicode/utf8"
 
-	"github.com/jackc/pgx/v5/pgconn"
-
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/postgres"
 	"ristmik/soap"
 )
 
@@ -81,16 +80,7 @@ func (p *Provider) logRefused(ctx context.Context, door string, r *refusal, msg 
 
 func (p *Provider) logFailed(ctx context.Context, door string, err error, correlation string) {
 	p.o.Log.LogAttrs(ctx, slog.LevelError, "message not handled",
-		slog.String("door", door), slog.String("correlation_id", correlation), slog.String("error", withoutValues(err)))
-}
-
-// withoutValues is the text of err without what a database puts into its own:
-// the value that it did not like.
-func withoutValues(err error) string {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return fmt.Sprintf("database error %s (table %q, constraint %q)", e.Code, e.TableName, e.ConstraintName)
-	}
-	return err.Error()
+		slog.String("door", door), slog.String("correlation_id", correlation), slog.String("error", postgres.WithoutValues(err)))
 }
 
 // short cuts a text that may have grown with the message, between characters.

@@ -31,7 +31,6 @@ type Question struct {
 // answer itself when a machine gives it (Answer).
 type Reply struct {
 	ReceiptID string
-	Duplicate bool // the authority says it had the question already
 	Answer    *MachineAnswer
 	MessageID string // X-Road message id of the exchange; given with an error as well, when there was an exchange
 }

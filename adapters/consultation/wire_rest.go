@@ -68,11 +68,10 @@ func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	}
 	var receipt struct {
 		ReceiptID string `json:"receipt_id"`
-		Duplicate bool   `json:"duplicate"`
 	}
 	if err := json.Unmarshal(answer.Body, &receipt); err != nil || !goodReceipt(receipt.ReceiptID) {
 		return reply, unreadable(reply.MessageID, nil)
 	}
-	reply.ReceiptID, reply.Duplicate = receipt.ReceiptID, receipt.Duplicate
+	reply.ReceiptID = receipt.ReceiptID
 	return reply, nil
 }

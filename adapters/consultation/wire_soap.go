@@ -61,7 +61,6 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 		return reply, businessFault(code, reply.MessageID)
 	}
 	reply.ReceiptID, _ = response["receiptId"].(string)
-	reply.Duplicate, _ = response["duplicate"].(bool)
 	if !goodReceipt(reply.ReceiptID) {
 		return reply, unreadable(reply.MessageID, nil)
 	}

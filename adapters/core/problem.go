@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"ristmik/adapters/postgres"
 	"ristmik/adapters/web"
 )
 
@@ -56,7 +56,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		p.Type, p.Status, p.Detail = web.TypeUnavailable, http.StatusServiceUnavailable, "The database cannot be reached; try again."
 		w.Header().Set("Retry-After", "5")
 	}
-	a.o.Log.ErrorContext(r.Context(), "request not handled", "route", r.Pattern, "problem", id, "error", withoutValues(err))
+	a.o.Log.ErrorContext(r.Context(), "request not handled", "route", r.Pattern, "problem", id, "error", postgres.WithoutValues(err))
 	web.WriteProblem(w, p)
 }
 
@@ -72,13 +72,4 @@ func databaseAway(err error) bool {
 	_, network := errors.AsType[*net.OpError](err)
 	return unconnected || network || pgconn.SafeToRetry(err) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
 		errors.Is(err, context.DeadlineExceeded)
-}
-
-// withoutValues is the text of err without what a database puts into its own:
-// the value that it did not like.
-func withoutValues(err error) string {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return fmt.Sprintf("database error %s (table %q, constraint %q)", e.Code, e.TableName, e.ConstraintName)
-	}
-	return err.Error()
 }

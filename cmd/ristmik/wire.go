@@ -357,7 +357,7 @@ func (r rooms) provider(cfg *configs.Config, log *slog.Logger) (http.Handler, er
 	}
 	p, err := authority.New(authority.Options{
 		Pool: r.pool, Procedure: r.procedure, Contract: c, Self: r.client, RESTService: cfg.XRoad.RESTService,
-		AllowFrom: allowed, Limits: soap.DefaultLimits(), Now: time.Now, Log: log, Observe: r.metrics.answer,
+		RequireUserID: cfg.XRoad.RequireUserID, AllowFrom: allowed, Limits: soap.DefaultLimits(), Now: time.Now, Log: log, Observe: r.metrics.answer,
 	})
 	if err != nil {
 		return nil, err

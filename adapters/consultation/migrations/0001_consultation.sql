@@ -19,7 +19,6 @@ create table consultation.round (
     check ((state = 'COMPLETE') = (outcome is not null and completed_at is not null))
 );
 
-create index round_case_reference on consultation.round (case_reference);
 
 -- The question to one authority, with the policy as it was when it was asked.
 create table consultation.leg (
