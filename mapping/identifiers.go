@@ -87,3 +87,46 @@ func weighted(digits string, weights [10]int) int {
 	}
 	return sum % 11
 }
+
+// CheckVATNumber says what is wrong with an Estonian VAT number (KMKR number):
+// "" when it is good, else vat_number.length, vat_number.country,
+// vat_number.character or vat_number.checksum, whichever comes first. The
+// number is EE and nine digits, weighted 3, 7 and 1 in turn.
+func CheckVATNumber(s string) string {
+	switch {
+	case utf8.RuneCountInString(s) != 11:
+		return "vat_number.length"
+	case s[:2] != "EE":
+		return "vat_number.country"
+	case !digitsOnly(s[2:]):
+		return "vat_number.character"
+	}
+	sum := 0
+	for i, c := range []byte(s[2:]) {
+		sum += int(c-'0') * [3]int{3, 7, 1}[i%3]
+	}
+	if sum%10 != 0 {
+		return "vat_number.checksum"
+	}
+	return ""
+}
+
+// MRZCheckDigit returns the check digit of a field of a machine-readable zone,
+// and false when the field has a character other than A to Z, 0 to 9 and "<"
+// (ICAO Doc 9303, part 3, 4.9: weights 7, 3, 1, A is 10, "<" is 0, modulo 10).
+func MRZCheckDigit(field string) (digit byte, ok bool) {
+	sum := 0
+	for i, c := range []byte(field) {
+		value := 0
+		switch {
+		case c >= '0' && c <= '9':
+			value = int(c - '0')
+		case c >= 'A' && c <= 'Z':
+			value = int(c-'A') + 10
+		case c != '<':
+			return 0, false
+		}
+		sum += value * [3]int{7, 3, 1}[i%3]
+	}
+	return byte('0' + sum%10), true
+}

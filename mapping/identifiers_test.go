@@ -80,3 +80,38 @@ func TestRegistryCodeRules(t *testing.T) {
 		}
 	}
 }
+
+func TestVATNumberRules(t *testing.T) {
+	t.Parallel()
+	for want, numbers := range map[string][]string{
+		"":                     {"EE100931558", "EE100594102"},
+		"vat_number.checksum":  {"EE100594103", "EE100931585"},
+		"vat_number.length":    {"", "EE10059410", "EE1005941022", "100594102"},
+		"vat_number.country":   {"LV100594102", "ee100594102", "õ1005941021"},
+		"vat_number.character": {"EE10059410A", "EE 00594102", "EE10059410٢"},
+	} {
+		for _, number := range numbers {
+			if got := mapping.CheckVATNumber(number); got != want {
+				t.Errorf("%q: got %q, want %q", number, got, want)
+			}
+		}
+	}
+}
+
+// The specimen of ICAO Doc 9303, part 4.
+func TestMRZCheckDigits(t *testing.T) {
+	t.Parallel()
+	for field, want := range map[string]byte{
+		"L898902C3": '6', "740812": '2', "120415": '9', "ZE184226B<<<<<": '1',
+		"L898902C36" + "7408122" + "1204159" + "ZE184226B<<<<<1": '0', "": '0', "<<<": '0',
+	} {
+		if got, ok := mapping.MRZCheckDigit(field); !ok || got != want {
+			t.Errorf("%q: %q, %v; want %q", field, got, ok, want)
+		}
+	}
+	for _, field := range []string{"l898902c3", "A-1", "Õ", " "} {
+		if _, ok := mapping.MRZCheckDigit(field); ok {
+			t.Errorf("%q has a check digit", field)
+		}
+	}
+}
