@@ -54,17 +54,23 @@ func (d *decoder) element(el *contract.Element, x *etree.Element, path string, d
 	if d.isNil(el, x, path) {
 		return nil
 	}
-	d.checkInstanceType(el, x, path)
+	if el.Type.Any {
+		return d.anything(x, path)
+	}
 	t := el.Type
 	if t.IsSimple() {
+		d.checkInstanceType(el, x, path)
 		d.attributes(t, x, nil, path)
-		return d.text(el, x, path)
+		return d.text(t, el, x, path)
 	}
 	object := map[string]any{}
+	if t = d.ofType(t, x, object, path); t == nil {
+		return nil
+	}
 	d.attributes(t, x, object, path)
 	switch {
 	case t.Simple != nil:
-		if v := d.text(el, x, join(path, textKey)); v != nil {
+		if v := d.text(t, el, x, join(path, textKey)); v != nil {
 			object[textKey] = v
 		}
 	default:
@@ -99,9 +105,9 @@ func (d *decoder) isNil(el *contract.Element, x *etree.Element, path string) boo
 	return false
 }
 
-// checkInstanceType refuses xsi:type unless it repeats the declared type: to
-// read the element as another type than the contract's would be to trust the
-// sender about what the contract says.
+// checkInstanceType refuses xsi:type on a simple type unless it repeats the
+// declared one: to read the element as another type than the contract's would be
+// to trust the sender about what the contract says.
 func (d *decoder) checkInstanceType(el *contract.Element, x *etree.Element, path string) {
 	for _, a := range x.Attr {
 		if a.Key != "type" || a.NamespaceURI() != nsInstance {
@@ -128,6 +134,10 @@ func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[stri
 		}
 		at := join(path, attributePrefix+a.Key)
 		declared := findAttribute(t, space, a.Key)
+		if declared == nil && t.AnyAttribute {
+			object[looseKey(space, a.Key)] = a.Value
+			continue
+		}
 		if declared == nil {
 			d.add(at, CodeUnknown, "the contract has no such attribute")
 			continue
@@ -154,7 +164,7 @@ func findAttribute(t *contract.Type, space, name string) *contract.Attribute {
 }
 
 // text reads the text of an element of simple content.
-func (d *decoder) text(el *contract.Element, x *etree.Element, path string) any {
+func (d *decoder) text(t *contract.Type, el *contract.Element, x *etree.Element, path string) any {
 	if len(x.ChildElements()) > 0 {
 		d.add(path, CodeType, "must hold text and no elements")
 		return nil
@@ -168,7 +178,7 @@ func (d *decoder) text(el *contract.Element, x *etree.Element, path string) any 
 			text = *el.Default
 		}
 	}
-	return d.value(el.Type.Simple, el.Fixed, text, path)
+	return d.value(t.Simple, el.Fixed, text, path)
 }
 
 // value checks and converts one simple value; nil when it is not valid.

@@ -14,6 +14,7 @@ type reader struct {
 	object   map[string]any
 	path     string
 	depth    int
+	grouped  bool            // inside a repeating group, where the next element may begin another occurrence
 	refused  map[string]bool // names of the branches of choices that were not taken
 }
 
@@ -29,8 +30,7 @@ func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]
 	for _, child := range x.ChildElements() {
 		// Strangers are set aside first, so that they do not put the rest out
 		// of step and hide what else is wrong.
-		el := t.Content.Holds(child.Tag)
-		if el == nil || child.NamespaceURI() != el.Namespace {
+		if !t.Content.Takes(contract.Name{Space: child.NamespaceURI(), Local: child.Tag}) {
 			d.add(join(path, child.Tag), CodeUnknown, "the contract has no such element here")
 			continue
 		}
@@ -63,7 +63,18 @@ func (r *reader) peek() (contract.Name, bool) {
 }
 
 func (r *reader) particle(p *contract.Particle) {
+	if p.Repeats() {
+		r.repeated(p)
+		return
+	}
+	r.once(p)
+}
+
+// once reads one occurrence.
+func (r *reader) once(p *contract.Particle) {
 	switch p.Kind {
+	case contract.AnyParticle:
+		r.wildcard(p)
 	case contract.ElementParticle:
 		r.occurrences(p.Element)
 	case contract.SequenceParticle:
@@ -102,10 +113,13 @@ func (r *reader) choice(p *contract.Particle) {
 
 // refuse remembers the names of a branch that was not taken.
 func (r *reader) refuse(p, taken *contract.Particle) {
-	if p.Kind == contract.ElementParticle {
+	switch p.Kind {
+	case contract.ElementParticle:
 		if taken.Holds(p.Element.Name) == nil {
 			r.refused[p.Element.Name] = true
 		}
+		return
+	case contract.AnyParticle:
 		return
 	}
 	for _, item := range p.Items {
@@ -147,7 +161,7 @@ func (r *reader) occurrences(el *contract.Element) {
 	first := r.next
 	for r.next < len(r.children) {
 		child := r.children[r.next]
-		if child.Tag != el.Name || child.NamespaceURI() != el.Namespace {
+		if child.Tag != el.Name || child.NamespaceURI() != el.Namespace || r.grouped && r.next-first == el.Max {
 			break
 		}
 		r.next++

@@ -17,10 +17,13 @@ const maxDepth = 64
 
 const nsInstance = "http://www.w3.org/2001/XMLSchema-instance"
 
-// textKey and attributePrefix are the JSON keys of what is not a child element.
+// The JSON keys of what is not a child element with a name of its own.
 const (
 	textKey         = "#text"
 	attributePrefix = "@"
+	anyKey          = "#any"      // elements that a wildcard takes, each as XML
+	groupKey        = "#group"    // occurrences of a repeating group, each an object
+	typeKey         = "@xsi:type" // the derived type that an element is of
 )
 
 // Encode writes the value as the XML element el of a contract, usually the
@@ -111,6 +114,10 @@ func (e *encoder) element(el *contract.Element, value any, path string, depth in
 		x.CreateAttr(e.qualified(nsInstance, "nil"), "true")
 		return x
 	}
+	if el.Type.Any {
+		e.anything(x, value, path)
+		return x
+	}
 	if el.Type.IsSimple() {
 		e.simple(x, el.Type.Simple, el.Fixed, value, path)
 		return x
@@ -120,7 +127,9 @@ func (e *encoder) element(el *contract.Element, value any, path string, depth in
 		e.add(path, CodeType, "must be an object")
 		return x
 	}
-	e.object(x, el, object, path, depth)
+	if el = e.ofType(x, el, object, path); el != nil {
+		e.object(x, el, object, path, depth)
+	}
 	return x
 }
 
@@ -151,7 +160,7 @@ func (e *encoder) text(s *contract.Simple, fixed *string, value any, path string
 
 func (e *encoder) object(x *etree.Element, el *contract.Element, object map[string]any, path string, depth int) {
 	t := el.Type
-	known := map[string]bool{}
+	known := map[string]bool{typeKey: true} // looked at before
 	for _, a := range t.Attributes {
 		key := attributePrefix + a.Name
 		known[key] = true
@@ -174,24 +183,44 @@ func (e *encoder) object(x *etree.Element, el *contract.Element, object map[stri
 			e.add(join(path, textKey), CodeRequired, "is required")
 		}
 	}
+	if t.AnyAttribute {
+		e.looseAttributes(x, object, known, path)
+	}
+	known[anyKey], known[groupKey] = t.Content.Wildcard() != nil, t.Content.Group() != nil
 	if t.Content != nil {
 		e.particle(x, t.Content, object, path, depth)
 	}
-	var strangers []string
+	e.strangers(object, path, func(key string) bool { return known[key] || t.Content.Field(key) != nil })
+}
+
+// strangers reports the keys that the contract has no place for.
+func (e *encoder) strangers(object map[string]any, path string, known func(key string) bool) {
+	var strange []string
 	for key := range object {
-		if !known[key] && t.Content.Holds(key) == nil {
-			strangers = append(strangers, key)
+		if !known(key) {
+			strange = append(strange, key)
 		}
 	}
-	sort.Strings(strangers)
-	for _, key := range strangers {
+	sort.Strings(strange)
+	for _, key := range strange {
 		e.add(join(path, key), CodeUnknown, "the contract has no such field")
 	}
 }
 
 // particle writes the members of a group that the object has values for.
 func (e *encoder) particle(x *etree.Element, p *contract.Particle, object map[string]any, path string, depth int) {
+	if p.Repeats() {
+		e.repeated(x, p, object, path, depth)
+		return
+	}
+	e.once(x, p, object, path, depth)
+}
+
+// once writes one occurrence.
+func (e *encoder) once(x *etree.Element, p *contract.Particle, object map[string]any, path string, depth int) {
 	switch p.Kind {
+	case contract.AnyParticle:
+		e.wildcard(x, p, object, path)
 	case contract.ElementParticle:
 		e.occurrences(x, p.Element, object, path, depth)
 	case contract.ChoiceParticle:
@@ -275,8 +304,13 @@ func countFits(r *report, el *contract.Element, n int, path string) bool {
 // has says whether the object holds a value for any element of the particle. An
 // empty array is no value: it is how JSON says that there is none.
 func has(p *contract.Particle, object map[string]any) bool {
-	if p.Kind == contract.ElementParticle {
+	switch {
+	case p.Kind == contract.ElementParticle:
 		return holds(p.Element, object)
+	case p.Kind == contract.AnyParticle:
+		return filled(object[anyKey])
+	case p.Repeats():
+		return filled(object[groupKey])
 	}
 	return slices.ContainsFunc(p.Items, func(item *contract.Particle) bool { return has(item, object) })
 }
@@ -286,26 +320,38 @@ func holds(el *contract.Element, object map[string]any) bool {
 	if !present || !el.Many() {
 		return present
 	}
+	return filled(value)
+}
+
+// filled says whether a value is more than an empty array.
+func filled(value any) bool {
 	items, ok := toSlice(value)
-	return !ok || len(items) > 0
+	return value != nil && (!ok || len(items) > 0)
 }
 
 // covers says whether the branch has a place for every value that the object
 // holds for the choice.
 func covers(branch, choice *contract.Particle, object map[string]any) bool {
+	field := choice.Field
+	if choice.Repeats() {
+		field = choice.Holds // the object is one occurrence
+	}
 	for key := range object {
-		el := choice.Holds(key)
-		if el != nil && holds(el, object) && branch.Holds(key) == nil {
+		el := field(key)
+		if el != nil && holds(el, object) && branch.Field(key) == nil {
 			return false
 		}
 	}
-	return true
+	return (branch.Wildcard() != nil || !filled(object[anyKey])) && (branch.Group() != nil || !filled(object[groupKey]))
 }
 
 // label names the elements of a branch for a message.
 func label(p *contract.Particle) string {
-	if p.Kind == contract.ElementParticle {
+	switch p.Kind {
+	case contract.ElementParticle:
 		return p.Element.Name
+	case contract.AnyParticle:
+		return anyKey
 	}
 	var names []string
 	for i, item := range p.Items {

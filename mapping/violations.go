@@ -17,8 +17,13 @@
 //	attribute                             key with "@" before the name
 //	text of an element with attributes    key "#text"
 //	xsi:nil="true"                        null
+//	xsi:type                              key "@xsi:type", the name of a derived type of the contract
+//	elements that xs:any takes            key "#any", an array of XML texts
+//	group that may repeat                 key "#group", an array of objects
+//	xs:anyType                            string, or object with "@name", "#text" and "#any"
 //
-// The package also holds the checks of Estonian personal and registry codes.
+// [Sample] makes examples. The package also holds the checks of Estonian
+// personal codes, registry codes and VAT numbers and of machine-readable zones.
 // All functions are pure and safe for concurrent use.
 package mapping
 

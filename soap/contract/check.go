@@ -49,12 +49,15 @@ func (s *Simple) Normalize(text string) string {
 // Check says what rule the text, already normalised, breaks, or returns nil when
 // it is a valid literal of the type.
 func (s *Simple) Check(text string) *Finding {
-	if !isXMLText(text) {
+	if !IsText(text) {
 		return &Finding{CodeCharacter, "holds a character that XML cannot carry"}
 	}
 	numeric := s.Kind == KindInteger || s.Kind == KindDecimal
 	if (numeric || s.Kind == KindFloat) && len(text) > maxNumberLength {
 		return &Finding{CodeLength, fmt.Sprintf("must have at most %d characters", maxNumberLength)}
+	}
+	if len(s.Members) > 0 && !slices.ContainsFunc(s.Members, func(m *Simple) bool { return m.Check(m.Normalize(text)) == nil }) {
+		return &Finding{CodeFormat, "must be a value of one of the types that the schema unites"}
 	}
 	if s.check != nil && !s.check(text) {
 		return &Finding{CodeFormat, "must be a valid " + s.Base}
@@ -70,7 +73,7 @@ func (s *Simple) Check(text string) *Finding {
 			return &Finding{CodeFormat, "must have the form that the schema prescribes"}
 		}
 	}
-	if numeric {
+	if numeric && len(s.Members) == 0 {
 		return s.checkNumber(text)
 	}
 	return nil
@@ -138,9 +141,9 @@ func (s *Simple) checkNumber(text string) *Finding {
 	return nil
 }
 
-// isXMLText says whether the text is UTF-8 and holds only characters that XML
+// IsText says whether the text is UTF-8 and holds only characters that XML
 // 1.0 allows; no escape can carry the others.
-func isXMLText(text string) bool {
+func IsText(text string) bool {
 	if !utf8.ValidString(text) {
 		return false
 	}

@@ -17,6 +17,8 @@ type compiler struct {
 	anonymous map[*etree.Element]*Type
 	queue     []pendingType
 	nodes     int
+
+	children map[Name][]Name // complex types by their direct base; filled when first asked
 }
 
 // pendingType is a type that is known by address but not filled yet.
@@ -48,10 +50,13 @@ func (c *compiler) fill(p pendingType) {
 		p.t.Simple, p.t.Unsupported = c.simpleType(p.node, p.schema, 0)
 		return
 	}
-	if isTrue(attr(p.node, "abstract")) {
-		// It may be a base of others, but no element can have it without xsi:type.
-		p.t.Unsupported = unsupported("abstract type %s", p.t.Name)
-		return
+	p.t.Abstract = isTrue(attr(p.node, "abstract"))
+	if p.t.Name.Local != "" {
+		p.t.Derived = c.derivedFrom(p.t.Name)
+		if p.t.Abstract && len(p.t.Derived) == 0 {
+			p.t.Unsupported = unsupported("abstract type %s, from which no other is derived", p.t.Name)
+			return
+		}
 	}
 	content, err := c.complexType(p.node, p.schema, 0)
 	if err == nil {
@@ -62,11 +67,15 @@ func (c *compiler) fill(p pendingType) {
 		return
 	}
 	p.t.Simple, p.t.Attributes, p.t.Content = content.simple, content.attributes, content.particle
+	p.t.AnyAttribute = content.anyAttr
 }
 
 // globalElement compiles the element that a message part names.
 func (c *compiler) globalElement(name Name) *Element {
 	d, err := c.set.lookup(declElement, name)
+	if err == nil && !IsName(name.Local) {
+		err = unsupported("xs:element with a name that is no XML name")
+	}
 	if err != nil {
 		return &Element{Namespace: name.Space, Name: name.Local, Min: 1, Max: 1, Type: &Type{Unsupported: err}}
 	}
@@ -135,7 +144,7 @@ func (c *compiler) typeOf(node *etree.Element, doc *schema) *Type {
 	}
 	qname := attr(node, "type")
 	if qname == "" {
-		return &Type{Unsupported: unsupported("xs:anyType (element %s without a type)", attr(node, "name"))}
+		return c.typeNamed(anyType)
 	}
 	name, err := doc.resolve(node, qname)
 	if err != nil {
@@ -150,6 +159,10 @@ func (c *compiler) typeNamed(name Name) *Type {
 	}
 	t := &Type{Name: name}
 	c.named[name] = t
+	if name == anyType {
+		t.Any = true
+		return t
+	}
 	if name.Space == nsXSD {
 		s, ok := builtinSimple(name.Local)
 		if !ok {
@@ -166,6 +179,9 @@ func (c *compiler) typeNamed(name Name) *Type {
 	c.queue = append(c.queue, pendingType{t, d.node, d.schema})
 	return t
 }
+
+// anyType is the type of an element without one.
+var anyType = Name{nsXSD, "anyType"}
 
 // occurrence reads minOccurs and maxOccurs.
 func occurrence(node *etree.Element) (min, max int, err error) {

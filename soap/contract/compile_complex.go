@@ -1,6 +1,8 @@
 package contract
 
 import (
+	"strings"
+
 	"github.com/beevik/etree"
 )
 
@@ -9,6 +11,7 @@ type complexParts struct {
 	simple     *Simple
 	attributes []*Attribute
 	particle   *Particle
+	anyAttr    bool
 }
 
 // complexType compiles the content of a complex type. depth counts the base
@@ -29,12 +32,12 @@ func (c *compiler) complexType(node *etree.Element, doc *schema, depth int) (com
 		switch child.Tag {
 		case "annotation":
 		case "simpleContent":
-			parts, err = c.derived(child, doc, depth, c.simpleExtension)
+			parts, err = c.derived(child, doc, depth, c.simpleBase)
 		case "complexContent":
 			if isTrue(attr(child, "mixed")) {
 				return parts, unsupported("mixed content")
 			}
-			parts, err = c.derived(child, doc, depth, c.complexExtension)
+			parts, err = c.derived(child, doc, depth, c.complexBase)
 		default:
 			err = c.addPart(&parts, child, doc, depth)
 		}
@@ -55,7 +58,7 @@ func (c *compiler) addPart(parts *complexParts, child *etree.Element, doc *schem
 		}
 		if parts.particle != nil && p != nil {
 			// What an extension adds comes after what its base has.
-			p = &Particle{Kind: SequenceParticle, Min: 1, Items: []*Particle{parts.particle, p}}
+			p = &Particle{Kind: SequenceParticle, Min: 1, Max: 1, Items: []*Particle{parts.particle, p}}
 		}
 		if p != nil {
 			parts.particle = p
@@ -67,67 +70,6 @@ func (c *compiler) addPart(parts *complexParts, child *etree.Element, doc *schem
 		return unsupported("xs:%s in a complex type", child.Tag)
 	}
 	return nil
-}
-
-// derived compiles the one derivation inside simpleContent or complexContent.
-// Only extension is supported: a restriction repeats its base in a way that can
-// only be checked, not derived.
-func (c *compiler) derived(content *etree.Element, doc *schema, depth int,
-	extend func(base Name, depth int) (complexParts, error)) (complexParts, error) {
-	for _, child := range content.ChildElements() {
-		if child.NamespaceURI() != nsXSD || child.Tag == "annotation" {
-			continue
-		}
-		if child.Tag != "extension" {
-			return complexParts{}, unsupported("xs:%s of %s", child.Tag, content.Tag)
-		}
-		base, err := doc.resolve(child, attr(child, "base"))
-		if err != nil {
-			return complexParts{}, err
-		}
-		parts, err := extend(base, depth)
-		if err != nil {
-			return complexParts{}, err
-		}
-		for _, part := range child.ChildElements() {
-			if part.NamespaceURI() != nsXSD {
-				continue
-			}
-			if err := c.addPart(&parts, part, doc, depth); err != nil {
-				return complexParts{}, err
-			}
-		}
-		return parts, nil
-	}
-	return complexParts{}, unsupported("empty %s", content.Tag)
-}
-
-func (c *compiler) simpleExtension(base Name, depth int) (complexParts, error) {
-	if base.Space != nsXSD {
-		d, err := c.set.lookup(declType, base)
-		if err != nil {
-			return complexParts{}, err
-		}
-		if d.node.Tag == "complexType" {
-			return c.complexType(d.node, d.schema, depth+1)
-		}
-	}
-	s, err := c.simpleNamed(base, depth+1)
-	return complexParts{simple: s}, err
-}
-
-func (c *compiler) complexExtension(base Name, depth int) (complexParts, error) {
-	if base.Space == nsXSD {
-		return complexParts{}, unsupported("extension of xs:%s", base.Local)
-	}
-	d, err := c.set.lookup(declType, base)
-	if err != nil {
-		return complexParts{}, err
-	}
-	if d.node.Tag != "complexType" {
-		return complexParts{}, unsupported("complex extension of simple type %s", base)
-	}
-	return c.complexType(d.node, d.schema, depth+1)
 }
 
 // particle compiles a group or an element of a content model. It returns nil
@@ -146,17 +88,21 @@ func (c *compiler) particle(node *etree.Element, doc *schema, depth int) (*Parti
 	if max == 0 {
 		return nil, nil
 	}
+	if node.Tag == "any" {
+		p := &Particle{Kind: AnyParticle, Min: min, Max: max, allows: wildcard(node, doc)}
+		if pc := attr(node, "processContents"); pc == "" || pc == "strict" {
+			p.Element = c.plainElement(p.allows)
+		}
+		return p, nil
+	}
 	if node.Tag == "element" {
 		el, err := c.localElement(node, doc, min, max)
 		if err != nil {
 			return nil, err
 		}
-		return &Particle{Kind: ElementParticle, Min: min, Element: el}, nil
+		return &Particle{Kind: ElementParticle, Min: min, Max: max, Element: el}, nil
 	}
-	if max != 1 {
-		return nil, unsupported("repeating xs:%s", node.Tag)
-	}
-	group := &Particle{Min: min}
+	group := &Particle{Min: min, Max: max}
 	switch node.Tag {
 	case "sequence":
 		group.Kind = SequenceParticle
@@ -165,7 +111,7 @@ func (c *compiler) particle(node *etree.Element, doc *schema, depth int) (*Parti
 	case "all":
 		group.Kind = AllParticle
 	case "group":
-		return c.groupReference(node, doc, min, depth)
+		return c.groupReference(node, doc, min, max, depth)
 	default:
 		return nil, unsupported("xs:%s", node.Tag)
 	}
@@ -189,10 +135,68 @@ func (c *compiler) particle(node *etree.Element, doc *schema, depth int) (*Parti
 	if len(group.Items) == 0 {
 		return nil, nil
 	}
-	return group, nil
+	return flatten(group), nil
 }
 
-func (c *compiler) groupReference(node *etree.Element, doc *schema, min, depth int) (*Particle, error) {
+// flatten turns a repeating group of one element into that element repeated,
+// which is the same and has a name.
+func flatten(group *Particle) *Particle {
+	if !group.Repeats() || len(group.Items) != 1 {
+		return group
+	}
+	item := group.Items[0]
+	if item.Kind != ElementParticle || item.Element.Max != 1 || item.Element.Min != 1 {
+		return group
+	}
+	el := *item.Element
+	el.Min, el.Max = group.Min, group.Max
+	return &Particle{Kind: ElementParticle, Min: el.Min, Max: el.Max, Element: &el}
+}
+
+// plainElement returns the first global element, by name, of a built-in simple
+// type that a wildcard takes, or nil.
+func (c *compiler) plainElement(allows func(string) bool) *Element {
+	var best *Name
+	for key, d := range c.set.declarations {
+		if key.kind != declElement || d.node == nil || !allows(key.name.Space) || !IsName(key.name.Local) {
+			continue
+		}
+		t, err := d.schema.resolve(d.node, attr(d.node, "type"))
+		if err != nil || t.Space != nsXSD || t == anyType || best != nil && best.String() < key.name.String() {
+			continue
+		}
+		name := key.name
+		best = &name
+	}
+	if best == nil {
+		return nil
+	}
+	return c.globalElement(*best)
+}
+
+// wildcard reads which namespaces an xs:any takes (XML Schema part 1, 3.10.2).
+func wildcard(node *etree.Element, doc *schema) func(string) bool {
+	allowed := attr(node, "namespace")
+	switch allowed {
+	case "", "##any":
+		return func(string) bool { return true }
+	case "##other":
+		return func(ns string) bool { return ns != doc.target && ns != "" }
+	}
+	list := map[string]bool{}
+	for _, ns := range strings.Fields(allowed) {
+		switch ns {
+		case "##targetNamespace":
+			ns = doc.target
+		case "##local":
+			ns = ""
+		}
+		list[ns] = true
+	}
+	return func(ns string) bool { return list[ns] }
+}
+
+func (c *compiler) groupReference(node *etree.Element, doc *schema, min, max, depth int) (*Particle, error) {
 	name, err := doc.resolve(node, attr(node, "ref"))
 	if err != nil {
 		return nil, err
@@ -208,6 +212,9 @@ func (c *compiler) groupReference(node *etree.Element, doc *schema, min, depth i
 		p, err := c.particle(child, d.schema, depth+1)
 		if err != nil || p == nil {
 			return nil, err
+		}
+		if max != 1 || min == 0 && p.Repeats() {
+			return flatten(&Particle{Kind: SequenceParticle, Min: min, Max: max, Items: []*Particle{p}}), nil
 		}
 		if min == 0 {
 			p.Min = 0

@@ -25,7 +25,8 @@ func (c *compiler) simpleNamed(name Name, depth int) (*Simple, error) {
 	return c.simpleType(d.node, d.schema, depth+1)
 }
 
-// simpleType compiles a simpleType element: a restriction of another one.
+// simpleType compiles a simpleType element: a restriction of another one, or a
+// union of several.
 func (c *compiler) simpleType(node *etree.Element, doc *schema, depth int) (*Simple, error) {
 	if depth > maxDepth {
 		return nil, unsupported("types and groups nested deeper than %d", maxDepth)
@@ -34,6 +35,9 @@ func (c *compiler) simpleType(node *etree.Element, doc *schema, depth int) (*Sim
 	for _, child := range node.ChildElements() {
 		if child.NamespaceURI() != nsXSD || child.Tag == "annotation" {
 			continue
+		}
+		if child.Tag == "union" {
+			return c.union(child, doc, depth)
 		}
 		if child.Tag != "restriction" {
 			return nil, unsupported("xs:%s", child.Tag)
@@ -45,6 +49,46 @@ func (c *compiler) simpleType(node *etree.Element, doc *schema, depth int) (*Sim
 		return restrict(base, child)
 	}
 	return nil, unsupported("empty xs:simpleType")
+}
+
+// union compiles a union: what any of its members allows. Its values are of the
+// members' kind in JSON where they agree about it, and text otherwise.
+func (c *compiler) union(node *etree.Element, doc *schema, depth int) (*Simple, error) {
+	u := &Simple{
+		Base: "union", Whitespace: Collapse,
+		Length: -1, MinLength: -1, MaxLength: -1, TotalDigits: -1, FractionDigits: -1,
+	}
+	for _, qname := range strings.Fields(attr(node, "memberTypes")) {
+		name, err := doc.resolve(node, qname)
+		if err != nil {
+			return nil, err
+		}
+		member, err := c.simpleNamed(name, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		u.Members = append(u.Members, member)
+	}
+	for _, child := range node.ChildElements() {
+		if !is(child, nsXSD, "simpleType") {
+			continue
+		}
+		member, err := c.simpleType(child, doc, depth+1)
+		if err != nil {
+			return nil, err
+		}
+		u.Members = append(u.Members, member)
+	}
+	if len(u.Members) == 0 {
+		return nil, unsupported("xs:union without members")
+	}
+	u.Kind = u.Members[0].Kind
+	for _, member := range u.Members {
+		if member.Kind != u.Kind {
+			u.Kind = KindString
+		}
+	}
+	return u, nil
 }
 
 func (c *compiler) restrictionBase(restriction *etree.Element, doc *schema, depth int) (*Simple, error) {
@@ -74,7 +118,8 @@ func restrict(s *Simple, restriction *etree.Element) (*Simple, error) {
 		value := attr(facet, "value")
 		var err error
 		switch facet.Tag {
-		case "annotation", "simpleType":
+		case "annotation", "simpleType", "attribute", "attributeGroup", "anyAttribute":
+			// What is no facet is compiled by the caller.
 		case "enumeration":
 			enumeration = append(enumeration, value)
 		case "pattern":
@@ -149,7 +194,8 @@ func (c *compiler) addAttribute(parts *complexParts, node *etree.Element, doc *s
 	c.nodes++
 	switch node.Tag {
 	case "anyAttribute":
-		return unsupported("xs:anyAttribute")
+		parts.anyAttr = true
+		return nil
 	case "attributeGroup":
 		name, err := doc.resolve(node, attr(node, "ref"))
 		if err != nil {

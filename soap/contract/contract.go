@@ -43,6 +43,10 @@ type Operation struct {
 	// Input and Output are the wrapper elements of request and answer. Either
 	// can be nil or incomplete when Unsupported is set.
 	Input, Output *Element
+	// InputFiles and OutputFiles name the parts that travel beside the envelope
+	// when the binding is multipart (mime:multipartRelated); nil otherwise. Files
+	// that the body refers to (swaRef, XOP) are not among them.
+	InputFiles, OutputFiles []string
 	// Unsupported is nil for an operation that can be called, and otherwise
 	// names the construct that the model cannot express or the schema that is
 	// not here.

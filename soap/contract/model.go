@@ -51,13 +51,47 @@ type Type struct {
 	Attributes []*Attribute
 	// Content is the particle tree of child elements, nil when there are none.
 	Content *Particle
+	// Any says that the type is xs:anyType: any text, attributes and elements.
+	Any bool
+	// AnyAttribute says that attributes beside the declared ones are allowed
+	// (xs:anyAttribute); their namespaces are not looked at.
+	AnyAttribute bool
+	// Abstract says that no element can be of the type itself: it names one of
+	// Derived with xsi:type.
+	Abstract bool
+	// Derived are the named types that are derived from this one, directly or
+	// not, sorted by name. An element may name one of them with xsi:type.
+	Derived []*Type
 	// Unsupported names the construct that keeps this type from being used.
 	Unsupported error
 }
 
+// Named returns the type among t and those derived from it that has this name,
+// given as the local name or, where that is not enough, as {namespace}local.
+// ok is false when there is none, and when a local name fits several.
+func (t *Type) Named(name string) (found *Type, ok bool) {
+	if name == "" {
+		return nil, false
+	}
+	for _, d := range append([]*Type{t}, t.Derived...) {
+		if d.Name.String() == name {
+			return d, true
+		}
+		if d.Name.Local == name {
+			if found != nil {
+				return nil, false
+			}
+			found = d
+		}
+	}
+	return found, found != nil
+}
+
 // IsSimple says whether a value of the type is one plain JSON value and not an
 // object.
-func (t *Type) IsSimple() bool { return t.Simple != nil && len(t.Attributes) == 0 }
+func (t *Type) IsSimple() bool {
+	return t.Simple != nil && len(t.Attributes) == 0 && !t.AnyAttribute && len(t.Derived) == 0
+}
 
 // Attribute is one attribute of an element.
 type Attribute struct {
@@ -68,7 +102,7 @@ type Attribute struct {
 	Type            *Simple
 }
 
-// ParticleKind tells the four kinds of particle apart.
+// ParticleKind tells the kinds of particle apart.
 type ParticleKind int
 
 // The kinds of particle of a content model.
@@ -77,28 +111,42 @@ const (
 	SequenceParticle
 	ChoiceParticle
 	AllParticle
+	// AnyParticle is xs:any: any elements of the namespaces that it allows.
+	AnyParticle
 )
 
-// Particle is a node of a content model: an element, or a group of particles in
-// sequence, by choice or in any order.
+// Particle is a node of a content model: an element, a wildcard, or a group of
+// particles in sequence, by choice or in any order.
 type Particle struct {
 	Kind ParticleKind
-	// Min is the smallest occurrence of a group, 0 or 1; the largest is always
-	// 1, since repeating groups are not supported. For an element see Element.
-	Min int
+	// Min and Max bound the occurrence of a group or wildcard; Max is Unbounded
+	// (-1) for no bound. For an element see Element.
+	Min, Max int
 	// Items are the members of a group.
 	Items []*Particle
-	// Element is set for an ElementParticle only.
+	// Element is the element of an ElementParticle. For a wildcard that takes
+	// only declared elements it is one of them, as an example, or nil.
 	Element *Element
 
+	allows   func(namespace string) bool // of a wildcard
 	starts   map[Name]bool
-	elements map[string]*Element
+	elements map[string]*Element // of the XML: with those inside repeating groups
+	fields   map[string]*Element // of the JSON object: without them
+	wild     *Particle           // the wildcard in it, if any
+	repeats  *Particle           // the repeating group in it, if any
 	empty    bool
+}
+
+// Repeats says whether the particle is a group that may occur more than once.
+func (p *Particle) Repeats() bool {
+	return p.Max != 1 && p.Kind != ElementParticle && p.Kind != AnyParticle
 }
 
 // StartsWith says whether an instance of the particle can begin with the named
 // element.
-func (p *Particle) StartsWith(n Name) bool { return p.starts[n] }
+func (p *Particle) StartsWith(n Name) bool {
+	return p.starts[n] || p.wild != nil && p.wild.allows(n.Space)
+}
 
 // Holds returns the element of that local name anywhere in the particle (not in
 // the types of its elements), or nil. A local name is unique within a type,
@@ -111,6 +159,50 @@ func (p *Particle) Holds(local string) *Element {
 	return p.elements[local]
 }
 
+// Takes says whether an element of that name has a place in the particle.
+func (p *Particle) Takes(n Name) bool {
+	if p == nil {
+		return false
+	}
+	el := p.elements[n.Local]
+	return el != nil && el.Namespace == n.Space || p.wild != nil && p.wild.allows(n.Space)
+}
+
+// Field returns the element of that local name as [Particle.Holds] does, but
+// not one inside a repeating group: each occurrence of such a group is an object
+// of its own.
+func (p *Particle) Field(local string) *Element {
+	if p == nil {
+		return nil
+	}
+	return p.fields[local]
+}
+
+// Wildcard returns the wildcard in the particle, or nil. A type has one at the
+// most, for what it takes has no names.
+func (p *Particle) Wildcard() *Particle {
+	if p == nil {
+		return nil
+	}
+	return p.wild
+}
+
+// Group returns the repeating group in the particle, or nil. A type has one at
+// the most, for it has no name either.
+func (p *Particle) Group() *Particle {
+	if p == nil {
+		return nil
+	}
+	return p.repeats
+}
+
+// Allows says whether the wildcard takes elements of the namespace; "" is none.
+func (p *Particle) Allows(namespace string) bool { return p.Kind == AnyParticle && p.allows(namespace) }
+
 // Emptiable says whether an instance of the particle can consist of no element
 // at all.
 func (p *Particle) Emptiable() bool { return p.empty }
+
+// IsName says whether s can be the local name of an element or attribute
+// (NCName of Namespaces in XML).
+func IsName(s string) bool { return reNCName.MatchString(s) }

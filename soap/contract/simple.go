@@ -45,6 +45,8 @@ type Simple struct {
 	// TotalDigits and FractionDigits are -1 when not set.
 	TotalDigits, FractionDigits int
 	Whitespace                  Whitespace
+	// Members are the types of a union, of which a value must fit one.
+	Members []*Simple
 
 	patterns []*regexp.Regexp // all must match
 	bounds   []bound          // all must hold

@@ -81,22 +81,23 @@ func (d *description) operations(c *compiler) []*Operation {
 				continue
 			}
 			d.readTitles(op, localPart(binding.Type))
-			if err := checkStyle(binding, bound, node); err != nil {
-				op.Unsupported = err
+			in, out := readBody(node, "input", bound.Input.SOAPBody), readBody(node, "output", bound.Output.SOAPBody)
+			if op.Unsupported = checkStyle(binding, bound, in, out); op.Unsupported != nil {
 				continue
 			}
-			op.Input, op.Unsupported = d.wrapper(c, abstract.Input.Message, bound.Input.SOAPBody, bound.Input.SOAPHeader)
+			op.InputFiles, op.OutputFiles = in.files, out.files
+			op.Input, op.Unsupported = d.wrapper(c, abstract.Input.Message, in, bound.Input.SOAPHeader)
 			if op.Unsupported != nil {
 				continue
 			}
-			op.Output, op.Unsupported = d.wrapper(c, abstract.Output.Message, bound.Output.SOAPBody, bound.Output.SOAPHeader)
+			op.Output, op.Unsupported = d.wrapper(c, abstract.Output.Message, out, bound.Output.SOAPHeader)
 		}
 	}
 	return out
 }
 
-// checkStyle refuses everything but document/literal with a plain SOAP body.
-func checkStyle(binding *gowsdl.WSDLBinding, bound *gowsdl.WSDLOperation, node *etree.Element) error {
+// checkStyle refuses everything but document/literal.
+func checkStyle(binding *gowsdl.WSDLBinding, bound *gowsdl.WSDLOperation, bodies ...boundBody) error {
 	style := bound.SOAPOperation.Style
 	if style == "" {
 		style = binding.SOAPBinding.Style
@@ -104,26 +105,19 @@ func checkStyle(binding *gowsdl.WSDLBinding, bound *gowsdl.WSDLOperation, node *
 	if style != "" && style != "document" {
 		return unsupported("%s style", style)
 	}
-	for _, use := range []string{bound.Input.SOAPBody.Use, bound.Output.SOAPBody.Use} {
-		if use != "" && use != "literal" {
-			return unsupported("%s use", use)
+	for _, body := range bodies {
+		if body.use != "" && body.use != "literal" {
+			return unsupported("%s use", body.use)
 		}
-	}
-	if node == nil {
-		return nil
-	}
-	for _, direction := range node.ChildElements() {
-		for _, child := range direction.ChildElements() {
-			if child.NamespaceURI() == nsWSDLMIME {
-				return unsupported("mime:%s body", child.Tag)
-			}
+		if body.refused != nil {
+			return body.refused
 		}
 	}
 	return nil
 }
 
 // wrapper finds the element that is the body of a message.
-func (d *description) wrapper(c *compiler, message string, body gowsdl.WSDLSOAPBody, headers []*gowsdl.WSDLSOAPHeader) (*Element, error) {
+func (d *description) wrapper(c *compiler, message string, body boundBody, headers []*gowsdl.WSDLSOAPHeader) (*Element, error) {
 	local := localPart(message)
 	if local == "" {
 		return nil, unsupported("operation without request or answer")
@@ -155,31 +149,6 @@ func (d *description) wrapper(c *compiler, message string, body gowsdl.WSDLSOAPB
 		return nil, unsupported("name %s with an undeclared prefix", part.Element)
 	}
 	return c.globalElement(name), nil
-}
-
-// bodyPart picks the part that goes into the SOAP body: the one that soap:body
-// lists, or the only one that is not a header.
-func bodyPart(m *gowsdl.WSDLMessage, body gowsdl.WSDLSOAPBody, headers []*gowsdl.WSDLSOAPHeader) (*gowsdl.WSDLPart, error) {
-	listed := strings.Fields(body.Parts)
-	var found []*gowsdl.WSDLPart
-	for _, part := range m.Parts {
-		take := len(listed) == 0
-		for _, name := range listed {
-			take = take || name == part.Name
-		}
-		for _, h := range headers {
-			if len(listed) == 0 && localPart(h.Message) == m.Name && h.Part == part.Name {
-				take = false
-			}
-		}
-		if take {
-			found = append(found, part)
-		}
-	}
-	if len(found) != 1 {
-		return nil, unsupported("message %s with %d body parts", m.Name, len(found))
-	}
-	return found[0], nil
 }
 
 // child returns the wsdl child of that tag and name attribute, or nil.

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -14,8 +12,6 @@ import (
 	"time"
 
 	"github.com/beevik/etree"
-
-	"ristmik/soap/contract"
 )
 
 const (
@@ -68,81 +64,6 @@ func CheckBody(t testing.TB, wsdlPath string, body []byte) error {
 		t.Fatalf("xmllint on %s: %v: %s", filepath.Base(wsdlPath), err, said.String())
 		return nil
 	}
-}
-
-// ExtractSchemas writes the inline schemas of a description into dir, as files
-// that import one another and the catalogue by relative names only, and returns
-// the file that imports them all.
-func ExtractSchemas(wsdlPath, dir string) (string, error) {
-	doc := etree.NewDocument()
-	if err := doc.ReadFromFile(wsdlPath); err != nil {
-		return "", err
-	}
-	if err := os.CopyFS(dir, contract.Catalogue()); err != nil {
-		return "", err
-	}
-	driver := etree.NewDocument()
-	all := driver.CreateElement("xs:schema")
-	all.CreateAttr("xmlns:xs", nsXSD)
-	files := map[string]string{}
-	var schemas []*etree.Element
-	for _, types := range doc.Root().ChildElements() {
-		if types.Tag != "types" || types.NamespaceURI() != nsWSDL {
-			continue
-		}
-		for _, s := range types.ChildElements() {
-			if s.Tag != "schema" || s.NamespaceURI() != nsXSD {
-				continue
-			}
-			file := fmt.Sprintf("inline-%d.xsd", len(schemas)+1)
-			schemas = append(schemas, s)
-			files[s.SelectAttrValue("targetNamespace", "")] = file
-			imp := all.CreateElement("xs:import")
-			if ns := s.SelectAttrValue("targetNamespace", ""); ns != "" {
-				imp.CreateAttr("namespace", ns)
-			}
-			imp.CreateAttr("schemaLocation", file)
-		}
-	}
-	if len(schemas) == 0 {
-		return "", fmt.Errorf("no schema in %s: %w", filepath.Base(wsdlPath), fs.ErrNotExist)
-	}
-	for i, s := range schemas {
-		if err := writeSchema(s, filepath.Join(dir, fmt.Sprintf("inline-%d.xsd", i+1)), files); err != nil {
-			return "", err
-		}
-	}
-	path := filepath.Join(dir, "all.xsd")
-	return path, driver.WriteToFile(path)
-}
-
-// writeSchema writes one inline schema with the namespace declarations that it
-// inherits, its imports pointing at files of the same folder.
-func writeSchema(s *etree.Element, path string, inline map[string]string) error {
-	out := etree.NewDocument()
-	root := s.Copy()
-	for at := s.Parent(); at != nil; at = at.Parent() {
-		for _, a := range at.Attr {
-			declares := a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns"
-			if declares && root.SelectAttr(a.FullKey()) == nil {
-				root.CreateAttr(a.FullKey(), a.Value)
-			}
-		}
-	}
-	out.SetRoot(root)
-	for _, imp := range root.ChildElements() {
-		if imp.Tag != "import" || imp.NamespaceURI() != nsXSD {
-			continue
-		}
-		imp.RemoveAttr("schemaLocation")
-		namespace := imp.SelectAttrValue("namespace", "")
-		if file, ok := contract.CatalogueFile(namespace); ok {
-			imp.CreateAttr("schemaLocation", file)
-		} else if file, ok := inline[namespace]; ok {
-			imp.CreateAttr("schemaLocation", file)
-		}
-	}
-	return out.WriteToFile(path)
 }
 
 // Bytes writes an element as a document of its own.
