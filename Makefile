@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test lint ci
+.PHONY: help demo demo-stay test interop lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,10 @@ demo-stay: ## the same, and stay up to look around
 test: ## run every test (RACE=-race turns the race detector on)
 	@./.ci/postgres
 	$(GO) test $(RACE) ./...
+
+interop: ## install node-soap and zeep, and let them talk to the hub
+	@./.ci/interop
+	$(GO) test -count=1 -v ./adapters/authority/interop
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint

@@ -1,0 +1,103 @@
+package interop_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// sample is a call of one operation that goes well and, where there is one, a
+// call that the service refuses inside its answer.
+type sample struct {
+	operation, version string
+	good, refused      map[string]any
+	at                 []string // where the good answer says
+	want               string   // this; "" is anything
+	faultCode          string   // of the refusal
+}
+
+// checkCalls has a library make the calls of a sample and one for a version
+// that there is not, and checks what it read.
+func checkCalls(t *testing.T, l library, j job, s sample, unknown string) {
+	t.Helper()
+	base := call{Operation: s.operation, Version: s.version, UserID: "EE81506151050", Issue: "Õ-1 <&>", Body: s.good}
+	good, absent, refused := base, base, base
+	good.ID, absent.ID, refused.ID = uuid.NewString(), uuid.NewString(), uuid.NewString()
+	absent.Version, refused.Body = "v99", s.refused
+	j.Catalogue, j.Calls = catalogue(t), []call{good, absent}
+	if s.refused != nil {
+		j.Calls = append(j.Calls, refused)
+	}
+	out := l.run(t, j)
+	if !slices.Contains(out.Operations, s.operation) {
+		t.Errorf("the description has %v, not %s", out.Operations, s.operation)
+	}
+	got := out.Results[0]
+	if v := text(got.Body, s.at...); got.Fault != nil || v == "" || s.want != "" && v != s.want {
+		t.Errorf("good call: fault %+v, answer %v", got.Fault, got.Body)
+	}
+	h := got.Header
+	if text(h, "id") != good.ID || text(h, "userId") != good.UserID || text(h, "issue") != good.Issue || text(h, "protocolVersion") != "4.0" {
+		t.Errorf("the answer's header is another: %v", h)
+	}
+	if text(h, "client", "memberCode") != j.Client[2] || text(h, "client", "subsystemCode") != j.Client[3] ||
+		text(h, "service", "serviceCode") != s.operation || text(h, "service", "serviceVersion") != s.version {
+		t.Errorf("the answer's identifiers are others: %v", h)
+	}
+	if got := out.Results[1]; got.Fault == nil || got.Fault.Code != unknown || got.Fault.String == "" {
+		t.Errorf("a version that there is not: %+v", got)
+	}
+	if s.refused == nil {
+		return
+	}
+	if got := out.Results[2]; got.Fault != nil || text(got.Body, "response", "faultCode") != s.faultCode {
+		t.Errorf("refused call: fault %+v, answer %v", got.Fault, got.Body)
+	}
+}
+
+// answer is a good answer to a question.
+func answer(question string) map[string]any {
+	return map[string]any{"request": map[string]any{
+		"answerId": "A-" + uuid.NewString(), "consultationId": question, "round": 1, "answerCode": "APPROVED_WITH_CONDITIONS",
+		"justification": "Vastuväiteid ei ole: õäöü <&>",
+		"condition": []map[string]any{
+			{"code": "K1", "text": "üks", "validUntil": "2027-01-31"}, {"code": "K2", "text": "kaks"},
+		},
+		"answeredAt": "2026-11-20T12:00:00Z",
+	}}
+}
+
+// Every operation of the hub's description is called by every library, at the
+// provider's own door and through a Security Server.
+func TestOtherMakersCallTheProvider(t *testing.T) {
+	t.Parallel()
+	url, question, operations := provider(t)
+	for _, op := range operations {
+		for _, l := range libraries {
+			for _, way := range []string{"straight", "through the Security Server"} {
+				t.Run(op.Code+" "+l.name+" "+way, func(t *testing.T) {
+					t.Parallel()
+					l.args(t)
+					j := job{WSDL: url + "/soap?wsdl", Endpoint: url + "/soap", Client: parts(security), Provider: parts(hub)}
+					unknown := "client.unknown_service"
+					if way != "straight" {
+						j.Endpoint, unknown = securityServer(t, "", url+"/soap").URL()+"/", "server.serverproxy.unknown_service"
+					}
+					var s sample
+					switch op.Code {
+					case "submitAnswer":
+						s = sample{
+							good: answer(question), refused: answer("0b1d2a7e-5c0f-4b7e-9a55-000000000000"),
+							at: []string{"response", "legState"}, want: "ANSWERED", faultCode: "consultation.unknown",
+						}
+					default:
+						t.Fatalf("no call of %s is known here", op.Code)
+					}
+					s.operation, s.version = op.Code, op.Version
+					checkCalls(t, l, j, s, unknown)
+				})
+			}
+		}
+	}
+}

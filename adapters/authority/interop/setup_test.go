@@ -1,0 +1,111 @@
+package interop_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/adapters/authority"
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/postgres"
+	"ristmik/adapters/postgres/postgrestest"
+	"ristmik/adapters/sandbox"
+	"ristmik/configs"
+	"ristmik/outbox"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+func TestMain(m *testing.M) { postgrestest.Main(m) }
+
+var (
+	hub      = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70008747", Subsystem: "ristmik"}
+	tor      = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000349", Subsystem: "tor"}
+	security = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000591", Subsystem: "konsult"}
+)
+
+// provider starts the hub's provider over a real database in which the security
+// service has been asked, and returns its address, the
+// id of the question and the operations of the description that it serves.
+func provider(t *testing.T) (url, question string, operations []*contract.Operation) {
+	t.Helper()
+	pool := postgrestest.Pool(t,
+		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
+		postgres.MigrationSet{Name: "consultation", FS: consultation.Migrations})
+	procedure, err := consultation.New(consultation.Options{
+		Authorities: []consultation.Authority{{Name: "security", Title: "Kaitsepolitseiamet", Client: security}},
+		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
+			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
+		}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers, err := contract.Load(configs.Contracts(), "consultation-answer.wsdl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := authority.New(authority.Options{Pool: pool, Procedure: procedure, Contract: answers, Self: hub, RESTService: "konsult"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(p.Handler())
+	t.Cleanup(server.Close)
+	var opened consultation.Consultation
+	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
+		opened, err = procedure.Open(t.Context(), tx, consultation.OpenRequest{
+			CaseReference: "ELT-2026/004711", Type: "residence_permit.employment", LegalBasis: "Välismaalaste seadus § 176",
+			Purpose: "Elamisloa andmine", Person: consultation.Person{PersonalCode: "71506150400", GivenName: "Mai", Surname: "Sünteetiline"},
+			Official: "EE81506151050",
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return server.URL, opened.Legs[0].ID, answers.Operations()
+}
+
+// securityServer starts the sandbox that ships. With an address, questions to the
+// security service go there instead of to its simulation, and answers to the
+// hub's provider at hubURL.
+func securityServer(t *testing.T, otherURL, hubURL string) *sandbox.Sandbox {
+	t.Helper()
+	world, err := sandbox.LoadConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range world.Members {
+		for _, sub := range m.Subsystems {
+			for i := range sub.Services {
+				if s := &sub.Services[i]; s.Code == "consultationRequest" && otherURL != "" {
+					s.URL, s.Simulated = otherURL, ""
+				}
+			}
+		}
+	}
+	s, err := sandbox.Start(context.Background(), sandbox.Options{
+		Config: world, Contracts: configs.Contracts(), Seed: 7, Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := s.Close(ctx); err != nil {
+			t.Errorf("closing the sandbox: %v", err)
+		}
+	})
+	if hubURL != "" {
+		if err := s.SetService(soap.ServiceID{Provider: hub, Code: "submitAnswer", Version: "v1"}, hubURL); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
