@@ -49,19 +49,37 @@ type Database struct {
 // Listeners are the three doors, one for each kind of user, so that a firewall
 // can tell them apart.
 type Listeners struct {
-	Core    Listener `yaml:"core"`
-	XRoad   Listener `yaml:"xroad"`
-	Console Listener `yaml:"console"`
+	Core    Listener      `yaml:"core"`
+	XRoad   XRoadListener `yaml:"xroad"`
+	Console Listener      `yaml:"console"`
 }
 
-// Listener is one door. TokensFile holds one "name token" pair a line (core,
-// console); AllowFrom the addresses of the Security Server (xroad). A door
-// without either listens on loopback only.
+// Listener is a door for the core or for operators. TokensFile holds one "name
+// token" pair a line; a door without one listens on loopback only.
 type Listener struct {
-	Address    string   `yaml:"address"`
-	TokensFile string   `yaml:"tokens_file"`
-	AllowFrom  []string `yaml:"allow_from"`
-	TLS        TLS      `yaml:"tls"`
+	Address    string `yaml:"address"`
+	TokensFile string `yaml:"tokens_file"`
+	TLS        TLS    `yaml:"tls"`
+}
+
+// XRoadListener is the door for our own Security Server, which is known by the
+// addresses in AllowFrom, by its internal certificate in one of the PEM files
+// of PinnedCertificates, or by both. Without either the door listens on
+// loopback only. Services narrows who may call a service.
+type XRoadListener struct {
+	Address            string             `yaml:"address"`
+	AllowFrom          []string           `yaml:"allow_from"`
+	TLS                TLS                `yaml:"tls"`
+	PinnedCertificates []string           `yaml:"pinned_certificates"`
+	Services           map[string]Service `yaml:"services"`
+}
+
+// Service is one of our own X-Road services, named by its code without a
+// version, since rights are the same for all versions (PR-MESS 3.1). Allowed
+// are the subsystems that may call it; a service that is not listed may be
+// called by the subsystems of all configured authorities.
+type Service struct {
+	Allowed []string `yaml:"allowed"`
 }
 
 // TLS names the files of a listener's own certificate and key, PEM.

@@ -108,6 +108,9 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"port out of range":                {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {core: {address: \"127.0.0.1:99999\"}}", "not-an-address", "listeners.core.address"},
 		"another kind of database":         {"xroad: {client: EE/GOV/70008747/ristmik}\ndatabase: {url: \"mysql://db/x\"}", "not-an-address", "database.url"},
 		"a breaker that never opens":       {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {breaker: {failures: 0}}}", "not-positive", "delivery.default"},
+		"a service for nobody":             {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {services: {submitAnswer: {allowed: []}}}}", "missing", "listeners.xroad.services.submitAnswer"},
+		"pins without TLS":                 {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {pinned_certificates: [ss.pem]}}", "contradiction", "listeners.xroad.pinned_certificates"},
+		"a token from a machine":           {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {tokens_file: x}}", "unknown-key", "listeners.xroad.tokens_file"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

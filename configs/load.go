@@ -3,12 +3,10 @@ package configs
 import (
 	"fmt"
 	"io/fs"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
 	"sort"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -54,7 +52,7 @@ func defaults() *Config {
 		Database: Database{Directory: "ristmik-data"},
 		Listeners: Listeners{
 			Core:    Listener{Address: "127.0.0.1:8080"},
-			XRoad:   Listener{Address: "127.0.0.1:8081"},
+			XRoad:   XRoadListener{Address: "127.0.0.1:8081"},
 			Console: Listener{Address: "127.0.0.1:8082"},
 		},
 		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
@@ -138,54 +136,6 @@ func (c *Config) checkConsultation(name string, at func(path, code, message stri
 		seen[leg.Authority] = true
 		if leg.Binding == "" {
 			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
-		}
-	}
-}
-
-func (c *Config) checkListeners(at func(path, code, message string, allowed ...string)) {
-	used := map[string]string{}
-	for _, l := range []struct {
-		path string
-		Listener
-		auth bool
-	}{
-		{"listeners.core", c.Listeners.Core, c.Listeners.Core.TokensFile != ""},
-		{"listeners.xroad", c.Listeners.XRoad, len(c.Listeners.XRoad.AllowFrom) > 0},
-		{"listeners.console", c.Listeners.Console, c.Listeners.Console.TokensFile != ""},
-	} {
-		host, port, err := net.SplitHostPort(l.Address)
-		if _, bad := strconv.ParseUint(port, 10, 16); err != nil || bad != nil {
-			at(l.path+".address", "not-an-address", "HOST:PORT is needed", "127.0.0.1:8080", "[::1]:8080")
-			continue
-		}
-		if other := used[l.Address]; other != "" && port != "0" {
-			at(l.path+".address", "address-in-use", other+" has the same address")
-		}
-		used[l.Address] = l.path
-		if !loopback(host) && !l.auth {
-			need := "tokens_file"
-			if l.path == "listeners.xroad" {
-				need = "allow_from"
-			}
-			at(l.path+".address", "open-without-authentication", "this address is reachable from other machines and nobody is asked who they are; set "+need+" or listen on loopback", "127.0.0.1:"+port)
-		}
-		for i, a := range l.AllowFrom {
-			if _, err := netip.ParsePrefix(a); err != nil {
-				if _, err := netip.ParseAddr(a); err != nil {
-					at(fmt.Sprintf("%s.allow_from[%d]", l.path, i), "not-an-address", "an IP address or a prefix is needed", "10.1.2.3", "10.1.2.0/24")
-				}
-			}
-		}
-		if (l.TLS.CertificateFile == "") != (l.TLS.KeyFile == "") {
-			at(l.path+".tls", "missing", "certificate_file and key_file go together")
-		}
-	}
-	if c.Listeners.XRoad.TokensFile != "" {
-		at("listeners.xroad.tokens_file", "contradiction", "a Security Server sends no token; use allow_from")
-	}
-	for path, l := range map[string]Listener{"listeners.core": c.Listeners.Core, "listeners.console": c.Listeners.Console} {
-		if len(l.AllowFrom) > 0 {
-			at(path+".allow_from", "contradiction", "an address says nothing about a person or a system; use tokens_file")
 		}
 	}
 }

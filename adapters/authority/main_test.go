@@ -43,6 +43,7 @@ type world struct {
 	t         *testing.T
 	pool      *pgxpool.Pool
 	procedure *consultation.Procedure
+	handler   http.Handler
 	url       string
 	round     consultation.Consultation
 	log       *lines
@@ -92,7 +93,7 @@ func newWorld(t *testing.T, change ...func(*authority.Options)) *world {
 		t.Fatal(err)
 	}
 	o := authority.Options{
-		Pool: w.pool, Procedure: w.procedure, Contract: load(t), Self: self, RESTService: "konsult",
+		Pool: w.pool, Procedure: w.procedure, Contract: load(t), Self: self, RESTService: "konsult", Callers: callers(),
 		Log: slog.New(slog.NewJSONHandler(w.log, nil)),
 		Observe: func(seen authority.Observation) {
 			w.mu.Lock()
@@ -108,11 +109,17 @@ func newWorld(t *testing.T, change ...func(*authority.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(p.Handler())
+	w.handler = p.Handler()
+	server := httptest.NewServer(w.handler)
 	t.Cleanup(server.Close)
 	w.url = server.URL
 	w.round = w.open()
 	return w
+}
+
+func callers() map[string][]soap.ClientID {
+	both := []soap.ClientID{security, labour}
+	return map[string][]soap.ClientID{"submitAnswer": both, "konsult": both}
 }
 
 func load(t *testing.T) *contract.Contract {

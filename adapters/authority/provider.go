@@ -8,8 +8,8 @@
 // and why, without any of its content.
 //
 // Who calls is what the message says, because the Security Server vouches for
-// it; the provider therefore takes messages from the Security Server's address
-// only (PR-REST 4.7).
+// it; the provider therefore takes messages from the Security Server only, which
+// it knows by certificate or address (PR-REST 4.7).
 package authority
 
 import (
@@ -31,8 +31,8 @@ import (
 	"ristmik/soap/contract"
 )
 
-// Options are what a [Provider] is made of. Pool, Procedure, Contract, Self and
-// RESTService are needed; the rest has defaults.
+// Options are what a [Provider] is made of. Pool, Procedure, Contract, Self,
+// RESTService and Callers are needed; the rest has defaults.
 type Options struct {
 	Pool      *pgxpool.Pool
 	Procedure *consultation.Procedure
@@ -46,9 +46,17 @@ type Options struct {
 	// Security Server. REST messages do not carry it (PR-REST 4.3); it stands in
 	// the service's description.
 	RESTService string
-	// AllowFrom are the addresses of the Security Server. Without any, only
-	// loopback is let in.
+	// AllowFrom are the addresses of the Security Server; Pinned knows its
+	// certificates. Who passes must satisfy what is set of the two; without
+	// either, only loopback is let in.
 	AllowFrom []netip.Prefix
+	Pinned    *web.Certificates
+	// Callers are the subsystems that may call a service, by its code: whatever
+	// the Security Server's own rights say, nobody else is answered.
+	Callers map[string][]soap.ClientID
+	// BodyTimeout is how long a caller may take to send a SOAP message; 30
+	// seconds by default.
+	BodyTimeout time.Duration
 	// RequireUserID refuses messages that name no end user. X-Road itself leaves
 	// the field optional (PR-MESS 2.2); an authority whose system answers
 	// without a person has none to name.
@@ -96,6 +104,11 @@ func New(o Options) (*Provider, error) {
 		return nil, errors.New("authority provider: no own subsystem")
 	case o.RESTService == "":
 		return nil, errors.New("authority provider: no REST service code")
+	case len(o.Callers) == 0:
+		return nil, errors.New("authority provider: nobody may call")
+	}
+	if o.BodyTimeout <= 0 {
+		o.BodyTimeout = 30 * time.Second
 	}
 	if o.Limits.Bytes <= 0 {
 		o.Limits.Bytes = soap.DefaultLimits().Bytes
@@ -151,37 +164,4 @@ func notFound(w http.ResponseWriter, _ *http.Request) {
 		Type: web.TypeNotFound, Title: "Nothing is here", Status: http.StatusNotFound,
 		Detail: "The services are at /soap and /rest/v1; they are described at /soap?wsdl and /rest/openapi.json.",
 	})
-}
-
-// allowed tells whether the connection comes from the Security Server.
-func (p *Provider) allowed(r *http.Request) bool {
-	from, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return false
-	}
-	addr := from.Addr().Unmap()
-	if len(p.o.AllowFrom) == 0 {
-		return addr.IsLoopback()
-	}
-	for _, prefix := range p.o.AllowFrom {
-		if prefix.Contains(addr.WithZone("")) {
-			return true
-		}
-	}
-	return false
-}
-
-// guarded lets only the Security Server through to a handler of the REST side.
-func (p *Provider) guarded(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		if !p.allowed(r) {
-			p.o.Log.WarnContext(r.Context(), "message refused", "door", doorREST, "code", codeNotSecurityServer, "remote", r.RemoteAddr)
-			p.o.Observe(Observation{Door: doorREST, Result: resultRefused})
-			web.WriteProblem(w, web.Problem{
-				Type: web.TypeForbidden, Title: "Only the Security Server is served here", Status: http.StatusForbidden,
-			})
-			return
-		}
-		next(w, r)
-	}
 }

@@ -17,6 +17,7 @@ import (
 const (
 	codeInternal          = "server.internal_error"
 	codeNotSecurityServer = "client.not_security_server"
+	codeAccessDenied      = "client.access_denied"
 )
 
 // Results of an [Observation] beside those of a receipt.

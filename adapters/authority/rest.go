@@ -119,6 +119,11 @@ func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restRecei
 			Type: web.TypeMalformed, Title: "The X-Road header fields are not in order", Status: http.StatusBadRequest, Errors: wrong,
 		}, nil)
 	}
+	if !p.mayCall(from.client, p.o.RESTService) {
+		return refused(codeAccessDenied, web.Problem{
+			Type: web.TypeForbidden, Title: "The client may not call this service", Status: http.StatusForbidden,
+		}, &from)
+	}
 	body, problem := web.ReadJSON(w, r, int64(p.o.Limits.Bytes))
 	if problem != nil {
 		return refused("body", *problem, &from)

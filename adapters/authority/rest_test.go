@@ -122,7 +122,7 @@ func TestRESTCallerIsNamedOnce(t *testing.T) {
 		t.Errorf("%d rows are stored", n)
 	}
 	member := soap.ClientID{Instance: "EE", Class: "GOV", Member: "79990000"}
-	if got := w.rest(w.leg("labour"), restBody("B-1"), join(json, id, []string{"X-Road-Client", member.String()})...); got.status != http.StatusNotFound {
+	if got := w.rest(w.leg("labour"), restBody("B-1"), join(json, id, []string{"X-Road-Client", member.String()})...); got.status != http.StatusForbidden {
 		t.Errorf("the member instead of its subsystem: %d", got.status)
 	}
 }

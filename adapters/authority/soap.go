@@ -22,11 +22,8 @@ const (
 	doorREST = "rest"
 )
 
-// bodyTimeout is how long a caller may take to send a message.
-const bodyTimeout = 30 * time.Second
-
-// submitAnswer is the code of the SOAP service that takes answers.
-const submitAnswer = "submitAnswer"
+// SOAPService is the code of the SOAP service that takes answers.
+const SOAPService = "submitAnswer"
 
 // declaredEncoding finds the encoding in an XML declaration.
 var declaredEncoding = regexp.MustCompile("^(?:\ufeff)?<\\?xml[^>]*\\sencoding\\s*=\\s*[\"']([^\"'>]*)[\"']")
@@ -88,7 +85,7 @@ func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (*soap.Messa
 		return nil, err
 	}
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // by the machine's clock, as the connection goes; not every writer has one
+	_ = control.SetReadDeadline(time.Now().Add(p.o.BodyTimeout)) // by the machine's clock, as the connection goes; not every writer has one
 	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
 	// One byte more than allowed, so that the reader of messages sees that it is
 	// too long and says so in its own words.
@@ -192,8 +189,13 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message) reply {
 func (p *Provider) operation(msg *soap.Message) (*contract.Operation, error) {
 	service := msg.Header.Service
 	op, known := p.o.Contract.Operation(service.Code, service.Version)
-	if service.Provider != p.o.Self || !known || service.Code != submitAnswer {
+	if service.Provider != p.o.Self || !known || service.Code != SOAPService {
 		return nil, refuse("client.unknown_service", "Unknown service: "+service.LogForm())
+	}
+	if !p.mayCall(msg.Header.Client, service.Code) {
+		// Before anything of the body is looked at: who may not call learns
+		// nothing about what would be wrong with it.
+		return nil, refuse(codeAccessDenied, "the client may not call this service")
 	}
 	if op.Unsupported != nil {
 		return nil, fmt.Errorf("operation %s: %w", op.Code, op.Unsupported)

@@ -359,7 +359,7 @@ func TestUserIDMayBeRequired(t *testing.T) {
 
 func newProvider(t *testing.T, w *world) *authority.Provider {
 	t.Helper()
-	p, err := authority.New(authority.Options{Pool: w.pool, Procedure: w.procedure, Contract: load(t), Self: self, RESTService: "konsult"})
+	p, err := authority.New(authority.Options{Pool: w.pool, Procedure: w.procedure, Contract: load(t), Self: self, RESTService: "konsult", Callers: callers()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,10 +3,13 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
 
+	"ristmik/adapters/authority"
+	"ristmik/adapters/web"
 	"ristmik/configs"
 	"ristmik/mapping"
 	"ristmik/schedules"
@@ -56,6 +59,9 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 	}
 	m.tokens("listeners.core.tokens_file", cfg.Listeners.Core.TokensFile)
 	m.tokens("listeners.console.tokens_file", cfg.Listeners.Console.TokensFile)
+	m.certificates("listeners.core.tls", cfg.Listeners.Core.TLS)
+	m.certificates("listeners.console.tls", cfg.Listeners.Console.TLS)
+	m.xroadListener()
 	for name, a := range cfg.Authorities {
 		m.client("authorities."+name+".subsystem", a.Subsystem)
 		path := "authorities." + name + ".service"
@@ -167,6 +173,42 @@ func (m *meaning) operation(path, value, file string) {
 func (m *meaning) tokens(path, file string) {
 	if _, err := readTokens(file); err != nil {
 		m.fault(path, "bad-tokens", err.Error())
+	}
+}
+
+// certificates checks that a listener's certificate and key can be used.
+func (m *meaning) certificates(path string, t configs.TLS) {
+	if t.CertificateFile == "" || t.KeyFile == "" {
+		return
+	}
+	if _, err := web.LoadCertificates(t.CertificateFile, t.KeyFile, nil, slog.New(slog.DiscardHandler)); err != nil {
+		m.fault(path, "bad-certificate", err.Error())
+	}
+}
+
+// xroadListener checks whom the door of our own X-Road services lets in.
+func (m *meaning) xroadListener() {
+	const path = "listeners.xroad"
+	l := m.cfg.Listeners.XRoad
+	m.certificates(path+".tls", l.TLS)
+	for i, file := range l.PinnedCertificates {
+		if _, err := web.ReadPinned(file); err != nil {
+			m.fault(fmt.Sprintf("%s.pinned_certificates[%d]", path, i), "bad-certificate", err.Error())
+		}
+	}
+	own := []string{authority.SOAPService, m.cfg.XRoad.RESTService}
+	for name, s := range l.Services {
+		service := path + ".services." + name
+		if !slices.Contains(own, name) {
+			m.fault(service, "unknown-service", "we have no such service; services are named by their code, without a version", own...)
+		}
+		for i, subsystem := range s.Allowed {
+			at := fmt.Sprintf("%s.allowed[%d]", service, i)
+			if subsystem == "" {
+				m.fault(at, "bad-identifier", "a subsystem is needed", "INSTANCE/CLASS/MEMBER/SUBSYSTEM")
+			}
+			m.client(at, subsystem)
+		}
 	}
 }
 

@@ -33,13 +33,13 @@ type door struct {
 	name     string
 	listener net.Listener
 	server   *http.Server
-	tls      configs.TLS
+	tls      bool
 }
 
 // url is the door's own address, as a caller on this machine writes it.
 func (d *door) url() string {
 	scheme := "http"
-	if d.tls.CertificateFile != "" {
+	if d.tls {
 		scheme = "https"
 	}
 	return scheme + "://" + d.listener.Addr().String()
@@ -55,8 +55,8 @@ func (d *door) serve(ctx context.Context) error {
 		stopped <- d.server.Shutdown(grace)
 	}()
 	var err error
-	if d.tls.CertificateFile != "" {
-		err = d.server.ServeTLS(d.listener, d.tls.CertificateFile, d.tls.KeyFile)
+	if d.tls {
+		err = d.server.ServeTLS(d.listener, "", "") // the server's own configuration has them
 	} else {
 		err = d.server.Serve(d.listener)
 	}
@@ -71,35 +71,52 @@ func (d *door) serve(ctx context.Context) error {
 
 // openDoors makes the three handlers and binds their addresses.
 func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error {
+	x := cfg.Listeners.XRoad
 	plan := [3]struct {
-		name  string
-		l     configs.Listener
-		auth  bool
-		build func(*configs.Config, *slog.Logger) (http.Handler, error)
+		name, address string
+		tls           configs.TLS
+		pinned        []string
+		auth          bool
+		build         func(*configs.Config, *web.Certificates, *slog.Logger) (http.Handler, error)
 	}{
-		doorCore:    {"core", cfg.Listeners.Core, cfg.Listeners.Core.TokensFile != "", r.coreAPI},
-		doorXRoad:   {"xroad", cfg.Listeners.XRoad, len(cfg.Listeners.XRoad.AllowFrom) > 0, r.provider},
-		doorConsole: {"console", cfg.Listeners.Console, cfg.Listeners.Console.TokensFile != "", r.console},
+		doorCore:    {"core", cfg.Listeners.Core.Address, cfg.Listeners.Core.TLS, nil, cfg.Listeners.Core.TokensFile != "", r.coreAPI},
+		doorXRoad:   {"xroad", x.Address, x.TLS, x.PinnedCertificates, len(x.AllowFrom)+len(x.PinnedCertificates) > 0, r.provider},
+		doorConsole: {"console", cfg.Listeners.Console.Address, cfg.Listeners.Console.TLS, nil, cfg.Listeners.Console.TokensFile != "", r.console},
 	}
 	for i, p := range plan {
 		// The configuration was checked; a listener is the last place where an
 		// open door can still be prevented, whoever built the configuration.
-		if err := web.RequireLoopbackOrAuth(p.l.Address, p.auth); err != nil {
+		if err := web.RequireLoopbackOrAuth(p.address, p.auth); err != nil {
 			return usage(fmt.Errorf("listeners.%s: %w", p.name, err))
 		}
-		handler, err := p.build(cfg, h.log)
+		certificates, err := certificatesOf(p.tls, p.pinned, h.log)
+		if err != nil {
+			return usage(fmt.Errorf("listeners.%s: %w", p.name, err))
+		}
+		handler, err := p.build(cfg, certificates, h.log)
 		if err != nil {
 			return fmt.Errorf("listeners.%s: %w", p.name, err)
 		}
 		var lc net.ListenConfig
-		listener, err := lc.Listen(ctx, "tcp", p.l.Address)
+		listener, err := lc.Listen(ctx, "tcp", p.address)
 		if err != nil {
 			return fmt.Errorf("listeners.%s: %w", p.name, err)
 		}
-		handler = r.metrics.requests.Wrap(p.name, handler)
-		h.doors[i] = &door{p.name, listener, web.Server(handler, h.log), p.l.TLS}
+		server := web.Server(r.metrics.requests.Wrap(p.name, handler), h.log)
+		if certificates != nil {
+			server.TLSConfig = certificates.ServerConfig()
+		}
+		h.doors[i] = &door{p.name, listener, server, certificates != nil}
 	}
 	return nil
+}
+
+// certificatesOf reads a listener's certificates; nil when it has none.
+func certificatesOf(t configs.TLS, pinned []string, log *slog.Logger) (*web.Certificates, error) {
+	if t.CertificateFile == "" && len(pinned) == 0 {
+		return nil, nil
+	}
+	return web.LoadCertificates(t.CertificateFile, t.KeyFile, pinned, log)
 }
 
 func (h *hub) closeDoors() {

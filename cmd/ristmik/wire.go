@@ -331,7 +331,7 @@ type rooms struct {
 	client    soap.ClientID
 }
 
-func (r rooms) coreAPI(cfg *configs.Config, log *slog.Logger) (http.Handler, error) {
+func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logger) (http.Handler, error) {
 	tokens, err := readTokens(cfg.Listeners.Core.TokensFile)
 	if err != nil {
 		return nil, err
@@ -346,7 +346,7 @@ func (r rooms) coreAPI(cfg *configs.Config, log *slog.Logger) (http.Handler, err
 	return api.Handler(), nil
 }
 
-func (r rooms) provider(cfg *configs.Config, log *slog.Logger) (http.Handler, error) {
+func (r rooms) provider(cfg *configs.Config, certificates *web.Certificates, log *slog.Logger) (http.Handler, error) {
 	c, err := loadContract(contractAnswer)
 	if err != nil {
 		return nil, err
@@ -355,9 +355,16 @@ func (r rooms) provider(cfg *configs.Config, log *slog.Logger) (http.Handler, er
 	if err != nil {
 		return nil, err
 	}
+	callers, err := callersOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Listeners.XRoad.PinnedCertificates) == 0 {
+		certificates = nil // the door has TLS, but asks its callers for no certificate
+	}
 	p, err := authority.New(authority.Options{
 		Pool: r.pool, Procedure: r.procedure, Contract: c, Self: r.client, RESTService: cfg.XRoad.RESTService,
-		RequireUserID: cfg.XRoad.RequireUserID, AllowFrom: allowed, Limits: soap.DefaultLimits(), Now: time.Now, Log: log, Observe: r.metrics.answer,
+		RequireUserID: cfg.XRoad.RequireUserID, AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: time.Now, Log: log, Observe: r.metrics.answer,
 	})
 	if err != nil {
 		return nil, err
@@ -366,7 +373,31 @@ func (r rooms) provider(cfg *configs.Config, log *slog.Logger) (http.Handler, er
 	return web.Recover(log, p.Handler()), nil
 }
 
-func (r rooms) console(cfg *configs.Config, log *slog.Logger) (http.Handler, error) {
+// callersOf says who may call which of our X-Road services.
+func callersOf(cfg *configs.Config) (map[string][]soap.ClientID, error) {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
+		all = append(all, cfg.Authorities[name].Subsystem)
+	}
+	out := map[string][]soap.ClientID{}
+	for _, code := range []string{authority.SOAPService, cfg.XRoad.RESTService} {
+		out[code] = nil // a service that nobody may call is a service
+		list := all
+		if s, ok := cfg.Listeners.XRoad.Services[code]; ok {
+			list = s.Allowed
+		}
+		for _, text := range list {
+			id, err := soap.ParseClientID(text)
+			if err != nil {
+				return nil, fmt.Errorf("who may call %s: %w", code, err)
+			}
+			out[code] = append(out[code], id)
+		}
+	}
+	return out, nil
+}
+
+func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logger) (http.Handler, error) {
 	tokens, err := readTokens(cfg.Listeners.Console.TokensFile)
 	if err != nil {
 		return nil, err
