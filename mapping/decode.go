@@ -18,6 +18,27 @@ import (
 // The error is then a [Violations] with every violation at once.
 func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
 	var d decoder
+	return d.wrapper(el, x)
+}
+
+// DecodeTolerant reads as Decode does, but takes elements and attributes that
+// the contract does not have: registers add fields to their answers before their
+// descriptions. Such elements are kept as XML under the key "#unknown" of the
+// object that they stand in, attributes under their own key, and each is named
+// in strangers. Everything else is as strict as ever.
+func DecodeTolerant(el *contract.Element, x *etree.Element) (value map[string]any, strangers Violations, err error) {
+	d := decoder{tolerant: true}
+	value, err = d.wrapper(el, x)
+	return value, d.strangers.list, err
+}
+
+type decoder struct {
+	report
+	tolerant  bool
+	strangers report // what was taken though the contract does not have it
+}
+
+func (d *decoder) wrapper(el *contract.Element, x *etree.Element) (map[string]any, error) {
 	if x == nil {
 		d.add("", CodeRequired, "is required")
 		return nil, d.err()
@@ -39,7 +60,16 @@ func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
 	return map[string]any{textKey: value}, nil
 }
 
-type decoder struct{ report }
+// stranger notes an element or attribute that the contract does not have and
+// says whether it is to be kept.
+func (d *decoder) stranger(path, message string) bool {
+	if d.tolerant {
+		d.strangers.add(path, CodeUnknown, message)
+	} else {
+		d.add(path, CodeUnknown, message)
+	}
+	return d.tolerant
+}
 
 // element reads one occurrence.
 func (d *decoder) element(el *contract.Element, x *etree.Element, path string, depth int) any {
@@ -139,7 +169,9 @@ func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[stri
 			continue
 		}
 		if declared == nil {
-			d.add(at, CodeUnknown, "the contract has no such attribute")
+			if d.stranger(at, "the contract has no such attribute") && object != nil {
+				object[looseKey(space, a.Key)] = a.Value
+			}
 			continue
 		}
 		seen[declared] = true

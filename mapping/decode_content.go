@@ -27,14 +27,20 @@ func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]
 		}
 	}
 	r := reader{decoder: d, object: object, path: path, depth: depth, refused: map[string]bool{}}
+	var strangers []*etree.Element
 	for _, child := range x.ChildElements() {
 		// Strangers are set aside first, so that they do not put the rest out
 		// of step and hide what else is wrong.
 		if !t.Content.Takes(contract.Name{Space: child.NamespaceURI(), Local: child.Tag}) {
-			d.add(join(path, child.Tag), CodeUnknown, "the contract has no such element here")
+			if d.stranger(join(path, child.Tag), "the contract has no such element here") {
+				strangers = append(strangers, child)
+			}
 			continue
 		}
 		r.children = append(r.children, child)
+	}
+	if len(strangers) > 0 {
+		object[unknownKey] = markupOf(strangers)
 	}
 	if t.Content != nil {
 		r.particle(t.Content)

@@ -23,6 +23,7 @@ const (
 	attributePrefix = "@"
 	anyKey          = "#any"      // elements that a wildcard takes, each as XML
 	groupKey        = "#group"    // occurrences of a repeating group, each an object
+	unknownKey      = "#unknown"  // elements of an answer that the contract does not have
 	typeKey         = "@xsi:type" // the derived type that an element is of
 )
 
