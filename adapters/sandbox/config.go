@@ -2,10 +2,8 @@ package sandbox
 
 import (
 	"fmt"
-	"net/url"
 	"os"
-	"slices"
-	"strings"
+	"path/filepath"
 	"time"
 
 	"ristmik/adapters/sandbox/securityserver"
@@ -25,10 +23,46 @@ type Config struct {
 	// Server is this Security Server's own identifier, for requests that target
 	// one: instance/class/owner/server code.
 	Server string `yaml:"server"`
+	// Servers are the other Security Servers of the instance, and this one where
+	// it is in maintenance.
+	Servers []Server `yaml:"servers"`
+	// TLS is the HTTPS side.
+	TLS TLS `yaml:"tls"`
+	// EnforceCertificateValidity refuses information systems' certificates that
+	// have expired or are not yet valid.
+	EnforceCertificateValidity bool `yaml:"enforce_certificate_validity"`
+	// MaxLoggableBody is the longest body of a REST message, in bytes; zero is 20
+	// MiB.
+	MaxLoggableBody int64 `yaml:"max_loggable_body"`
 	// Spelling is how error codes are written: "7.7" or "7.8".
 	Spelling securityserver.Spelling `yaml:"error_spelling"`
+	// GlobalGroups are groups of members and subsystems of the whole instance.
+	GlobalGroups []Group `yaml:"global_groups"`
 	// Members are the members of the instance.
 	Members []Member `yaml:"members"`
+
+	// folder is where the file stands: its own file names are relative to it.
+	folder string
+}
+
+// Server is a Security Server of the instance. Maintenance is the
+// administrator's notice while it is in maintenance mode.
+type Server struct {
+	ID          string `yaml:"id"`
+	Maintenance string `yaml:"maintenance"`
+}
+
+// TLS is where the HTTPS side listens, "" being nowhere, and the folder that
+// keeps the internal certificate; without one it is made anew at every start.
+type TLS struct {
+	Listen    string `yaml:"listen"`
+	Directory string `yaml:"directory"`
+}
+
+// Group is a named group of clients, for rights.
+type Group struct {
+	Code    string   `yaml:"code"`
+	Members []string `yaml:"members"`
 }
 
 // Title is a name for people, in Estonian and English.
@@ -57,38 +91,43 @@ type Member struct {
 	Subsystems []Subsystem `yaml:"subsystems"`
 }
 
-// Subsystem is one subsystem with the services that it offers.
+// Subsystem is one subsystem: how its information systems connect, the files of
+// their certificates (PEM, as clients and as providers), the servers where it is
+// registered (none is on this one), its local groups and its services.
 type Subsystem struct {
-	Code     string    `yaml:"code"`
-	Name     Title     `yaml:"name"`
-	Services []Service `yaml:"services"`
+	Code         string                    `yaml:"code"`
+	Name         Title                     `yaml:"name"`
+	Connection   securityserver.Connection `yaml:"connection"`
+	Certificates []string                  `yaml:"certificates"`
+	Servers      []string                  `yaml:"servers"`
+	LocalGroups  []Group                   `yaml:"local_groups"`
+	Services     []Service                 `yaml:"services"`
 }
 
 // Service is one service. It lives at URL, or is simulated by the system of
 // that name; with neither it waits for its address to be registered. Clients
-// are the subsystems that may call it. Timeout zero means 60 seconds. Disabled
-// is the administrator's notice of a service that is switched off.
+// are the subsystems and groups that may call it, Endpoints those parts of a
+// REST service that more may call. Timeout zero means 60 seconds. Disabled is
+// the administrator's notice of a service that is switched off.
 type Service struct {
 	Code      string              `yaml:"code"`
 	Version   string              `yaml:"version"`
 	Type      securityserver.Kind `yaml:"type"`
 	URL       string              `yaml:"url"`
+	VerifyTLS bool                `yaml:"verify_tls"`
 	Simulated System              `yaml:"simulated"`
 	Clients   []string            `yaml:"clients"`
+	Endpoints []Endpoint          `yaml:"endpoints"`
 	Timeout   time.Duration       `yaml:"timeout"`
 	Disabled  string              `yaml:"disabled"`
 }
 
-// clients are the parsed Clients of a service; what does not parse is left out,
-// since [ParseConfig] has refused it.
-func (s Service) clients() []soap.ClientID {
-	var ids []soap.ClientID
-	for _, c := range s.Clients {
-		if id, err := soap.ParseClientID(c); err == nil {
-			ids = append(ids, id)
-		}
-	}
-	return ids
+// Endpoint is one method ("*" is every one) and path pattern of a REST service
+// with who may call it.
+type Endpoint struct {
+	Method  string   `yaml:"method"`
+	Path    string   `yaml:"path"`
+	Clients []string `yaml:"clients"`
 }
 
 // offers is what each simulated system can stand behind; an empty code is any.
@@ -117,7 +156,9 @@ func LoadConfig(path string) (Config, error) {
 	if err != nil {
 		return Config{}, fmt.Errorf("reading the sandbox's configuration: %w", err)
 	}
-	return ParseConfig(name, data)
+	c, err := ParseConfig(name, data)
+	c.folder = filepath.Dir(path)
+	return c, err
 }
 
 // ParseConfig reads the sandbox's world from YAML, strictly: exactly one
@@ -127,7 +168,7 @@ func LoadConfig(path string) (Config, error) {
 func ParseConfig(name string, data []byte) (Config, error) {
 	c := Config{Spelling: securityserver.Spelling78}
 	lines, problems := configs.Decode(name, data, &c)
-	w := &world{lines: lines, problems: problems, known: map[soap.ClientID]bool{}}
+	w := &world{lines: lines, problems: problems, known: map[soap.ClientID]bool{}, servers: map[string]bool{c.Server: true}, groups: map[string]bool{}}
 	if lines.Any() {
 		w.check(c)
 	}
@@ -136,137 +177,4 @@ func ParseConfig(name string, data []byte) (Config, error) {
 	}
 	w.problems.Sort()
 	return c, w.problems
-}
-
-// world collects the faults of meaning of one configuration.
-type world struct {
-	lines    configs.Lines
-	problems configs.Problems
-	known    map[soap.ClientID]bool
-}
-
-func (w *world) fault(path, code, message string, allowed ...string) {
-	w.problems = append(w.problems, w.lines.Problem(path, code, message, allowed...))
-}
-
-func (w *world) required(path, value string) {
-	if value != "" || w.refused(path) {
-		return
-	}
-	w.fault(path, "missing", "a value is needed")
-}
-
-// refused says whether the value at path has been refused for a plainer reason.
-func (w *world) refused(path string) bool {
-	return slices.ContainsFunc(w.problems, func(p configs.Problem) bool { return p.Path == path })
-}
-
-func (w *world) check(c Config) {
-	w.required("instance", c.Instance)
-	if c.Server != "" && strings.Count(c.Server, "/") != 3 {
-		w.fault("server", "bad-identifier", "instance/class/owner/server code is needed", "EE/GOV/70000001/ss1")
-	}
-	if len(c.Members) == 0 && !w.refused("members") {
-		w.fault("members", "missing", "a value is needed")
-	}
-	for i, m := range c.Members {
-		w.member(fmt.Sprintf("members[%d]", i), c.Instance, m)
-	}
-	for i, m := range c.Members { // rights last: they may name a subsystem that stands further down
-		for j, sub := range m.Subsystems {
-			for k, s := range sub.Services {
-				w.rights(fmt.Sprintf("members[%d].subsystems[%d].services[%d]", i, j, k), s)
-			}
-		}
-	}
-}
-
-// identifier checks a part of an identifier; new ones keep to the characters
-// that X-Road documents (PR-MESS 2.7).
-func (w *world) identifier(path, value string) {
-	w.required(path, value)
-	if strings.ContainsFunc(value, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("'()+,-.=?", r)
-	}) {
-		w.fault(path, "bad-identifier", "a character that identifiers should not have", "A-Z", "a-z", "0-9", "'()+,-.=?")
-	}
-}
-
-func (w *world) title(path string, t Title) {
-	w.required(path+".et", t.ET)
-	w.required(path+".en", t.EN)
-}
-
-func (w *world) member(path, instance string, m Member) {
-	w.required(path+".class", string(m.Class))
-	w.identifier(path+".code", m.Code)
-	w.title(path+".name", m.Name)
-	id := soap.ClientID{Instance: instance, Class: string(m.Class), Member: m.Code}
-	if w.known[id] {
-		w.fault(path, "duplicate", fmt.Sprintf("member %s stands twice", id))
-	}
-	w.known[id] = true
-	for i, s := range m.Subsystems {
-		w.subsystem(fmt.Sprintf("%s.subsystems[%d]", path, i), id, s)
-	}
-}
-
-func (w *world) subsystem(path string, id soap.ClientID, s Subsystem) {
-	w.identifier(path+".code", s.Code)
-	w.title(path+".name", s.Name)
-	id.Subsystem = s.Code
-	if w.known[id] {
-		w.fault(path, "duplicate", fmt.Sprintf("subsystem %s stands twice", id))
-	}
-	w.known[id] = true
-	seen := map[string]bool{}
-	for i, one := range s.Services {
-		at := fmt.Sprintf("%s.services[%d]", path, i)
-		w.service(at, one)
-		if key := one.Code + "/" + one.Version; seen[key] {
-			w.fault(at, "duplicate", "the service stands twice")
-		} else {
-			seen[key] = true
-		}
-	}
-}
-
-func (w *world) service(path string, s Service) {
-	w.identifier(path+".code", s.Code)
-	w.required(path+".type", string(s.Type))
-	if slices.Contains(reserved, s.Code) {
-		w.fault(path+".code", "reserved", fmt.Sprintf("%q is the code of a metaservice", s.Code))
-	}
-	if s.Type == securityserver.REST && s.Version != "" {
-		w.fault(path+".version", "contradiction", "a REST service has no version; it belongs into the path")
-	}
-	if s.Timeout < 0 {
-		w.fault(path+".timeout", "not-positive", "a time above zero is needed")
-	}
-	if u, err := url.Parse(s.URL); s.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		w.fault(path+".url", "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
-	}
-	if s.Simulated == "" {
-		return
-	}
-	if s.URL != "" {
-		w.fault(path+".url", "contradiction", "the service is simulated too; keep one of them")
-	}
-	if o := offers[string(s.Simulated)]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
-		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
-	}
-}
-
-// rights checks that who may call a service is known.
-func (w *world) rights(path string, s Service) {
-	for i, text := range s.Clients {
-		at := fmt.Sprintf("%s.clients[%d]", path, i)
-		id, err := soap.ParseClientID(text)
-		switch {
-		case err != nil || id.Subsystem == "":
-			w.fault(at, "bad-identifier", "a subsystem is needed", "EE/GOV/70008747/ristmik")
-		case !w.known[id]:
-			w.fault(at, "unknown-subsystem", fmt.Sprintf("no subsystem %s is known here", id))
-		}
-	}
 }

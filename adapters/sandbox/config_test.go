@@ -48,6 +48,9 @@ members:
           - {code: y, type: WSDL, simulated: tax-permits, url: "ftp://x"}
           - {code: y, type: WSDL, timeout: 5}
           - {code: z, version: v1, type: REST, simulated: nobody}
+          - {code: u, type: WSDL, url: "http://127.0.0.1", verify_tls: true, clients: ["LOCALGROUP:none", "GLOBALGROUP:EE/none"], endpoints: [{method: BREW, path: x}]}
+        connection: SSL
+        servers: [EE/GOV/1/other]
   - class: GOV
     code: "1"
     name: {et: A, en: B}
@@ -64,13 +67,13 @@ members:
 		got = append(got, p.String())
 	}
 	for _, want := range []string{
-		`world.yaml:2: weather: unknown key (allowed: instance, server, error_spelling, members)`,
+		`world.yaml:2: weather: unknown key (allowed: instance, server, servers, tls, enforce_certificate_validity, max_loggable_body, error_spelling, global_groups, members)`,
 		`world.yaml:3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
 		`world.yaml:4: server: instance/class/owner/server code is needed`,
 		`world.yaml:10: members[0].subsystems[0].code: a character`,
 		`world.yaml:11: members[0].subsystems[0].name.en: a value is needed`,
 		`world.yaml:13: members[0].subsystems[0].services[0].code: "getWsdl" is the code of a metaservice`,
-		`world.yaml:14: members[0].subsystems[0].services[1].type: "SOAP" is not one of the values (allowed: WSDL, REST)`,
+		`world.yaml:14: members[0].subsystems[0].services[1].type: "SOAP" is not one of the values (allowed: WSDL, REST, OPENAPI3)`,
 		`world.yaml:14: members[0].subsystems[0].services[1].clients[0]: a subsystem is needed`,
 		`world.yaml:14: members[0].subsystems[0].services[1].clients[1]: no subsystem EE/GOV/1/none is known here`,
 		`world.yaml:15: members[0].subsystems[0].services[2].url: an address is needed`,
@@ -80,9 +83,17 @@ members:
 		`world.yaml:16: members[0].subsystems[0].services[3]: the service stands twice`,
 		`world.yaml:17: members[0].subsystems[0].services[4].simulated: "nobody" is not one of the values`,
 		`world.yaml:17: members[0].subsystems[0].services[4].version: a REST service has no version`,
-		`world.yaml:18: members[1]: member EE/GOV/1 stands twice`,
-		`world.yaml:21: members[1].name: the key stands twice`,
-		`world.yaml:22: members[1].subsystems: a list is needed`,
+		`world.yaml:18: members[0].subsystems[0].services[5].verify_tls: the address is not an https one`,
+		`world.yaml:18: members[0].subsystems[0].services[5].endpoints: a WSDL service has no endpoints`,
+		`world.yaml:18: members[0].subsystems[0].services[5].endpoints[0].method: "BREW" is not one of the values`,
+		`world.yaml:18: members[0].subsystems[0].services[5].endpoints[0].path: a path pattern is needed`,
+		`world.yaml:18: members[0].subsystems[0].services[5].clients[0]: the subsystem has no local group none`,
+		`world.yaml:18: members[0].subsystems[0].services[5].clients[1]: no global group none is known here`,
+		`world.yaml:19: members[0].subsystems[0].connection: "SSL" is not one of the values (allowed: NOSSL, SSLNOAUTH, SSLAUTH)`,
+		`world.yaml:20: members[0].subsystems[0].servers[0]: no Security Server EE/GOV/1/other is known here`,
+		`world.yaml:21: members[1]: member EE/GOV/1 stands twice`,
+		`world.yaml:24: members[1].name: the key stands twice`,
+		`world.yaml:25: members[1].subsystems: a list is needed`,
 	} {
 		found := false
 		for _, line := range got {

@@ -9,6 +9,7 @@ package sandbox
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -43,14 +44,20 @@ type Options struct {
 	Log           *slog.Logger
 }
 
+// maxBody is the longest body that is taken, in bytes: more than the loggable
+// limit lets through, so that a message which is too long gets its own error.
+const maxBody = 64 << 20
+
 // journalName is the file in DataDir.
 const journalName = "sandbox.jsonl"
 
 // Sandbox is a running sandbox. It is safe for many goroutines.
 type Sandbox struct {
 	url, controlURL string
+	tlsURL          string
+	own             func() (*tls.Certificate, error)
 	server          *securityserver.Server
-	wire            *wire.Server
+	wires           []*wire.Server // plain, and TLS where there is such a side
 	world           *simulated.World
 	control         *http.Server
 	controlServed   chan struct{}
@@ -69,7 +76,11 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: loading the registers' time zone: %w", err)
 	}
-	server, systems, err := newServer(o)
+	// Making a key takes a while: only where somebody asks for it.
+	own := sync.OnceValues(func() (*tls.Certificate, error) {
+		return securityserver.InternalCertificate(o.Config.path(o.Config.TLS.Directory), o.Now())
+	})
+	server, systems, err := newServer(o, own)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
@@ -82,10 +93,23 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		ln.Close()
 		return nil, fmt.Errorf("sandbox: opening the control API: %w", err)
 	}
-	s := &Sandbox{url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, controlServed: make(chan struct{}), ctx: ctx}
+	var tlsLn net.Listener
+	if o.Config.TLS.Listen != "" {
+		if tlsLn, err = listenTLS(o.Config.TLS.Listen, own); err != nil {
+			ln.Close()
+			controlLn.Close()
+			return nil, fmt.Errorf("sandbox: opening the Security Server's HTTPS side: %w", err)
+		}
+	}
+	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, controlServed: make(chan struct{}), ctx: ctx}
 	// The Security Server is open before the authorities are: those that have an
 	// answer left over send it at once.
-	s.wire = wire.Serve(ctx, ln, server.Handle, wire.Options{MaxBody: int64(soap.DefaultLimits().Bytes), Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log})
+	wo := wire.Options{MaxBody: maxBody, Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log}
+	s.wires = append(s.wires, wire.Serve(ctx, ln, server.Handle, wo))
+	if tlsLn != nil {
+		s.tlsURL = "https://" + tlsLn.Addr().String()
+		s.wires = append(s.wires, wire.Serve(ctx, tlsLn, server.Handle, wo))
+	}
 	journal := ""
 	if o.DataDir != "" {
 		journal = filepath.Join(o.DataDir, journalName)
@@ -95,7 +119,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		Seed: o.Seed, Zone: zone, Limits: soap.DefaultLimits(), Now: o.Now, NewID: o.NewID, Log: o.Log,
 	})
 	if err != nil {
-		s.wire.Abort()
+		s.abortWires()
 		controlLn.Close()
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
@@ -120,36 +144,34 @@ func listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-// newServer makes the Security Server of a configuration and lists what each
-// simulated system offers.
-func newServer(o Options) (*securityserver.Server, map[string][]soap.ServiceID, error) {
-	so := securityserver.Options{
-		Instance: o.Config.Instance, Server: o.Config.Server, Spelling: o.Config.Spelling,
-		Limits: soap.DefaultLimits(), NewID: o.NewID, Now: o.Now, Log: o.Log,
+// listenTLS opens the HTTPS side.
+func listenTLS(address string, own func() (*tls.Certificate, error)) (net.Listener, error) {
+	c, err := own()
+	if err != nil {
+		return nil, err
 	}
-	systems := map[string][]soap.ServiceID{}
-	for _, m := range o.Config.Members {
-		member := soap.ClientID{Instance: o.Config.Instance, Class: string(m.Class), Member: m.Code}
-		so.Subsystems = append(so.Subsystems, securityserver.Subsystem{ID: member, MemberName: m.Name.ET})
-		for _, sub := range m.Subsystems {
-			id := member
-			id.Subsystem = sub.Code
-			so.Subsystems = append(so.Subsystems, securityserver.Subsystem{ID: id, MemberName: m.Name.ET, SubsystemName: sub.Name.ET})
-			for _, v := range sub.Services {
-				service := soap.ServiceID{Provider: id, Code: v.Code, Version: v.Version}
-				so.Services = append(so.Services, securityserver.Service{ID: service, Kind: v.Type, URL: v.URL, Timeout: v.Timeout, Clients: v.clients(), Disabled: v.Disabled})
-				if v.Simulated != "" {
-					systems[string(v.Simulated)] = append(systems[string(v.Simulated)], service)
-				}
-			}
-		}
+	ln, err := listen(address)
+	if err != nil {
+		return nil, err
 	}
-	server, err := securityserver.New(so)
-	return server, systems, err
+	return tls.NewListener(ln, securityserver.TLSConfig(c)), nil
 }
 
 // URL is the base address of the Security Server.
 func (s *Sandbox) URL() string { return s.url }
+
+// TLSURL is the base address of the Security Server over HTTPS, "" where the
+// configuration has no such side.
+func (s *Sandbox) TLSURL() string { return s.tlsURL }
+
+// CertificatePEM is the Security Server's own certificate, for those who pin it.
+func (s *Sandbox) CertificatePEM() ([]byte, error) {
+	c, err := s.own()
+	if err != nil {
+		return nil, err
+	}
+	return securityserver.CertificatePEM(c), nil
+}
 
 // ControlURL is the base address of the control API.
 func (s *Sandbox) ControlURL() string { return s.controlURL }
@@ -180,7 +202,9 @@ func (s *Sandbox) Close(ctx context.Context) error {
 		s.control.Close()
 		<-s.controlServed
 		s.world.Halt()
-		errs = append(errs, s.wire.Close(ctx))
+		for _, w := range s.wires {
+			errs = append(errs, w.Close(ctx))
+		}
 		s.server.Close()
 		errs = append(errs, s.world.Close(ctx))
 	})
@@ -193,7 +217,13 @@ func (s *Sandbox) abort() {
 		s.control.Close()
 		<-s.controlServed
 		s.world.Abort()
-		s.wire.Abort()
+		s.abortWires()
 		s.server.Close()
 	})
+}
+
+func (s *Sandbox) abortWires() {
+	for _, w := range s.wires {
+		w.Abort()
+	}
 }

@@ -107,7 +107,7 @@ func (s *Server) metaSOAP(req *soap.Message) (answer []byte, ok bool, err error)
 	body := etree.NewElement("xrd:" + h.Service.Code + "Response")
 	body.CreateAttr("xmlns:xrd", soap.NSXRoad)
 	body.CreateAttr("xmlns:id", soap.NSIdentifiers)
-	for _, v := range s.offered(h.Service.Provider, WSDL, client) {
+	for _, v := range s.offered(h.Service.Provider, false, client) {
 		e := body.CreateElement("xrd:service")
 		e.CreateAttr("id:objectType", "SERVICE")
 		identifier(e, v.ID.Provider)
@@ -144,12 +144,19 @@ func (s *Server) metaREST(r *wire.Request, q restRequest) (*providerAnswer, bool
 	list := struct {
 		Service []service `json:"service"`
 	}{Service: []service{}}
-	for _, v := range s.offered(q.service.Provider, REST, client) {
-		p := v.ID.Provider
-		list.Service = append(list.Service, service{
-			jsonID:       jsonID{MemberClass: p.Class, MemberCode: p.Member, ObjectType: "SERVICE", ServiceCode: v.ID.Code, ServiceType: string(REST), SubsystemCode: p.Subsystem, XRoadInstance: p.Instance},
+	for _, v := range s.offered(q.service.Provider, true, client) {
+		p, kind := v.ID.Provider, string(REST)
+		if v.Kind == OpenAPI3 {
+			kind = "OPENAPI"
+		}
+		one := service{
+			jsonID:       jsonID{MemberClass: p.Class, MemberCode: p.Member, ObjectType: "SERVICE", ServiceCode: v.ID.Code, ServiceType: kind, SubsystemCode: p.Subsystem, XRoadInstance: p.Instance},
 			EndpointList: []jsonEndpoint{},
-		})
+		}
+		for _, e := range v.Endpoints {
+			one.EndpointList = append(one.EndpointList, jsonEndpoint{Method: e.Method, Path: e.Path})
+		}
+		list.Service = append(list.Service, one)
 	}
 	data, err := json.Marshal(list)
 	if err != nil {
@@ -165,7 +172,7 @@ func (s *Server) noOpenAPI(q restRequest) error {
 		return refuse("server.serverproxy.invalid_request", "Missing serviceCode in message body")
 	}
 	id := soap.ServiceID{Provider: q.service.Provider, Code: code}
-	if slices.ContainsFunc(s.offered(id.Provider, REST, nil), func(v Service) bool { return v.ID.Code == code }) {
+	if slices.ContainsFunc(s.offered(id.Provider, true, nil), func(v Service) bool { return v.ID.Code == code }) {
 		return refuse("server.serverproxy.internal_error", "Invalid service type: REST")
 	}
 	return refuse("server.serverproxy.internal_error", "Service not found: %s", id.LogForm())

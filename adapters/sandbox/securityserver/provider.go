@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"compress/zlib"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -15,9 +16,9 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"ristmik/adapters/sandbox/wire"
+	"ristmik/soap"
 )
 
 // maxAnswer is the longest answer of a provider that is taken, in bytes.
@@ -25,33 +26,6 @@ const maxAnswer = 64 << 20
 
 // userAgent tells a provider's log who called.
 const userAgent = "ristmik-sandbox"
-
-// providers calls the information systems behind the services: redirects are
-// never followed and nothing is ever sent twice.
-type providers struct {
-	kept, single *http.Transport
-}
-
-func newProviders() providers {
-	base := func() *http.Transport {
-		return &http.Transport{
-			DialContext:         (&net.Dialer{Timeout: 10 * time.Second}).DialContext,
-			DisableCompression:  true,
-			MaxIdleConnsPerHost: 64,
-			IdleConnTimeout:     15 * time.Second,
-		}
-	}
-	p := providers{kept: base(), single: base()}
-	// net/http repeats a request without a body by itself when a kept connection
-	// turns out to be dead; a Security Server never does, so those get a new one.
-	p.single.DisableKeepAlives = true
-	return p
-}
-
-func (p providers) close() {
-	p.kept.CloseIdleConnections()
-	p.single.CloseIdleConnections()
-}
 
 // providerAnswer is what came back from a provider, decoded from its content
 // coding.
@@ -62,12 +36,23 @@ type providerAnswer struct {
 	body   []byte
 }
 
+// certificatesOf are the certificates registered for a provider's information
+// systems.
+func (s *Server) certificatesOf(provider soap.ClientID) []*x509.Certificate {
+	for _, v := range s.o.Subsystems {
+		if v.ID == provider {
+			return v.Certificates
+		}
+	}
+	return nil
+}
+
 // callProvider sends one request to the service's address with target (a raw
-// path and query) joined to it. Errors are refusals under prefix. The service
-// timeout bounds the whole call.
+// path and query) joined to it; body nil is none, chunked one goes without its
+// length. Errors are refusals under prefix.
 func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, target string, fields wire.Fields, body []byte, chunked bool) (*providerAnswer, error) {
-	ctx, cancel := context.WithTimeout(ctx, v.Timeout)
-	defer cancel()
+	ctx, patience, done := patient(ctx, v.Timeout)
+	defer done()
 	u, err := joined(v.URL, target)
 	if err != nil {
 		return nil, refuse(prefix+"service_malformed_url", "Malformed service address '%s': %v", v.URL, err)
@@ -76,25 +61,34 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 	for _, f := range fields {
 		req.Header[f.Name] = append(req.Header[f.Name], f.Value)
 	}
-	transport := s.providers.single
 	if body != nil {
 		// GetBody stays nil: without it the transport cannot repeat the request.
-		transport, req.Body, req.ContentLength = s.providers.kept, io.NopCloser(bytes.NewReader(body)), int64(len(body))
+		req.Body, req.ContentLength = io.NopCloser(patience.watch(bytes.NewReader(body))), int64(len(body))
 		if chunked {
 			req.ContentLength = -1
 		} else if len(body) == 0 {
 			req.Body = http.NoBody
 		}
 	}
-	resp, err := transport.RoundTrip(req)
+	failed := func(err error) error {
+		if cause := context.Cause(ctx); cause != nil {
+			err = cause
+		}
+		return networkRefusal(prefix, u.Host, err)
+	}
+	resp, err := s.providers.transport(body != nil, v, s.certificatesOf(v.ID.Provider)).RoundTrip(req)
 	if err != nil {
-		return nil, networkRefusal(prefix, u.Host, err)
+		return nil, failed(err)
 	}
 	defer resp.Body.Close()
+	resp.Body = struct {
+		io.Reader
+		io.Closer
+	}{patience.watch(resp.Body), resp.Body}
 	a := &providerAnswer{status: resp.StatusCode, reason: strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))}
 	a.body, err = io.ReadAll(io.LimitReader(decoded(resp), maxAnswer+1))
 	if err != nil {
-		return nil, networkRefusal(prefix, u.Host, err)
+		return nil, failed(err)
 	}
 	if len(a.body) > maxAnswer {
 		return nil, refuse(prefix+"io_error", "The answer is longer than this server takes")
@@ -178,6 +172,12 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 
 // networkRefusal says in X-Road's words why a provider could not be reached.
 func networkRefusal(prefix, host string, err error) *refusal {
+	if errors.Is(err, errUntrusted) {
+		return refuse(prefix+"ssl_authentication_failed", "%v", errUntrusted)
+	}
+	if errors.Is(err, errSilent) {
+		return refuse(prefix+"io_error", "%v", errSilent)
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok {
 		return refuse(prefix+"unknown_host", "%s: Name or service not known", dns.Name)
 	}

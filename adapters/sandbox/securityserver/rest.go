@@ -33,6 +33,7 @@ const (
 type restRequest struct {
 	client        soap.ClientID
 	service       soap.ServiceID
+	target        string // the Security Server that is asked for, "" is any
 	path, query   string // path begins with "/" or is empty; query begins with "?" or is empty
 	fields        wire.Fields
 	id, requestID string
@@ -62,27 +63,23 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 	if err != nil {
 		return nil, err
 	}
-	if !s.registered(q.service.Provider) {
-		return nil, refuse("server.clientproxy.unknown_member", "Could not find addresses for service provider \"%s\"", q.service.LogForm())
+	if err := s.address(q.service, q.target, q.target != ""); err != nil {
+		return nil, err
 	}
-	if target, ok := r.Fields.Last("X-Road-Security-Server"); ok && target != s.o.Server {
-		return nil, refuse("server.clientproxy.invalid_security_server", "Could not find security server \"SERVER:%s\"", target)
+	if r.TooLarge || int64(len(r.Body)) > s.o.LoggableLimit {
+		return nil, tooLarge()
 	}
 	a, ok, err := s.metaREST(r, q)
 	if err != nil {
 		return nil, err
 	}
 	if !ok {
-		v, err := s.service(q.client, q.service, REST)
+		v, err := s.callable(q.client, q.service, true, r.Method, q.path)
 		if err != nil {
 			return nil, err
 		}
-		if err := checkPath(q); err != nil {
-			return nil, err
-		}
 		var body []byte
-		if slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, r.Method) {
-			// Other methods lose their body on the way to the provider.
+		if withBody(r.Method) {
 			body = append([]byte{}, r.Body...)
 		}
 		fields := q.fields
@@ -92,6 +89,9 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 		if a, err = s.callProvider(ctx, v, "server.serverproxy.", r.Method, q.path+q.query, fields, body, false); err != nil {
 			return nil, err
 		}
+	}
+	if int64(len(a.body)) > s.o.LoggableLimit {
+		return nil, tooLarge()
 	}
 	if a.status >= 300 {
 		x.Result = strconv.Itoa(a.status)
@@ -111,6 +111,9 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 // identifiers, headers, client; then it gives the message its ids and its hash.
 func (s *Server) readREST(r *wire.Request, x *Exchange) (restRequest, error) {
 	var q restRequest
+	if err := s.valid(); err != nil {
+		return q, err
+	}
 	if !slices.Contains(methods, r.Method) {
 		return q, refuse("server.clientproxy.internal_error", "Unknown request method: %s", r.Method)
 	}
@@ -140,17 +143,16 @@ func (s *Server) readREST(r *wire.Request, x *Exchange) (restRequest, error) {
 		return q, refuse("server.clientproxy.internal_error", "Invalid Client Id")
 	}
 	x.Client = q.client.String()
-	if v, ok := r.Fields.Last("X-Road-Security-Server"); ok && strings.Count(v, "/") != 3 {
-		return q, refuse("server.clientproxy.internal_error", "Invalid SecurityServer Id")
+	if v, ok := r.Fields.Last("X-Road-Security-Server"); ok {
+		if q.target, ok = serverID(v); !ok {
+			return q, refuse("server.clientproxy.internal_error", "Invalid SecurityServer Id")
+		}
 	}
 	if v, ok := r.Fields.Last("X-Road-Represented-Party"); ok && strings.Count(v, "/") > 1 {
 		return q, refuse("server.clientproxy.internal_error", "Invalid RepresentedParty Id")
 	}
-	if !s.registered(q.client) {
-		return q, refuse("server.clientproxy.unknown_member", "Client '%s' not found", q.client.LogForm())
-	}
-	if r.TooLarge {
-		return q, refuse("server.clientproxy.io_error", "LoggingFailed: Message size exceeds maximum loggable size")
+	if err := s.client(q.client, r); err != nil {
+		return q, err
 	}
 	q.fields = r.Fields.Without(hopFields...).Without(headerRequestID, headerRequestHash)
 	q.requestID = s.o.NewID()
@@ -162,6 +164,11 @@ func (s *Server) readREST(r *wire.Request, x *Exchange) (restRequest, error) {
 	x.MessageID = q.id
 	q.hash = requestHash(r.Method, r.Target, q.fields, r.Body)
 	return q, nil
+}
+
+// tooLarge is what a caller sees of a message that the message log refuses.
+func tooLarge() error {
+	return refuse("server.clientproxy.io_error", "LoggingFailed: Message size exceeds maximum loggable size")
 }
 
 // restError writes an error of the server: JSON, or XML for those who accept

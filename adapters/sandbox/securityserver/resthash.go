@@ -3,8 +3,6 @@ package securityserver
 import (
 	hash512 "crypto/sha512"
 	"encoding/base64"
-	"net/url"
-	"path"
 	"strconv"
 	"strings"
 
@@ -54,21 +52,4 @@ func ambiguous(target string) bool {
 		}
 	}
 	return false
-}
-
-// checkPath is what matching access rights does to a path: it is decoded and
-// normalised. Characters that make no URI break the server, a path that climbs
-// out of the service is denied (UriUtils.decodeAndNormalize, 7.7.1 and later).
-func checkPath(q restRequest) error {
-	decoded, err := url.PathUnescape(q.path)
-	if err != nil || strings.ContainsAny(decoded, " \"<>{}|\\^`[]%") {
-		return refuse("server.serverproxy.internal_error", "Illegal character in path")
-	}
-	if i := strings.IndexAny(decoded, "?#"); i >= 0 {
-		decoded = decoded[:i]
-	}
-	if clean := path.Clean("." + decoded); clean == ".." || strings.HasPrefix(clean, "../") {
-		return refuse("server.serverproxy.access_denied", "Request is not allowed: %s", q.service.LogForm())
-	}
-	return nil
 }

@@ -8,6 +8,8 @@ package securityserver
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -21,44 +23,64 @@ import (
 	"ristmik/soap"
 )
 
-// Kind is what a service is described by; the two cannot be called through one
-// another (PR-MESSTRANSP 1.1).
+// Kind is what a service is described by: SOAP services by a WSDL, REST ones by
+// an OpenAPI document or by nothing but a base path. SOAP and REST cannot be
+// called through one another (PR-MESSTRANSP 1.1).
 type Kind string
 
 // The kinds of services.
 const (
-	WSDL Kind = "WSDL"
-	REST Kind = "REST"
+	WSDL     Kind = "WSDL"
+	REST     Kind = "REST"
+	OpenAPI3 Kind = "OPENAPI3"
 )
 
 // Allowed lists the values a configuration may hold.
-func (Kind) Allowed() []string { return []string{string(WSDL), string(REST)} }
+func (Kind) Allowed() []string { return []string{string(WSDL), string(REST), string(OpenAPI3)} }
 
 // Subsystem is one entry of the global list of clients: a member (no subsystem
-// code) or a subsystem of one.
+// code) or a subsystem of one. Connection is how its information system has to
+// connect, "" being NOSSL; Certificates are those of its information systems,
+// as a client and as a provider. Servers are where it is registered, by their
+// identifiers; none is on this server.
 type Subsystem struct {
 	ID                        soap.ClientID
 	MemberName, SubsystemName string
+	Connection                Connection
+	Certificates              []*x509.Certificate
+	Servers                   []string
 }
 
-// Service is one registered service: where it lives, how long an answer may
-// take, who may call it, and the administrator's notice when it is disabled.
+// Service is one registered service: where it lives, how long its information
+// system may be silent, who may call it as a whole and who only an endpoint of
+// it, and the administrator's notice when it is disabled. VerifyTLS demands a
+// registered certificate of an https address.
 type Service struct {
-	ID       soap.ServiceID
-	Kind     Kind
-	URL      string
-	Timeout  time.Duration
-	Clients  []soap.ClientID
-	Disabled string
+	ID        soap.ServiceID
+	Kind      Kind
+	URL       string
+	VerifyTLS bool
+	Timeout   time.Duration
+	Clients   []soap.ClientID
+	Endpoints []Endpoint
+	Disabled  string
 }
 
-// Options of a [Server]. Server is the Security Server's own identifier in its
-// path form, for requests that target one.
+// Options of a [Server]. Server is the Security Server's own identifier, for
+// requests that target one, Hosts are the servers of the instance, where this
+// one may be left out. Certificate is asked for the one that providers over https
+// are offered, when it is first needed. EnforceValidity refuses clients' certificates out of their time.
+// LoggableLimit is the longest body of a REST message, in bytes; zero is
+// [DefaultLoggableLimit].
 type Options struct {
 	Instance, Server string
+	Hosts            []Host
 	Spelling         Spelling
 	Subsystems       []Subsystem
 	Services         []Service
+	Certificate      func() (*tls.Certificate, error)
+	EnforceValidity  bool
+	LoggableLimit    int64
 	Limits           soap.Limits
 	NewID            func() string
 	Now              func() time.Time
@@ -69,19 +91,31 @@ type Options struct {
 // (UG-SYSPAR).
 const DefaultTimeout = 60 * time.Second
 
+// DefaultLoggableLimit is max-loggable-message-body-size of the Estonian
+// package, in bytes (UG-SYSPAR).
+const DefaultLoggableLimit = 20 << 20
+
 // Server answers requests. It is safe for many goroutines.
 type Server struct {
 	o         Options
-	providers providers
+	providers *providers
 	exchanges exchangeLog
 
-	mu       sync.RWMutex
-	services map[soap.ServiceID]Service
+	mu               sync.RWMutex
+	services         map[soap.ServiceID]Service
+	maintenance      map[string]string // the notice of every server of the instance
+	globalConfExpiry time.Time
 }
 
 // New checks the services' addresses and makes a server.
 func New(o Options) (*Server, error) {
-	s := &Server{o: o, providers: newProviders(), services: map[soap.ServiceID]Service{}}
+	if o.LoggableLimit <= 0 {
+		o.LoggableLimit = DefaultLoggableLimit
+	}
+	s := &Server{o: o, providers: newProviders(o.Certificate), services: map[soap.ServiceID]Service{}, maintenance: map[string]string{o.Server: ""}}
+	for _, h := range o.Hosts {
+		s.maintenance[h.ID] = h.Maintenance
+	}
 	for _, v := range o.Services {
 		if v.Timeout <= 0 {
 			v.Timeout = DefaultTimeout
@@ -158,61 +192,11 @@ func (s *Server) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 	}
 }
 
-// registered says whether a member or subsystem is known.
-func (s *Server) registered(id soap.ClientID) bool {
-	return slices.ContainsFunc(s.o.Subsystems, func(v Subsystem) bool { return v.ID == id })
-}
-
-// service finds what may be called by client under id, in the order of the
-// provider side's checks: exists, kind, right, enabled.
-func (s *Server) service(client soap.ClientID, id soap.ServiceID, kind Kind) (Service, error) {
-	s.mu.RLock()
-	v, ok := s.services[id]
-	s.mu.RUnlock()
-	switch {
-	case !ok:
-		return v, refuse("server.serverproxy.unknown_service", "Unknown service: %s", id.LogForm())
-	case v.Kind == REST && kind == WSDL:
-		return v, refuse("server.serverproxy.service_type", "Service is a REST service and cannot be called using SOAP interface")
-	case v.Kind == WSDL && kind == REST:
-		return v, refuse("server.serverproxy.service_type", "Service is a SOAP service and cannot be called using REST interface")
-	case !s.allowed(client, id):
-		return v, refuse("server.serverproxy.access_denied", "Request is not allowed: %s", id.LogForm())
-	case v.Disabled != "":
-		return v, refuse("server.serverproxy.service_disabled", "Service %s is disabled: %s", id.LogForm(), v.Disabled)
-	case v.URL == "":
-		return v, refuse("server.serverproxy.service_missing_url", "Service address not specified for '%s'", id.LogForm())
+// client makes the checks of who is calling: registered on this server, and
+// connected as it has to be.
+func (s *Server) client(id soap.ClientID, r *wire.Request) error {
+	if !slices.Contains(s.hostsOf(id), s.o.Server) {
+		return refuse("server.clientproxy.unknown_member", "Client '%s' not found", id.LogForm())
 	}
-	return v, nil
-}
-
-// allowed says whether client has a right on any version of the service: rights
-// ignore versions (PR-MESS 3.1), looking a service up does not.
-func (s *Server) allowed(client soap.ClientID, id soap.ServiceID) bool {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	for k, v := range s.services {
-		if k.Provider == id.Provider && k.Code == id.Code && slices.Contains(v.Clients, client) {
-			return true
-		}
-	}
-	return false
-}
-
-// offered lists the services of a provider that are of a kind, in the order of
-// their identifiers; only those that client may call, unless client is nil.
-func (s *Server) offered(provider soap.ClientID, kind Kind, client *soap.ClientID) []Service {
-	s.mu.RLock()
-	var list []Service
-	for _, v := range s.services {
-		if v.ID.Provider == provider && v.Kind == kind {
-			list = append(list, v)
-		}
-	}
-	s.mu.RUnlock()
-	if client != nil {
-		list = slices.DeleteFunc(list, func(v Service) bool { return !s.allowed(*client, v.ID) })
-	}
-	slices.SortFunc(list, func(a, b Service) int { return strings.Compare(a.ID.String(), b.ID.String()) })
-	return list
+	return s.connected(id, r)
 }

@@ -2,6 +2,7 @@ package securityserver_test
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -32,15 +34,16 @@ var (
 type world struct {
 	*securityserver.Server
 	url      string
+	secure   string // the HTTPS side
 	provider string
 }
 
-func start(t testing.TB, spelling securityserver.Spelling, provider http.HandlerFunc) world {
+func start(t testing.TB, spelling securityserver.Spelling, provider http.HandlerFunc, edits ...func(*securityserver.Options)) world {
 	t.Helper()
 	p := httptest.NewServer(provider)
 	t.Cleanup(p.Close)
 	var n atomic.Int64
-	s, err := securityserver.New(securityserver.Options{
+	o := securityserver.Options{
 		Instance: "EE-DEV", Server: "EE-DEV/GOV/70000009/ss1", Spelling: spelling,
 		Subsystems: []securityserver.Subsystem{
 			{ID: consumer, MemberName: "Permit Office", SubsystemName: "Permits"}, {ID: stranger, MemberName: "Permit Office"}, {ID: registry, MemberName: "Registry"},
@@ -51,7 +54,12 @@ func start(t testing.TB, spelling securityserver.Spelling, provider http.Handler
 			{ID: off, Kind: securityserver.WSDL, URL: p.URL, Clients: []soap.ClientID{consumer}, Disabled: "closed for good"},
 		},
 		Limits: soap.DefaultLimits(), NewID: func() string { return fmt.Sprintf("id-%d", n.Add(1)) }, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-	})
+		Certificate: certificate,
+	}
+	for _, edit := range edits {
+		edit(&o)
+	}
+	s, err := securityserver.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,10 +67,26 @@ func start(t testing.TB, spelling securityserver.Spelling, provider http.Handler
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := wire.Serve(context.Background(), ln, s.Handle, wire.Options{MaxBody: 1 << 20, Idle: time.Minute, Read: time.Minute, Now: time.Now, Log: slog.New(slog.DiscardHandler)})
-	t.Cleanup(func() { w.Abort(); s.Close() })
-	return world{s, "http://" + ln.Addr().String(), p.URL}
+	secure, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, err := certificate()
+	if err != nil {
+		t.Fatal(err)
+	}
+	wo := wire.Options{MaxBody: 1 << 20, Idle: time.Minute, Read: time.Minute, Now: time.Now, Log: slog.New(slog.DiscardHandler)}
+	w := wire.Serve(context.Background(), ln, s.Handle, wo)
+	ws := wire.Serve(context.Background(), tls.NewListener(secure, securityserver.TLSConfig(own)), s.Handle, wo)
+	t.Cleanup(func() { w.Abort(); ws.Abort(); s.Close() })
+	return world{s, "http://" + ln.Addr().String(), "https://" + secure.Addr().String(), p.URL}
 }
+
+// certificate is the internal certificate of every server here: making a key
+// takes long.
+var certificate = sync.OnceValues(func() (*tls.Certificate, error) {
+	return securityserver.InternalCertificate("", time.Now())
+})
 
 // send makes one request and returns the answer with its body.
 func send(t testing.TB, method, url, body string, header ...string) (*http.Response, string) {
@@ -130,6 +154,9 @@ func answerTo(request string) string {
 func echo(edit func(string) string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		data, _ := io.ReadAll(r.Body)
+		if len(data) == 0 {
+			return // a call over REST
+		}
 		w.Header().Set("Content-Type", "text/xml; charset=UTF-8")
 		io.WriteString(w, edit(answerTo(string(data))))
 	}

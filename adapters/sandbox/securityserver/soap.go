@@ -46,14 +46,12 @@ func (s *Server) exchangeSOAP(ctx context.Context, r *wire.Request, x *Exchange)
 	}
 	h := req.Header
 	x.MessageID, x.Client, x.Service = h.ID, h.Client.String(), h.Service.String()
-	if !s.registered(h.Client) {
-		return nil, refuse("server.clientproxy.unknown_member", "Client '%s' not found", h.Client.LogForm())
+	if err := s.client(h.Client, r); err != nil {
+		return nil, err
 	}
-	if !s.registered(h.Service.Provider) {
-		return nil, refuse("server.clientproxy.unknown_member", "Could not find addresses for service provider \"%s\"", h.Service.LogForm())
-	}
-	if target, ok := securityServerOf(h); ok && target != s.o.Server {
-		return nil, refuse("server.clientproxy.invalid_security_server", "Could not find security server \"SERVER:%s\"", target)
+	target, targeted := securityServerOf(h)
+	if err := s.address(h.Service, target, targeted); err != nil {
+		return nil, err
 	}
 	if answer, ok, err := s.metaSOAP(req); ok {
 		if err != nil {
@@ -61,7 +59,7 @@ func (s *Server) exchangeSOAP(ctx context.Context, r *wire.Request, x *Exchange)
 		}
 		return withRequestHash(answer, soap.HashOf(r.Body))
 	}
-	v, err := s.service(h.Client, h.Service, WSDL)
+	v, err := s.callable(h.Client, h.Service, false, "", "")
 	if err != nil {
 		return nil, err
 	}
@@ -81,6 +79,9 @@ func (s *Server) readSOAP(r *wire.Request) (*soap.Message, error) {
 	if r.Method != http.MethodPost {
 		return nil, refuse("client.invalid_http_method", "Must use POST request method instead of %s", r.Method)
 	}
+	if err := s.valid(); err != nil {
+		return nil, err
+	}
 	if !goodSOAPAction(r.Fields) {
 		return nil, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
 	}
@@ -88,7 +89,7 @@ func (s *Server) readSOAP(r *wire.Request) (*soap.Message, error) {
 		return nil, err
 	}
 	if r.TooLarge {
-		return nil, refuse("server.clientproxy.io_error", "LoggingFailed: Message size exceeds maximum loggable size")
+		return nil, tooLarge()
 	}
 	req, err := soap.ReadRequest(r.Body, s.o.Limits)
 	if err != nil {

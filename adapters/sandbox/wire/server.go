@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -48,7 +50,8 @@ type Server struct {
 }
 
 // Serve starts answering the connections of ln and returns at once. The server
-// owns the listener from here on.
+// owns the listener from here on; a listener of crypto/tls makes it an HTTPS
+// server.
 func Serve(ctx context.Context, ln net.Listener, h Handler, o Options) *Server {
 	s := &Server{handler: h, o: o, ln: ln, conns: map[net.Conn]bool{}}
 	s.ctx, s.cancel = context.WithCancel(ctx)
@@ -161,6 +164,7 @@ func (s *Server) serve(c net.Conn) {
 			}
 		}
 		req := &Request{Method: hr.Method, Target: hr.RequestURI, Fields: fields}
+		req.Secure, req.Certificate = secured(c)
 		req.Body, err = io.ReadAll(io.LimitReader(hr.Body, s.o.MaxBody+1))
 		if err != nil {
 			return
@@ -174,6 +178,19 @@ func (s *Server) serve(c net.Conn) {
 			return
 		}
 	}
+}
+
+// secured says whether a connection is TLS, and which certificate its client
+// offered. The handshake is over by then: a request has been read.
+func secured(c net.Conn) (bool, *x509.Certificate) {
+	t, ok := c.(*tls.Conn)
+	if !ok {
+		return false, nil
+	}
+	if offered := t.ConnectionState().PeerCertificates; len(offered) > 0 {
+		return true, offered[0]
+	}
+	return true, nil
 }
 
 // refuse writes the bare page of an HTTP layer: nothing of X-Road in it.

@@ -7,7 +7,10 @@
 // Messages are held in memory whole, as a Security Server does before it signs.
 package wire
 
-import "strings"
+import (
+	"crypto/x509"
+	"strings"
+)
 
 // Field is one header field as it stands in the message.
 type Field struct{ Name, Value string }
@@ -75,12 +78,15 @@ func named(name string, names []string) bool {
 
 // Request is one request: Target is the request target as it stood in the
 // request line, still percent-encoded; TooLarge says that the body was longer
-// than the server takes, in which case Body is empty.
+// than the server takes, in which case Body is empty. Secure says that it came
+// over TLS, Certificate is the one that the client offered there, nil when none.
 type Request struct {
 	Method, Target string
 	Fields         Fields
 	Body           []byte
 	TooLarge       bool
+	Secure         bool
+	Certificate    *x509.Certificate
 }
 
 // Response is one answer. An empty Reason means the usual one for Status. The

@@ -1,0 +1,225 @@
+package sandbox
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"ristmik/adapters/sandbox/securityserver"
+	"ristmik/configs"
+	"ristmik/soap"
+)
+
+// world collects the faults of meaning of one configuration.
+type world struct {
+	lines    configs.Lines
+	problems configs.Problems
+	known    map[soap.ClientID]bool
+	servers  map[string]bool // the Security Servers of the instance
+	groups   map[string]bool // the global groups, by their codes
+}
+
+func (w *world) fault(path, code, message string, allowed ...string) {
+	w.problems = append(w.problems, w.lines.Problem(path, code, message, allowed...))
+}
+
+func (w *world) required(path, value string) {
+	if value != "" || w.refused(path) {
+		return
+	}
+	w.fault(path, "missing", "a value is needed")
+}
+
+// refused says whether the value at path has been refused for a plainer reason.
+func (w *world) refused(path string) bool {
+	return slices.ContainsFunc(w.problems, func(p configs.Problem) bool { return p.Path == path })
+}
+
+func (w *world) check(c Config) {
+	w.required("instance", c.Instance)
+	if c.Server != "" {
+		w.server("server", c.Server)
+	}
+	for i, one := range c.Servers {
+		w.server(fmt.Sprintf("servers[%d].id", i), one.ID)
+		w.servers[one.ID] = true
+	}
+	if c.MaxLoggableBody < 0 {
+		w.fault("max_loggable_body", "not-positive", "a number of bytes is needed")
+	}
+	if len(c.Members) == 0 && !w.refused("members") {
+		w.fault("members", "missing", "a value is needed")
+	}
+	for i, m := range c.Members {
+		w.member(fmt.Sprintf("members[%d]", i), c.Instance, m)
+	}
+	for i, g := range c.GlobalGroups {
+		w.group(fmt.Sprintf("global_groups[%d]", i), g)
+		w.groups[g.Code] = true
+	}
+	for i, m := range c.Members { // rights last: they may name a subsystem that stands further down
+		for j, sub := range m.Subsystems {
+			at := fmt.Sprintf("members[%d].subsystems[%d]", i, j)
+			local := map[string]bool{}
+			for k, g := range sub.LocalGroups {
+				w.group(fmt.Sprintf("%s.local_groups[%d]", at, k), g)
+				local[g.Code] = true
+			}
+			for k, s := range sub.Services {
+				service := fmt.Sprintf("%s.services[%d]", at, k)
+				w.rights(service, c.Instance, s.Clients, local)
+				for l, e := range s.Endpoints {
+					w.rights(fmt.Sprintf("%s.endpoints[%d]", service, l), c.Instance, e.Clients, local)
+				}
+			}
+		}
+	}
+}
+
+// identifier checks a part of an identifier; new ones keep to the characters
+// that X-Road documents (PR-MESS 2.7).
+func (w *world) identifier(path, value string) {
+	w.required(path, value)
+	if strings.ContainsFunc(value, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("'()+,-.=?", r)
+	}) {
+		w.fault(path, "bad-identifier", "a character that identifiers should not have", "A-Z", "a-z", "0-9", "'()+,-.=?")
+	}
+}
+
+func (w *world) title(path string, t Title) {
+	w.required(path+".et", t.ET)
+	w.required(path+".en", t.EN)
+}
+
+func (w *world) member(path, instance string, m Member) {
+	w.required(path+".class", string(m.Class))
+	w.identifier(path+".code", m.Code)
+	w.title(path+".name", m.Name)
+	id := soap.ClientID{Instance: instance, Class: string(m.Class), Member: m.Code}
+	if w.known[id] {
+		w.fault(path, "duplicate", fmt.Sprintf("member %s stands twice", id))
+	}
+	w.known[id] = true
+	for i, s := range m.Subsystems {
+		w.subsystem(fmt.Sprintf("%s.subsystems[%d]", path, i), id, s)
+	}
+}
+
+func (w *world) subsystem(path string, id soap.ClientID, s Subsystem) {
+	w.identifier(path+".code", s.Code)
+	w.title(path+".name", s.Name)
+	id.Subsystem = s.Code
+	if w.known[id] {
+		w.fault(path, "duplicate", fmt.Sprintf("subsystem %s stands twice", id))
+	}
+	w.known[id] = true
+	for i, server := range s.Servers {
+		if !w.servers[server] {
+			w.fault(fmt.Sprintf("%s.servers[%d]", path, i), "unknown-server", fmt.Sprintf("no Security Server %s is known here", server))
+		}
+	}
+	seen := map[string]bool{}
+	for i, one := range s.Services {
+		at := fmt.Sprintf("%s.services[%d]", path, i)
+		w.service(at, one)
+		if key := one.Code + "/" + one.Version; seen[key] {
+			w.fault(at, "duplicate", "the service stands twice")
+		} else {
+			seen[key] = true
+		}
+	}
+}
+
+func (w *world) service(path string, s Service) {
+	w.identifier(path+".code", s.Code)
+	w.required(path+".type", string(s.Type))
+	if slices.Contains(reserved, s.Code) {
+		w.fault(path+".code", "reserved", fmt.Sprintf("%q is the code of a metaservice", s.Code))
+	}
+	if s.Type != securityserver.WSDL && s.Type != "" && s.Version != "" {
+		w.fault(path+".version", "contradiction", "a REST service has no version; it belongs into the path")
+	}
+	if s.Timeout < 0 {
+		w.fault(path+".timeout", "not-positive", "a time above zero is needed")
+	}
+	if u, err := url.Parse(s.URL); s.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		w.fault(path+".url", "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
+	}
+	if s.VerifyTLS && !strings.HasPrefix(s.URL, "https://") {
+		w.fault(path+".verify_tls", "contradiction", "the address is not an https one")
+	}
+	if s.Type == securityserver.WSDL && len(s.Endpoints) > 0 {
+		w.fault(path+".endpoints", "contradiction", "a WSDL service has no endpoints")
+	}
+	for i, e := range s.Endpoints {
+		at := fmt.Sprintf("%s.endpoints[%d]", path, i)
+		if !slices.Contains(methods, e.Method) {
+			w.fault(at+".method", "not-allowed", fmt.Sprintf("%q is not one of the values", e.Method), methods...)
+		}
+		if !strings.HasPrefix(e.Path, "/") && e.Path != "**" {
+			w.fault(at+".path", "bad-pattern", "a path pattern is needed", "/cars/*", "/cars/{plate}", "/cars/**", "**")
+		}
+	}
+	if s.Simulated == "" {
+		return
+	}
+	if s.URL != "" {
+		w.fault(path+".url", "contradiction", "the service is simulated too; keep one of them")
+	}
+	if o := offers[string(s.Simulated)]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
+		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
+	}
+}
+
+// methods are those of an endpoint.
+var methods = []string{"*", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"}
+
+func (w *world) server(path, id string) {
+	if strings.Count(id, "/") != 3 {
+		w.fault(path, "bad-identifier", "instance/class/owner/server code is needed", "EE/GOV/70000001/ss1")
+	}
+}
+
+// group checks that who is in a group is known.
+func (w *world) group(path string, g Group) {
+	w.identifier(path+".code", g.Code)
+	for i, text := range g.Members {
+		at := fmt.Sprintf("%s.members[%d]", path, i)
+		id, err := soap.ParseClientID(text)
+		switch {
+		case err != nil:
+			w.fault(at, "bad-identifier", "a member or a subsystem is needed", "EE/GOV/70008747/ristmik")
+		case !w.known[id]:
+			w.fault(at, "unknown-subsystem", fmt.Sprintf("no member or subsystem %s is known here", id))
+		}
+	}
+}
+
+// rights checks that who may call a service is known: subsystems, groups of the
+// instance (GLOBALGROUP:EE/code) and of the provider (LOCALGROUP:code).
+func (w *world) rights(path, instance string, clients []string, local map[string]bool) {
+	for i, text := range clients {
+		at := fmt.Sprintf("%s.clients[%d]", path, i)
+		if code, ok := strings.CutPrefix(text, globalGroup+instance+"/"); ok {
+			if !w.groups[code] {
+				w.fault(at, "unknown-group", fmt.Sprintf("no global group %s is known here", code))
+			}
+			continue
+		}
+		if code, ok := strings.CutPrefix(text, localGroup); ok {
+			if !local[code] {
+				w.fault(at, "unknown-group", fmt.Sprintf("the subsystem has no local group %s", code))
+			}
+			continue
+		}
+		id, err := soap.ParseClientID(text)
+		switch {
+		case err != nil || id.Subsystem == "":
+			w.fault(at, "bad-identifier", "a subsystem is needed", "EE/GOV/70008747/ristmik", globalGroup+"EE/code", localGroup+"code")
+		case !w.known[id]:
+			w.fault(at, "unknown-subsystem", fmt.Sprintf("no subsystem %s is known here", id))
+		}
+	}
+}
