@@ -39,10 +39,13 @@ func (h Header) Block(ns, name string) *etree.Element {
 type Message struct {
 	Header Header
 	// Body is the wrapper, the only child of the SOAP body. It is nil when the
-	// message is a Fault.
+	// message is a Fault. Where the wrapper is larger than Limits.Tree, Body has
+	// its name and attributes and nothing inside; Outline.WrapperTokens reads it.
 	Body *etree.Element
 	// Fault is set when the only child of the body is a SOAP Fault.
 	Fault *Fault
 	// Raw are the bytes the message was read from; they are not a copy.
 	Raw []byte
+	// Outline is where the parts of the message lie.
+	Outline *Outline
 }

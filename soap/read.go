@@ -61,17 +61,17 @@ func (r *reader) fail(what, message string) error {
 
 func read(data []byte, lim Limits, side string) (*Message, error) {
 	r := &reader{side: side, seen: map[string]bool{}}
-	doc, err := ReadTree(data, lim)
+	o, err := Scan(data, lim)
 	if err != nil {
 		var syntax *SyntaxError
 		errors.As(err, &syntax)
 		return nil, r.fail("invalid_soap", syntax.Error())
 	}
-	root := doc.Root()
-	if !is(root, NSEnvelope, "Envelope") {
+	if o.Envelope == (Span{}) {
 		return nil, r.fail("invalid_soap", "Malformed SOAP message: envelope missing")
 	}
-	m := &Message{Raw: data}
+	m := &Message{Raw: data, Outline: o}
+	root := o.tree(lim.Tree > 0 && o.Wrapper.End-o.Wrapper.Start > lim.Tree && !o.fault).Root()
 	head, body, err := r.envelope(root)
 	if err != nil {
 		return nil, err

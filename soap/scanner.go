@@ -1,51 +1,64 @@
 package soap
 
 import (
-	"strings"
-	"unicode/utf8"
-
-	"github.com/beevik/etree"
+	"bytes"
+	"hash/maphash"
+	"sync"
 )
 
-// scanner is a strict XML 1.0 parser for documents without a document type
-// declaration. encoding/xml is not used because it accepts undeclared
-// prefixes, duplicate attributes and half of what is not well-formed, and
-// checking behind it costs more than reading once.
+// scanner is the gate: a strict reader of XML 1.0 without document type
+// declarations that looks at every byte once, builds nothing and, where the
+// document is a SOAP message, notes where its parts lie. Everything that works
+// on a document afterwards (Tokens, trees) relies on it and checks nothing.
 //
-// The input holds legal characters only and its line ends are normalised, so
-// nothing below looks at either again.
+// encoding/xml cannot do this: it accepts undeclared prefixes, duplicate
+// attributes and half of what is not well-formed.
 type scanner struct {
-	src string
-	pos int
-	lim Limits
-	doc *etree.Document
+	src     []byte
+	pos     int
+	lim     Limits
+	outline *Outline // nil when nobody asks for the parts of a message
 
 	open       []frame
 	bindings   []binding
-	attrs      []attr // of the tag being read; reused
+	attrs      []attr // of the tag being read
+	table      []int  // to find duplicates among many attributes
+	seed       maphash.Seed
 	elements   int
 	attributed int // attributes in the whole document
 	rooted     bool
-
-	// Text before the next tag: one slice of src as long as nothing had to be
-	// replaced, else collected in buf.
-	text string
-	buf  strings.Builder
 }
 
 // frame is an element that is not closed yet.
 type frame struct {
-	el       *etree.Element
-	name     string
+	name     []byte
 	bindings int // how many were in scope outside
 }
 
 // binding is a namespace declaration in scope.
-type binding struct{ prefix, uri string }
+type binding struct{ prefix, uri []byte }
 
-// attr is an attribute as written; uri is filled in once the declarations of
-// the tag are known.
-type attr struct{ prefix, local, value, uri string }
+// attr is an attribute as written.
+type attr struct{ prefix, local, value []byte }
+
+var scanners = sync.Pool{New: func() any { return &scanner{seed: maphash.MakeSeed()} }}
+
+// scan checks the document text, whose markup begins at start, and fills
+// outline if there is one. The error is a *SyntaxError.
+func scan(text []byte, start int, lim Limits, outline *Outline) error {
+	s := scanners.Get().(*scanner)
+	s.src, s.pos, s.lim, s.outline = text, start, lim, outline
+	s.open, s.bindings, s.attrs = s.open[:0], s.bindings[:0], s.attrs[:0]
+	s.elements, s.attributed, s.rooted = 0, 0, false
+	err := s.document()
+	// What is kept for the next document must not hold on to this one.
+	clear(s.open[:cap(s.open)])
+	clear(s.bindings[:cap(s.bindings)])
+	clear(s.attrs[:cap(s.attrs)])
+	s.src, s.outline = nil, nil
+	scanners.Put(s)
+	return err
+}
 
 func (s *scanner) fail(reason string) error { return &SyntaxError{s.pos, reason} }
 
@@ -53,21 +66,28 @@ func (s *scanner) fail(reason string) error { return &SyntaxError{s.pos, reason}
 func (s *scanner) document() error {
 	for s.pos < len(s.src) {
 		var err error
-		switch {
-		case s.src[s.pos] != '<':
+		if s.src[s.pos] != '<' {
 			err = s.charData()
-		case s.has("</"):
-			err = s.endTag()
-		case s.has("<?"):
-			err = s.instruction()
-		case s.has("<!--"):
-			err = s.comment()
-		case s.has("<![CDATA["):
-			err = s.cdata()
-		case s.has("<!"):
-			err = s.fail("a document type declaration, which messages must not have")
-		default:
-			err = s.startTag()
+		} else if rest := s.src[s.pos+1:]; len(rest) == 0 {
+			err = s.fail("the document ends inside a tag")
+		} else {
+			switch rest[0] {
+			case '/':
+				err = s.endTag()
+			case '?':
+				err = s.instruction()
+			case '!':
+				switch {
+				case bytes.HasPrefix(rest, []byte("!--")):
+					err = s.comment()
+				case bytes.HasPrefix(rest, []byte("![CDATA[")):
+					err = s.cdata()
+				default:
+					err = s.fail("a document type declaration, which messages must not have")
+				}
+			default:
+				err = s.startTag()
+			}
 		}
 		if err != nil {
 			return err
@@ -82,187 +102,137 @@ func (s *scanner) document() error {
 	return nil
 }
 
-func (s *scanner) has(prefix string) bool { return strings.HasPrefix(s.src[s.pos:], prefix) }
-
-// charData reads text up to the next "<".
+// charData checks text up to the next "<".
 func (s *scanner) charData() error {
-	end := strings.IndexByte(s.src[s.pos:], '<')
-	if end < 0 {
-		end = len(s.src)
-	} else {
-		end += s.pos
-	}
-	run := s.src[s.pos:end]
+	src, i := s.src, s.pos
 	if len(s.open) == 0 {
-		if strings.Trim(run, whiteSpace) != "" {
+		for i < len(src) && class[src[i]]&isSpace != 0 {
+			i++
+		}
+		s.pos = i
+		if i < len(src) && src[i] != '<' {
 			return s.fail("text outside the root element")
 		}
-		s.pos = end
 		return nil
 	}
-	if i := strings.Index(run, "]]>"); i >= 0 {
-		s.pos += i
-		return s.fail(`"]]>" in text`)
-	}
 	for {
-		i := strings.IndexByte(run, '&')
-		if i < 0 {
-			s.addText(run)
-			s.pos = end
+		i = plainEnd(src, i)
+		if i == len(src) || src[i] == '<' {
+			s.pos = i
 			return nil
 		}
-		s.addText(run[:i])
-		s.pos += i
-		value, n, reason := reference(run[i:])
-		if reason != "" {
-			return s.fail(reason)
+		n := 1
+		switch c := src[i]; {
+		case c == ']':
+			if i+2 < len(src) && src[i+1] == ']' && src[i+2] == '>' {
+				s.pos = i
+				return s.fail(`"]]>" in text`)
+			}
+		case c == '&':
+			var reason string
+			if _, n, reason = reference(src[i:]); reason != "" {
+				s.pos = i
+				return s.fail(reason)
+			}
+		default:
+			if n = wide(src[i:]); n == 0 || c < 0x80 {
+				s.pos = i
+				return s.fail(notXML)
+			}
 		}
-		s.addText(value)
-		s.pos += n
-		run = run[i+n:]
+		i += n
 	}
 }
 
-// addText appends to the text before the next tag.
-func (s *scanner) addText(t string) {
-	switch {
-	case t == "":
-	case s.text == "" && s.buf.Len() == 0:
-		s.text = t
-	default:
-		if s.buf.Len() == 0 {
-			s.buf.WriteString(s.text)
-			s.text = ""
-		}
-		s.buf.WriteString(t)
-	}
-}
+const notXML = "a byte or character that XML cannot hold"
 
-// flush puts the collected text into the innermost element.
-func (s *scanner) flush() {
-	t := s.text
-	if s.buf.Len() > 0 {
-		t = s.buf.String()
-		s.buf = strings.Builder{}
+// skip steps over markup of the form open, content, end.
+func (s *scanner) skip(open, content, end int) error {
+	if i := illegalAt(s.src[s.pos+open : s.pos+open+content]); i >= 0 {
+		s.pos += open + i
+		return s.fail(notXML)
 	}
-	s.text = ""
-	if t != "" && len(s.open) > 0 {
-		// SetData, other than the constructor, marks white space as such.
-		s.open[len(s.open)-1].el.CreateText("").SetData(t)
-	}
+	s.pos += open + content + end
+	return nil
 }
 
 func (s *scanner) cdata() error {
+	const open, end = "<![CDATA[", "]]>"
 	if len(s.open) == 0 {
 		return s.fail("a CDATA section outside the root element")
 	}
-	body := s.pos + len("<![CDATA[")
-	n := strings.Index(s.src[body:], "]]>")
+	n := bytes.Index(s.src[s.pos+len(open):], []byte(end))
 	if n < 0 {
 		return s.fail("a CDATA section does not end")
 	}
-	s.addText(s.src[body : body+n])
-	s.pos = body + n + len("]]>")
-	return nil
+	return s.skip(len(open), n, len(end))
 }
 
 func (s *scanner) comment() error {
-	body := s.pos + len("<!--")
-	n := strings.Index(s.src[body:], "--")
-	if n < 0 || !strings.HasPrefix(s.src[body+n:], "-->") {
+	const open, end = "<!--", "-->"
+	body := s.src[s.pos+len(open):]
+	n := bytes.Index(body, []byte("--"))
+	if n < 0 || !bytes.HasPrefix(body[n:], []byte(end)) {
 		return s.fail(`a comment does not end or has "--" inside`)
 	}
-	s.pos = body + n + len("-->")
-	return nil
+	return s.skip(len(open), n, len(end))
 }
 
-// instruction checks a processing instruction and drops it.
+// instruction checks a processing instruction.
 func (s *scanner) instruction() error {
-	body := s.src[s.pos+len("<?"):]
-	n := strings.Index(body, "?>")
+	const open, end = "<?", "?>"
+	body := s.src[s.pos+len(open):]
+	n := bytes.Index(body, []byte(end))
 	if n < 0 {
 		return s.fail("a processing instruction does not end")
 	}
 	target := body[:n]
-	if i := strings.IndexAny(target, whiteSpace); i >= 0 {
-		target = target[:i]
+	for i, c := range target {
+		if class[c]&isSpace != 0 {
+			target = target[:i]
+			break
+		}
+		if i > s.lim.Name {
+			break
+		}
 	}
 	switch {
-	case strings.EqualFold(target, "xml"):
+	case len(target) == 3 && bytes.EqualFold(target, []byte("xml")):
 		return s.fail("an XML declaration that is not at the start, or a second one")
-	case len(target) > s.lim.Name || !ncName(target):
+	case len(target) > s.lim.Name || !ncName(string(target)):
 		return s.fail("a processing instruction without a proper target")
 	}
-	s.pos += len("<?") + n + len("?>")
-	return nil
+	return s.skip(len(open), n, len(end))
 }
 
 func (s *scanner) endTag() error {
+	const mismatch = "an end tag that does not match its start tag"
 	if len(s.open) == 0 {
 		return s.fail("an end tag without a start tag")
 	}
-	top := s.open[len(s.open)-1]
+	name := s.open[len(s.open)-1].name
 	rest := s.src[s.pos+len("</"):]
-	after, ok := strings.CutPrefix(rest, top.name)
-	if !ok {
-		return s.fail("an end tag that does not match its start tag")
+	if len(rest) <= len(name) || string(rest[:len(name)]) != string(name) {
+		return s.fail(mismatch)
 	}
-	trimmed := strings.TrimLeft(after, whiteSpace)
-	if !strings.HasPrefix(trimmed, ">") {
-		return s.fail("an end tag that does not match its start tag")
+	i := len(name)
+	for i < len(rest) && class[rest[i]]&isSpace != 0 {
+		i++
 	}
-	s.flush()
-	s.pos = len(s.src) - len(trimmed) + 1
+	if i == len(rest) || rest[i] != '>' {
+		return s.fail(mismatch)
+	}
+	s.pos += len("</") + i + 1
 	s.close()
 	return nil
 }
 
-// close leaves the innermost element.
+// close leaves the innermost element; pos is behind its end.
 func (s *scanner) close() {
-	top := s.open[len(s.open)-1]
-	s.bindings = s.bindings[:top.bindings]
-	s.open = s.open[:len(s.open)-1]
-}
-
-// reference reads an entity or character reference at the start of t and
-// returns its value and length, or why it is refused.
-func reference(t string) (value string, n int, reason string) {
-	// No reference worth reading is longer: &#x10FFFF; with some leading zeros.
-	end := strings.IndexByte(t[:min(len(t), 32)], ';')
-	if end < 0 {
-		return "", 0, "a reference that does not end"
+	last := len(s.open) - 1
+	s.bindings = s.bindings[:s.open[last].bindings]
+	s.open = s.open[:last]
+	if last < outlined && s.outline != nil {
+		s.outline.leave(last, s.pos)
 	}
-	name := t[1:end]
-	switch name {
-	case "lt":
-		return "<", end + 1, ""
-	case "gt":
-		return ">", end + 1, ""
-	case "amp":
-		return "&", end + 1, ""
-	case "apos":
-		return "'", end + 1, ""
-	case "quot":
-		return `"`, end + 1, ""
-	}
-	digits, ok := strings.CutPrefix(name, "#")
-	if !ok {
-		return "", 0, "an entity that is not declared"
-	}
-	base := rune(10)
-	if d, ok := strings.CutPrefix(digits, "x"); ok {
-		digits, base = d, 16
-	}
-	var r rune
-	for i := range len(digits) {
-		d := rune(unhex(digits[i]))
-		if d < 0 || d >= base || r > utf8.MaxRune {
-			return "", 0, "a malformed character reference"
-		}
-		r = r*base + d
-	}
-	if digits == "" || !legalRune(r) {
-		return "", 0, "a reference to a character that XML cannot hold"
-	}
-	return string(r), end + 1, ""
 }

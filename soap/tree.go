@@ -1,19 +1,15 @@
 package soap
 
 import (
-	"bytes"
 	"fmt"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/beevik/etree"
 )
 
-// SyntaxError says why ReadTree refused a document. It never quotes the
-// document, because documents hold personal data.
+// SyntaxError says why a document was refused. It never quotes the document,
+// because documents hold personal data.
 type SyntaxError struct {
-	// Offset is where, in bytes of the document after line ends were
-	// normalised.
+	// Offset is where, in bytes of the document as UTF-8.
 	Offset int
 	// Reason is what, as words of ours.
 	Reason string
@@ -24,13 +20,14 @@ func (e *SyntaxError) Error() string {
 	return fmt.Sprintf("XML refused at byte %d: %s", e.Offset, e.Reason)
 }
 
-// ReadTree reads one XML 1.0 document and is the only door from bytes to a
-// tree. The error is a *SyntaxError.
+// ReadTree passes one XML 1.0 document through the gate and makes a tree of
+// it. The error is a *SyntaxError.
 //
 // Refused are: documents over the limits, document type declarations of any
 // kind (so there are no entities but the five of XML), anything that is not
 // well-formed by XML 1.0 and Namespaces in XML, and every encoding but UTF-8
-// (with or without a byte order mark), US-ASCII and ISO-8859-1.
+// (with or without a byte order mark), US-ASCII and ISO-8859-1. Nothing is
+// built before the whole document has passed.
 //
 // The tree holds elements, attributes and text, nothing else. Comments and
 // processing instructions are dropped and CDATA sections are text, so that a
@@ -38,19 +35,85 @@ func (e *SyntaxError) Error() string {
 // ever fetched or included. The tree shares memory with a copy of the document.
 func ReadTree(data []byte, lim Limits) (*etree.Document, error) {
 	lim = lim.orDefaults()
-	if len(data) > lim.Bytes {
-		return nil, &SyntaxError{lim.Bytes, fmt.Sprintf("the document is larger than %d bytes", lim.Bytes)}
-	}
-	text, start, err := decode(data)
+	text, start, _, err := decode(data, lim)
 	if err != nil {
 		return nil, err
 	}
-	s := &scanner{src: text, pos: start, lim: lim, doc: etree.NewDocument()}
-	s.doc.WriteSettings = writeSettings()
-	if err := s.document(); err != nil {
+	if err := scan(text, start, lim, nil); err != nil {
 		return nil, err
 	}
-	return s.doc, nil
+	doc := newDocument()
+	t := &Tokens{src: text, pos: start, text: string(text)}
+	t.Next()
+	t.into(&doc.Element, nil)
+	return doc, nil
+}
+
+func newDocument() *etree.Document {
+	doc := etree.NewDocument()
+	doc.WriteSettings = writeSettings()
+	return doc
+}
+
+// tree makes a tree of the message. If it is to be without the content of the
+// wrapper, the wrapper has its attributes and nothing else.
+func (o *Outline) tree(withoutContent bool) *etree.Document {
+	doc := newDocument()
+	t := o.Tokens()
+	var cut *Span
+	if withoutContent {
+		cut = &Span{o.wrapperStart.End, o.Wrapper.End}
+	} else {
+		t.text = string(o.Text)
+	}
+	t.Next()
+	t.into(&doc.Element, cut)
+	return doc
+}
+
+// into makes a tree of the element that started and hangs it below parent. The
+// content in the span cut, which reaches from behind a start tag to behind the
+// end tag, is left out.
+func (t *Tokens) into(parent *etree.Element, cut *Span) {
+	depth := len(t.open)
+	el := t.element(parent)
+	for len(t.open) > depth || !t.ended {
+		if cut != nil && t.pos == cut.Start && !t.empty {
+			t.pos, t.ended = cut.End, true
+			el, cut = el.Parent(), nil
+			continue
+		}
+		switch t.Next() {
+		case TokenStart:
+			el = t.element(el)
+		case TokenEnd:
+			el = el.Parent()
+		case TokenText:
+			// SetData, other than the constructor, marks white space as such.
+			if t.built || t.text == "" {
+				el.CreateText("").SetData(string(t.Text()))
+			} else {
+				el.CreateText("").SetData(t.text[t.run.Start:t.run.End])
+			}
+		}
+	}
+}
+
+// element makes the element that started. CreateAttr looks for an attribute of
+// the same name each time, which adds up; the first one that it made is copied
+// instead, because it knows its element, as all of them must.
+func (t *Tokens) element(parent *etree.Element) *etree.Element {
+	el := parent.CreateElement(t.open[len(t.open)-1].name)
+	if len(t.attrs) == 0 {
+		return el
+	}
+	made := *el.CreateAttr("a", "")
+	el.Attr = make([]etree.Attr, len(t.attrs))
+	for i, a := range t.attrs {
+		made.Space, made.Key, made.Value = a.Prefix, a.Local, a.Value
+		el.Attr[i] = made
+	}
+	return el
 }
 
 // writeSettings are the only ones that do not change data: by default etree
@@ -59,155 +122,3 @@ func ReadTree(data []byte, lim Limits) (*etree.Document, error) {
 func writeSettings() etree.WriteSettings {
 	return etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
 }
-
-// decode checks the encoding and returns the document as UTF-8 with normalised
-// line ends (XML 1.0, 2.11) and the offset behind the XML declaration.
-func decode(data []byte) (string, int, error) {
-	body, marked := bytes.CutPrefix(data, []byte("\xEF\xBB\xBF"))
-	if bytes.HasPrefix(body, []byte("\xFE\xFF")) || bytes.HasPrefix(body, []byte("\xFF\xFE")) {
-		return "", 0, &SyntaxError{0, "the document is in UTF-16; allowed are UTF-8, US-ASCII and ISO-8859-1"}
-	}
-	start, encoding, err := xmlDeclaration(body)
-	if err != nil {
-		return "", 0, err
-	}
-	var text string
-	switch strings.ToLower(encoding) {
-	case "", "utf-8":
-		text = string(body)
-	case "us-ascii", "ascii":
-		if i := bytes.IndexFunc(body, func(r rune) bool { return r >= utf8.RuneSelf }); i >= 0 {
-			return "", 0, &SyntaxError{i, "a character outside US-ASCII, which is the declared encoding"}
-		}
-		text = string(body)
-	case "iso-8859-1", "latin1":
-		if marked {
-			return "", 0, &SyntaxError{0, "a UTF-8 byte order mark before a document declared as ISO-8859-1"}
-		}
-		text = latin1(body)
-	default:
-		return "", 0, &SyntaxError{0, "the declared encoding is not supported; allowed are UTF-8, US-ASCII and ISO-8859-1"}
-	}
-	if i := illegalAt(text); i >= 0 {
-		return "", 0, &SyntaxError{i, "a byte or character that XML cannot hold"}
-	}
-	if strings.IndexByte(text, '\r') >= 0 {
-		// The declaration becomes shorter as well.
-		head := normalizeLines(text[:start])
-		text, start = head+normalizeLines(text[start:]), len(head)
-	}
-	return text, start, nil
-}
-
-func normalizeLines(s string) string {
-	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
-}
-
-// latin1 maps each byte to the character with its number.
-func latin1(b []byte) string {
-	var out strings.Builder
-	out.Grow(len(b) + len(b)/8)
-	for _, c := range b {
-		out.WriteRune(rune(c))
-	}
-	return out.String()
-}
-
-// illegalAt returns the offset of the first byte that is not UTF-8 or the
-// first character that XML cannot hold, or -1.
-func illegalAt(s string) int {
-	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			if c < 0x20 && c != '\t' && c != '\n' && c != '\r' {
-				return i
-			}
-			i++
-			continue
-		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		if r == utf8.RuneError && n == 1 || !legalRune(r) {
-			return i
-		}
-		i += n
-	}
-	return -1
-}
-
-// xmlDeclaration reads the XML declaration, if there is one, and returns the
-// offset behind it and the declared encoding.
-func xmlDeclaration(b []byte) (end int, encoding string, err error) {
-	const open = "<?xml"
-	if !bytes.HasPrefix(b, []byte(open)) || len(b) == len(open) || !blank(b[len(open)]) {
-		return 0, "", nil
-	}
-	stop := bytes.Index(b, []byte("?>"))
-	if stop < 0 || stop > 256 {
-		return 0, "", &SyntaxError{0, "the XML declaration does not end"}
-	}
-	rest := string(b[len(open):stop])
-	want := []string{"version", "encoding", "standalone"}
-	for i := 0; ; {
-		trimmed := strings.TrimLeft(rest, whiteSpace)
-		if trimmed == "" {
-			if i == 0 {
-				return 0, "", &SyntaxError{0, "the XML declaration has no version"}
-			}
-			return stop + 2, encoding, nil
-		}
-		name, value, after, ok := pseudoAttribute(trimmed)
-		at := -1
-		for j := i; j < len(want); j++ {
-			if want[j] == name {
-				at = j
-			}
-		}
-		if !ok || len(trimmed) == len(rest) || at < 0 || i == 0 && at != 0 {
-			return 0, "", &SyntaxError{0, "the XML declaration is malformed"}
-		}
-		switch name {
-		case "version":
-			if value != "1.0" {
-				return 0, "", &SyntaxError{0, "the document is not XML 1.0"}
-			}
-		case "encoding":
-			encoding = value
-			if !encodingName(value) {
-				return 0, "", &SyntaxError{0, "the XML declaration is malformed"}
-			}
-		case "standalone":
-			if value != "yes" && value != "no" {
-				return 0, "", &SyntaxError{0, "the XML declaration is malformed"}
-			}
-		}
-		i, rest = at+1, after
-	}
-}
-
-// encodingName is the production EncName.
-func encodingName(s string) bool {
-	for i, c := range []byte(s) {
-		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
-		if i == 0 && !letter || !letter && (c < '0' || c > '9') && strings.IndexByte("._-", c) < 0 {
-			return false
-		}
-	}
-	return s != ""
-}
-
-// pseudoAttribute reads name="value" and returns what follows it.
-func pseudoAttribute(s string) (name, value, rest string, ok bool) {
-	name, rest, ok = strings.Cut(s, "=")
-	name = strings.TrimRight(name, whiteSpace)
-	rest = strings.TrimLeft(rest, whiteSpace)
-	if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
-		return "", "", "", false
-	}
-	value, rest, ok = strings.Cut(rest[1:], rest[:1])
-	return name, value, rest, ok
-}
-
-// whiteSpace is the production S.
-const whiteSpace = " \t\r\n"
-
-func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

@@ -1,0 +1,111 @@
+package soap
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// reference reads an entity or character reference at the start of t and
+// returns its value and length, or why it is refused.
+func reference(t []byte) (value rune, n int, reason string) {
+	// No reference worth reading is longer: &#x10FFFF; with some leading zeros.
+	end := bytes.IndexByte(t[:min(len(t), 32)], ';')
+	if end < 0 {
+		return 0, 0, "a reference that does not end"
+	}
+	name := t[1:end]
+	switch string(name) {
+	case "lt":
+		return '<', end + 1, ""
+	case "gt":
+		return '>', end + 1, ""
+	case "amp":
+		return '&', end + 1, ""
+	case "apos":
+		return '\'', end + 1, ""
+	case "quot":
+		return '"', end + 1, ""
+	}
+	digits, ok := bytes.CutPrefix(name, []byte("#"))
+	if !ok {
+		return 0, 0, "an entity that is not declared"
+	}
+	base := rune(10)
+	if d, ok := bytes.CutPrefix(digits, []byte("x")); ok {
+		digits, base = d, 16
+	}
+	var r rune
+	for _, c := range digits {
+		d := rune(unhex(c))
+		if d < 0 || d >= base || r > utf8.MaxRune {
+			return 0, 0, "a malformed character reference"
+		}
+		r = r*base + d
+	}
+	if len(digits) == 0 || !legalRune(r) {
+		return 0, 0, "a reference to a character that XML cannot hold"
+	}
+	return r, end + 1, ""
+}
+
+// attributeValue returns the value of an attribute that was checked: references
+// resolved and each white space, or carriage return and line feed together, a
+// space (XML 1.0, 2.11 and 3.3.3). It is raw itself where nothing changes.
+func attributeValue(raw []byte) []byte {
+	i := 0
+	for i < len(raw) && raw[i] != '&' && raw[i] != '\t' && raw[i] != '\n' && raw[i] != '\r' {
+		i++
+	}
+	if i == len(raw) {
+		return raw
+	}
+	out := append(make([]byte, 0, len(raw)), raw[:i]...)
+	for i < len(raw) {
+		switch c := raw[i]; c {
+		case '&':
+			r, n, _ := reference(raw[i:])
+			out = utf8.AppendRune(out, r)
+			i += n
+			continue
+		case '\r':
+			if i+1 < len(raw) && raw[i+1] == '\n' {
+				i++
+			}
+			out = append(out, ' ')
+		case '\t', '\n':
+			out = append(out, ' ')
+		default:
+			out = append(out, c)
+		}
+		i++
+	}
+	return out
+}
+
+// isSimple tells whether a run of checked text is its own value.
+func isSimple(run []byte, references bool) bool {
+	return bytes.IndexByte(run, '\r') < 0 && (!references || bytes.IndexByte(run, '&') < 0)
+}
+
+// appendText appends the value of a run of checked text: line ends normalised
+// and, outside CDATA sections, references resolved.
+func appendText(out, run []byte, references bool) []byte {
+	for i := 0; i < len(run); {
+		switch c := run[i]; {
+		case c == '\r':
+			if i+1 < len(run) && run[i+1] == '\n' {
+				i++
+			}
+			out = append(out, '\n')
+			i++
+		case c == '&' && references:
+			r, n, _ := reference(run[i:])
+			out = utf8.AppendRune(out, r)
+			i += n
+		default:
+			out = append(out, c)
+			i++
+		}
+	}
+	return out
+}
