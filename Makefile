@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop lint ci
+.PHONY: help demo demo-stay test interop bench lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +24,11 @@ test: ## run every test (RACE=-race turns the race detector on)
 interop: ## install node-soap and zeep, and let them talk to the hub
 	@./.ci/interop
 	$(GO) test -count=1 -v ./adapters/authority/interop
+
+bench: ## measure the X-Road side against zeep, node-soap and ReverseProxy
+	@./.ci/postgres
+	@./.ci/interop
+	$(GO) run ./cmd/ristmik bench xroad
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint

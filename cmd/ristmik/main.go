@@ -31,6 +31,7 @@ type commands struct {
 	Sandbox sandboxCommand `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
 	Migrate migrateCommand `cmd:"" help:"Bring the database to this program's version."`
 	Check   checkCommand   `cmd:"" help:"Check a configuration file and print every problem at once."`
+	Bench   benchCommand   `cmd:"" help:"Measure this program against others, on this machine."`
 	Version versionCommand `cmd:"" help:"Print the version."`
 }
 

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"os"
+
+	"ristmik/cmd/ristmik/bench"
+)
+
+type benchCommand struct {
+	XRoad benchXRoadCommand `cmd:"" name:"xroad" help:"The X-Road side against zeep, node-soap and httputil.ReverseProxy."`
+	Child benchChildCommand `cmd:"" hidden:"" help:"One role of a measurement, in a process of its own."`
+}
+
+type benchXRoadCommand struct {
+	Rivals string `type:"path" default:"adapters/authority/interop/testdata" help:"Folder of the rivals' scripts and packages (make interop fills it)."`
+	Python string `default:"/usr/bin/python3" help:"The interpreter that has zeep."`
+	Rounds int    `default:"3" help:"How often each measurement is made; the best counts."`
+	Calls  int    `default:"2000" help:"Calls of one measurement."`
+}
+
+// Run measures and prints a table.
+func (b benchXRoadCommand) Run(p *surroundings) error {
+	program, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	return bench.XRoad(p.ctx, bench.Options{
+		Out: p.out, Program: program, Rivals: b.Rivals, Python: b.Python, Rounds: max(1, b.Rounds), Calls: max(10, b.Calls),
+	})
+}
+
+type benchChildCommand struct {
+	Role     string `arg:""`
+	Upstream string `required:""`
+	Calls    int    `default:"1"`
+	Records  int    `default:"1"`
+}
+
+// Run plays the role.
+func (b benchChildCommand) Run(p *surroundings) error {
+	return bench.Child(p.ctx, b.Role, b.Upstream, b.Calls, b.Records, os.Stdin, p.out)
+}

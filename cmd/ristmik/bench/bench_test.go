@@ -1,0 +1,138 @@
+package bench
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary stand for the program: measurements start it
+// again to play a role.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 3 && os.Args[1] == "bench" && os.Args[2] == "child" {
+		f := flag.NewFlagSet("child", flag.ExitOnError)
+		upstream, calls, records := f.String("upstream", "", ""), f.Int("calls", 1, ""), f.Int("records", 1, "")
+		_ = f.Parse(os.Args[4:])
+		if err := Child(context.Background(), os.Args[3], *upstream, *calls, *records, os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func options(t testing.TB) Options {
+	t.Helper()
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	rivals, err := filepath.Abs(filepath.Join("..", "..", "..", "adapters", "authority", "interop", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Options{Program: program, Rivals: rivals, Python: "/usr/bin/python3", Rounds: 1, Calls: 10}
+}
+
+// A rival that is here is measured; one that is not is named, and nothing else
+// fails for it.
+func TestRivalsAreMeasuredOrNamed(t *testing.T) {
+	t.Parallel()
+	rows, notes, err := calls(t.Context(), options(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows)+len(notes) != 2 {
+		t.Errorf("rows %v, notes %v", rows, notes)
+	}
+	for _, r := range rows {
+		if !strings.HasSuffix(r.ours, " µs") || r.ours == "0 µs" || r.rival == "0 µs" {
+			t.Errorf("measured %+v", r)
+		}
+	}
+	o := options(t)
+	o.Rivals, o.Python = t.TempDir(), filepath.Join(t.TempDir(), "python3")
+	rows, notes, err = calls(t.Context(), o)
+	if err != nil || len(rows) != 0 || len(notes) != 2 || !strings.HasPrefix(notes[0], "zeep is left out: ") || !strings.HasPrefix(notes[1], "node-soap is left out: ") {
+		t.Errorf("without rivals: rows %v, notes %v, %v", rows, notes, err)
+	}
+}
+
+func TestPathsAndSizesAreMeasured(t *testing.T) {
+	t.Parallel()
+	for name, part := range map[string]func(context.Context, Options) ([]row, []string, error){"latency": latency, "large": large, "sandboxed": sandboxed} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			rows, _, err := part(t.Context(), options(t))
+			if err != nil || len(rows) != 2 {
+				t.Errorf("rows %v, %v", rows, err)
+			}
+		})
+	}
+}
+
+// A front whose answers are not the stand-in's is an error, not a fast time.
+func TestABrokenAnswerIsNoMeasurement(t *testing.T) {
+	t.Parallel()
+	upstream, stop, err := serve(Small)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	if err := Child(t.Context(), RoleCaller, upstream, 1, Small+1, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "records") {
+		t.Errorf("another number of records: %v", err)
+	}
+	if _, _, err := drive(upstream, "text/xml", "no message", 1, false); err == nil || !strings.Contains(err.Error(), "400") {
+		t.Errorf("a refused request: %v", err)
+	}
+}
+
+// BenchmarkCall is the hub's path to a register, JSON values to JSON values, by
+// the size of the answer in records (1 is 2 KB, 1000 are 1 MB). The stand-in
+// runs in the same process, so that time and allocations hold its part.
+func BenchmarkCall(b *testing.B) {
+	for _, records := range []int{Small, 20, Large} {
+		b.Run(strconv.Itoa(records), func(b *testing.B) {
+			upstream, stop, err := serve(records)
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer stop()
+			benchmark(b, upstream)
+		})
+	}
+}
+
+// BenchmarkSandbox is the same call through the sandbox's Security Server to its
+// simulated register.
+func BenchmarkSandbox(b *testing.B) {
+	box, err := StartSandbox()
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer box.Close(context.Background())
+	benchmark(b, box.URL())
+}
+
+func benchmark(b *testing.B, securityServer string) {
+	path, err := NewHubPath(securityServer)
+	if err != nil {
+		b.Fatal(err)
+	}
+	request := question()
+	before := cpu()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := path.Ask(b.Context(), request); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric((cpu()-before)/float64(b.N), "cpu-µs/op")
+}

@@ -1,0 +1,78 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"ristmik/adapters/xroad"
+	"ristmik/mapping"
+	"ristmik/soap/contract"
+)
+
+// HubPath is the hub's way to a register: JSON in, the contract's message, the
+// call through the Security Server with all its checks, the contract's reading
+// of the answer, JSON out.
+type HubPath struct {
+	op     *contract.Operation
+	client *xroad.Client
+}
+
+// NewHubPath returns the path to a Security Server.
+func NewHubPath(securityServer string) (*HubPath, error) {
+	op, err := operation()
+	if err != nil {
+		return nil, err
+	}
+	client, err := xroad.New(xroad.Options{SecurityServer: securityServer, Client: Client})
+	if err != nil {
+		return nil, err
+	}
+	return &HubPath{op, client}, nil
+}
+
+// Ask makes one call and returns the content of the answer's wrapper.
+func (h *HubPath) Ask(ctx context.Context, request map[string]any) (map[string]any, error) {
+	body, err := mapping.Encode(h.op.Input, map[string]any{"request": request})
+	if err != nil {
+		return nil, err
+	}
+	answer, err := h.client.Call(ctx, xroad.Call{Service: Service, Body: body, UserID: "EE81506151050", Issue: "C-1"})
+	if err != nil {
+		return nil, err
+	}
+	return mapping.Decode(h.op.Output, answer.Body)
+}
+
+// ServeHTTP is a front that takes the question as JSON.
+func (h *HubPath) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	var request map[string]any
+	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
+		http.Error(w, "no JSON", http.StatusBadRequest)
+		return
+	}
+	answer, err := h.Ask(r.Context(), request)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadGateway)
+		return
+	}
+	out, err := json.Marshal(answer)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
+	_, _ = w.Write(out)
+}
+
+// check tells whether an answer is the stand-in's whole one.
+func check(answer map[string]any, records int) error {
+	response, _ := answer["response"].(map[string]any)
+	if n, _ := response["leitud_kannete_arv"].(json.Number); n.String() != strconv.Itoa(records) {
+		return fmt.Errorf("the answer says %q records, not %d", n, records)
+	}
+	return nil
+}
