@@ -50,7 +50,13 @@ func provider(t *testing.T) (url, question string, operations []*contract.Operat
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := authority.New(authority.Options{Pool: pool, Procedure: procedure, Contract: answers, Self: hub, RESTService: "konsult"})
+	callers := map[string][]soap.ClientID{}
+	for _, op := range answers.Operations() {
+		callers[op.Code] = []soap.ClientID{security}
+	}
+	p, err := authority.New(authority.Options{
+		Pool: pool, Procedure: procedure, Contract: answers, Self: hub, RESTService: "konsult", Callers: callers,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
