@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop bench lint ci
+.PHONY: help demo demo-stay test interop conformance bench lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ bench: ## measure the X-Road side against zeep, node-soap and ReverseProxy
 	@./.ci/postgres
 	@./.ci/interop
 	$(GO) run ./cmd/ristmik bench xroad
+
+conformance: ## run every test and write docs/conformance.md from what they cover
+	@./.ci/postgres
+	@records=$$(mktemp -d) && trap 'rm -rf "$$records"' EXIT && \
+	RISTMIK_CONFORMANCE=$$records $(GO) test -count=1 ./... && \
+	$(GO) run ./soap/conformance/document $$records docs/conformance.md
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint
