@@ -30,9 +30,11 @@ func (s *Sandbox) controlHandler() http.Handler {
 	mux.HandleFunc("GET /control/v1/received/{name}", s.getReceived)
 	mux.HandleFunc("PUT /control/v1/registrations", s.putRegistration)
 	mux.HandleFunc("GET /control/v1/exchanges", s.getExchanges)
+	mux.HandleFunc("GET /control/v1/clock", s.getClock)
+	mux.HandleFunc("PUT /control/v1/clock", s.putClock)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound,
-			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, received/{name}, registrations and exchanges."})
+			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, received/{name}, registrations, exchanges and clock."})
 	})
 	return mux
 }

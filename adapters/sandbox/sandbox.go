@@ -22,6 +22,7 @@ import (
 
 	"ristmik/adapters/sandbox/securityserver"
 	"ristmik/adapters/sandbox/simulated"
+	"ristmik/adapters/sandbox/trouble"
 	"ristmik/adapters/sandbox/wire"
 	"ristmik/adapters/web"
 	"ristmik/soap"
@@ -59,6 +60,7 @@ type Sandbox struct {
 	server          *securityserver.Server
 	wires           []*wire.Server // plain, and TLS where there is such a side
 	world           *simulated.World
+	clock           *trouble.Clock
 	control         *http.Server
 	controlServed   chan struct{}
 	ctx             context.Context
@@ -72,6 +74,8 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	if o.Now == nil || o.NewID == nil || o.Log == nil || o.Contracts == nil {
 		return nil, errors.New("sandbox: the clock, the source of ids, the log and the contracts are needed")
 	}
+	clock := trouble.NewClock(o.Now)
+	o.Now = clock.Now
 	zone, err := time.LoadLocation("Europe/Tallinn")
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: loading the registers' time zone: %w", err)
@@ -101,7 +105,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 			return nil, fmt.Errorf("sandbox: opening the Security Server's HTTPS side: %w", err)
 		}
 	}
-	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, controlServed: make(chan struct{}), ctx: ctx}
+	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, clock: clock, controlServed: make(chan struct{}), ctx: ctx}
 	// The Security Server is open before the authorities are: those that have an
 	// answer left over send it at once.
 	wo := wire.Options{MaxBody: maxBody, Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log}
@@ -116,7 +120,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	}
 	s.world, err = simulated.Start(ctx, simulated.Options{
 		SecurityServer: s.url, Services: systems, SetURL: server.SetURL, Contracts: o.Contracts, Journal: journal,
-		Seed: o.Seed, Zone: zone, Limits: soap.DefaultLimits(), Now: o.Now, NewID: o.NewID, Log: o.Log,
+		Seed: o.Seed, Zone: zone, Limits: soap.DefaultLimits(), Now: o.Now, After: clock.After, NewID: o.NewID, Log: o.Log,
 	})
 	if err != nil {
 		s.abortWires()

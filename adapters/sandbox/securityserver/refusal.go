@@ -12,6 +12,8 @@ type refusal struct {
 	code, message string
 	// literal codes are somebody else's and keep their spelling from that length on.
 	literal int
+	// spelled codes are written as they are.
+	spelled bool
 }
 
 func (r *refusal) Error() string { return r.code + ": " + r.message }
@@ -43,7 +45,7 @@ func (Spelling) Allowed() []string { return []string{string(Spelling77), string(
 
 // write spells the code of a refusal.
 func (s Spelling) write(r *refusal) string {
-	if s != Spelling77 {
+	if s != Spelling77 || r.spelled {
 		return r.code
 	}
 	code, rest := r.code, ""
@@ -57,7 +59,7 @@ func (s Spelling) write(r *refusal) string {
 	return strings.Join(parts, ".") + rest
 }
 
-// camel writes one part of a code as 7.7 did. Three codes differ by more than
+// camel writes one part of a code as 7.7 did. Four codes differ by more than
 // their letters.
 func camel(part string) string {
 	switch part {
@@ -67,6 +69,8 @@ func camel(part string) string {
 		return "ServerProxy"
 	case "io_error":
 		return "IOError"
+	case "hsm_non_operational":
+		return "HSMNonOperational"
 	case "global_conf_outdated":
 		return "OutdatedGlobalConf"
 	case "unknown_host":

@@ -66,13 +66,13 @@ func (w *World) pursue(a *authority, c *consultation) {
 // rest waits for a while or until something changed; false means the world
 // ended.
 func (w *World) rest(changed <-chan struct{}, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
+	fired, stop := w.o.After(d)
+	defer stop()
 	select {
 	case <-w.ctx.Done():
 		return false
 	case <-changed:
-	case <-timer.C:
+	case <-fired:
 	}
 	return true
 }
@@ -100,17 +100,17 @@ func (w *World) decide(a *authority, c *consultation) (Answer, bool) {
 			continue
 		case left > 0:
 			w.mu.Unlock()
-			timer := time.NewTimer(left)
+			fired, stop := w.o.After(left)
 			select {
 			case <-w.ctx.Done():
-				timer.Stop()
+				stop()
 				return Answer{}, false
 			case <-changed:
-			case <-timer.C:
-				// The clock of the world may stand still; the wait was real.
+			case <-fired:
+				// The clock may have been moved back meanwhile; the wait was had.
 				waited = true
 			}
-			timer.Stop()
+			stop()
 			continue
 		case c.answer != nil:
 			answer := *c.answer

@@ -39,6 +39,8 @@ func Names() []string {
 func Authorities() []string { return []string{LabourInspectorate, SecurityService} }
 
 // Options of a [World]. SetURL tells the Security Server where a service lives.
+// After is the timer that belongs to Now: its channel is closed when d has
+// passed, and stop has to be called in any case.
 type Options struct {
 	SecurityServer string                                    // its base URL, where answers are sent
 	Services       map[string][]soap.ServiceID               // by system: what it offers
@@ -49,6 +51,7 @@ type Options struct {
 	Zone           *time.Location // in which a register's day begins
 	Limits         soap.Limits
 	Now            func() time.Time
+	After          func(d time.Duration) (fired <-chan struct{}, stop func())
 	NewID          func() string
 	Log            *slog.Logger
 }

@@ -28,9 +28,12 @@ type Handler func(ctx context.Context, r *Request) *Response
 
 // Options of a [Server]. MaxBody is in bytes, Idle is how long a connection may
 // wait for its next request, Read how long a request may take to arrive.
+// Connected, when set, is asked before anything of a new connection is read; its
+// error closes the connection.
 type Options struct {
 	MaxBody    int64
 	Idle, Read time.Duration
+	Connected  func(ctx context.Context) error
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -64,12 +67,8 @@ func Serve(ctx context.Context, ln net.Listener, h Handler, o Options) *Server {
 func (s *Server) Close(ctx context.Context) error {
 	s.mu.Lock()
 	s.closed = true
-	for c, idle := range s.conns {
-		if idle {
-			c.Close()
-		}
-	}
 	s.mu.Unlock()
+	s.DropIdle()
 	err := s.ln.Close()
 	done := make(chan struct{})
 	go func() { s.wg.Wait(); close(done) }()
@@ -85,6 +84,17 @@ func (s *Server) Close(ctx context.Context) error {
 		return nil
 	}
 	return err
+}
+
+// DropIdle closes the connections on which nothing is under way.
+func (s *Server) DropIdle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c, idle := range s.conns {
+		if idle {
+			c.Close()
+		}
+	}
 }
 
 // Abort cuts every connection at once, as when the machine goes down.
@@ -138,7 +148,11 @@ func (s *Server) serve(c net.Conn) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
+	if s.o.Connected != nil && s.o.Connected(s.ctx) != nil {
+		return
+	}
 	r, w := bufio.NewReaderSize(c, headLimit), bufio.NewWriter(c)
+	ctx := withWatcher(s.ctx, c, r)
 	for {
 		c.SetReadDeadline(time.Now().Add(s.o.Idle))
 		if _, err := r.Peek(1); err != nil || !s.mark(c, false) {
@@ -172,9 +186,17 @@ func (s *Server) serve(c net.Conn) {
 		if int64(len(req.Body)) > s.o.MaxBody {
 			req.Body, req.TooLarge = nil, true
 		}
-		resp := s.handler(s.ctx, req)
+		resp := s.handler(ctx, req)
 		last := hr.Close || req.TooLarge || !hr.ProtoAtLeast(1, 1)
-		if s.write(w, hr, resp, last) != nil || last || !s.mark(c, true) {
+		if resp.Send != nil {
+			var message bytes.Buffer
+			if s.write(bufio.NewWriter(&message), hr, resp, last); resp.Send(ctx, c, message.Bytes()) != nil {
+				return
+			}
+		} else if s.write(w, hr, resp, last) != nil {
+			return
+		}
+		if last || !s.mark(c, true) {
 			return
 		}
 	}

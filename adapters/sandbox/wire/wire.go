@@ -8,7 +8,9 @@
 package wire
 
 import (
+	"context"
 	"crypto/x509"
+	"net"
 	"strings"
 )
 
@@ -91,9 +93,14 @@ type Request struct {
 
 // Response is one answer. An empty Reason means the usual one for Status. The
 // server adds Date and the framing (Transfer-Encoding, Connection) itself.
+//
+// Send, when set, writes the message instead of the server: it gets the
+// connection and the bytes that would have been written, may write what it
+// likes, and closes the connection by an error.
 type Response struct {
 	Status int
 	Reason string
 	Fields Fields
 	Body   []byte
+	Send   func(ctx context.Context, c net.Conn, message []byte) error
 }
