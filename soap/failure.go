@@ -30,6 +30,9 @@ const (
 	KindUnknownResult Kind = "unknown_result"
 	// KindTampered: the answer is not the answer to our request.
 	KindTampered Kind = "tampered"
+	// KindHashMismatch: the answer states the hash of other bytes than we sent
+	// (PR-MESS 2.2), so somebody changed the request on its way. It is an alarm.
+	KindHashMismatch Kind = "hash_mismatch"
 	// KindBusiness: the service worked and its answer is no.
 	KindBusiness Kind = "business"
 	// KindInternal: a defect of this program.
@@ -39,7 +42,7 @@ const (
 // Kinds returns every kind, in the order above.
 func Kinds() []Kind {
 	return []Kind{KindRetryNow, KindRetryLater, KindWait, KindFixData, KindFixRights, KindPartnerDown,
-		KindOwnServer, KindUnknownResult, KindTampered, KindBusiness, KindInternal}
+		KindOwnServer, KindUnknownResult, KindTampered, KindHashMismatch, KindBusiness, KindInternal}
 }
 
 // Turn says who has to act on a failure.
@@ -67,6 +70,7 @@ var kinds = map[Kind]struct {
 	KindOwnServer:     {TurnOurs, false, "Our own Security Server or the way to it is in trouble; call its administrator."},
 	KindUnknownResult: {TurnOurs, true, "The partner may have acted; find out before the request is repeated by hand."},
 	KindTampered:      {TurnTheirs, false, "The answer does not belong to the request and was not used; show the partner both message ids."},
+	KindHashMismatch:  {TurnOurs, false, "The request that was answered is not the one we sent; treat it as a security incident and keep the logs of both Security Servers."},
 	KindBusiness:      {TurnOurs, false, "The partner's service worked and refused; read its reason."},
 	KindInternal:      {TurnOurs, false, "The hub has a defect; report it with the message id."},
 }

@@ -25,6 +25,7 @@ var kindsEstonian = map[soap.Kind]string{
 	soap.KindOwnServer:     "Meie oma turvaserver või tee selleni on rikkis; kutsu selle haldur.",
 	soap.KindUnknownResult: "Vastaspool võis päringu täita; tee see kindlaks, enne kui sõnumi uuesti saadad.",
 	soap.KindTampered:      "Vastus ei kuulu päringu juurde ja jäi kasutamata; näita vastaspoolele mõlema sõnumi tunnust.",
+	soap.KindHashMismatch:  "Vastatud päring ei ole see, mille saatsime; käsitle seda turvaintsidendina ja säilita mõlema turvaserveri logid.",
 	soap.KindBusiness:      "Vastaspoole teenus töötas ja keeldus; loe, miks.",
 	soap.KindInternal:      "Ristmikus on viga; teata sellest koos sõnumi tunnusega.",
 }

@@ -48,7 +48,7 @@ type Answer struct {
 // the request and states the hash of exactly the bytes that were sent; a
 // missing hash counts as a wrong one, because every Security Server inserts it
 // and SS-C refuses answers without (PR-MESS 2.2). Otherwise the kind is
-// KindTampered.
+// KindTampered, and KindHashMismatch when the hash is another one.
 func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
 	id := c.o.NewID()
 	h := soap.Header{
@@ -124,7 +124,10 @@ func answers(sent, got soap.Header, hash string) error {
 	case stated == "":
 		return tampered(sent.ID, "answer.no_request_hash", "the answer has no request hash")
 	case stated != hash:
-		return tampered(sent.ID, "answer.request_hash", "the answer states the hash of another request")
+		return &soap.Failure{
+			Kind: soap.KindHashMismatch, Code: "answer.request_hash", MessageID: sent.ID,
+			Message: "the answer states the hash of another request",
+		}
 	}
 	return nil
 }

@@ -29,6 +29,7 @@ var results = map[soap.Kind]outbox.Result{
 	soap.KindFixRights:     outbox.ResultRefused,
 	soap.KindBusiness:      outbox.ResultRefused,
 	soap.KindTampered:      outbox.ResultRefused,
+	soap.KindHashMismatch:  outbox.ResultRefused,
 	soap.KindInternal:      outbox.ResultRefused,
 }
 

@@ -40,6 +40,7 @@ func TestEveryKindHasAnOutcome(t *testing.T) {
 		soap.KindOwnServer:     {outbox.ResultWait, false},
 		soap.KindUnknownResult: {outbox.ResultUnknown, true},
 		soap.KindTampered:      {outbox.ResultRefused, false},
+		soap.KindHashMismatch:  {outbox.ResultRefused, false},
 		soap.KindBusiness:      {outbox.ResultRefused, false},
 		soap.KindInternal:      {outbox.ResultRefused, false},
 	}
