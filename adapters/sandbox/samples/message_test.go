@@ -41,7 +41,7 @@ func (r *row) tryAccept(t *testing.T, contentType string) bool {
 // read reads the file leniently: as an answer, which may be a Fault; nil when
 // it is not even that.
 func (r *row) read(contentType string) *soap.Message {
-	envelope, _, err := open(contentType, r.data)
+	envelope, _, err := open(answer, contentType, r.data)
 	if err != nil {
 		return nil
 	}
@@ -91,7 +91,7 @@ func (r *row) tryFault(t *testing.T, code string, types []string) {
 // whose provider answers well. With expect "" it has to pass.
 func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect string) {
 	t.Helper()
-	envelope, attachments, err := open(contentType, data)
+	envelope, attachments, err := open(request, contentType, data)
 	var m *soap.Message
 	if err == nil {
 		m, err = soap.ReadRequest(envelope, soap.Limits{})
@@ -147,7 +147,7 @@ func (r *row) answerTo(req *soap.Message, got message) message {
 // with the hash of the request, or to be refused with the code.
 func (r *row) tryAnswer(t *testing.T, contentType, expect string) {
 	t.Helper()
-	envelope, attachments, err := open(contentType, r.data)
+	envelope, attachments, err := open(answer, contentType, r.data)
 	var m *soap.Message
 	if err == nil {
 		m, err = soap.ReadAnswer(envelope, soap.Limits{})
@@ -159,7 +159,7 @@ func (r *row) tryAnswer(t *testing.T, contentType, expect string) {
 		wantCode(t, "the hub's reading", expect, err)
 	}
 	req, sent, sentType := r.requestFor(t, m)
-	sentEnvelope, _, err := open(sentType, sent)
+	sentEnvelope, _, err := open(request, sentType, sent)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -195,7 +195,7 @@ func (r *row) requestFor(t *testing.T, m *soap.Message) (req *soap.Message, data
 				if other == r || other.folder() != r.folder() || len(types) == 0 || !near(other) {
 					continue
 				}
-				envelope, _, err := open(types[0], other.data)
+				envelope, _, err := open(request, types[0], other.data)
 				if err != nil {
 					continue
 				}
@@ -234,7 +234,7 @@ func (r *row) requestFor(t *testing.T, m *soap.Message) (req *soap.Message, data
 // the header of another message: the one that the words name, or one of another
 // case.
 func (r *row) tryInconsistent(t *testing.T, contentType string) {
-	envelope, _, err := open(contentType, r.data)
+	envelope, _, err := open(request, contentType, r.data)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,11 +1,34 @@
 package samples_test
 
-import "errors"
+import (
+	"bytes"
+	"errors"
+	"io"
 
-// open takes the envelope out of an HTTP body and counts the attachments.
-func open(contentType string, data []byte) (envelope []byte, attachments int, err error) {
-	if multipart(contentType) {
-		return nil, 0, errors.New("not yet")
+	"ristmik/soap"
+)
+
+// open takes the envelope out of the HTTP body of a request or an answer and
+// counts the attachments, each read to its end.
+func open(as role, contentType string, data []byte) (envelope []byte, attachments int, err error) {
+	opened := soap.OpenRequest
+	if as == answer {
+		opened = soap.OpenAnswer
 	}
-	return data, 0, nil
+	in, err := opened(contentType, bytes.NewReader(data), soap.Limits{})
+	if err != nil {
+		return nil, 0, err
+	}
+	for ; ; attachments++ {
+		part, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return in.Envelope(), attachments, nil
+		}
+		if err != nil {
+			return nil, attachments, err
+		}
+		if _, err := io.Copy(io.Discard, part.Body); err != nil {
+			return nil, attachments, err
+		}
+	}
 }

@@ -161,23 +161,38 @@ func (r *row) contentType(kind string) string {
 	if i := strings.Index(kind, " ("); i >= 0 { // words for people after the value
 		kind = kind[:i]
 	}
-	if _, params, err := mime.ParseMediaType(kind); err == nil && params["boundary"] != "" && mediaStart.MatchString(kind) {
+	media, params, err := mime.ParseMediaType(kind)
+	if err == nil && params["boundary"] != "" && mediaStart.MatchString(kind) {
+		// Some name the whole delimiter as the boundary.
+		if first := r.delimiter(); first != "" && first == strings.TrimPrefix(params["boundary"], "--") && !strings.HasPrefix(r.verdict, "fault") {
+			params["boundary"] = first
+			return mime.FormatMediaType(media, params)
+		}
 		return kind
 	}
 	boundary := ""
 	if m := boundaryIn.FindStringSubmatch(kind); m != nil {
 		boundary = m[1]
-	} else if first, _, _ := bytes.Cut(bytes.TrimLeft(r.data, "\r\n"), []byte("\n")); bytes.HasPrefix(first, []byte("--")) {
-		boundary = strings.TrimSpace(string(first[2:]))
+	} else {
+		boundary = r.delimiter()
 	}
 	if boundary == "" {
 		return ""
 	}
-	params := map[string]string{"boundary": boundary, "type": "text/xml"}
+	params = map[string]string{"boundary": boundary, "type": "text/xml"}
 	if strings.Contains(lower, "xop") {
 		params["type"], params["start-info"] = "application/xop+xml", "text/xml"
 	}
 	return mime.FormatMediaType("multipart/related", params)
+}
+
+// delimiter is the boundary as the file's first line has it, or "".
+func (r *row) delimiter() string {
+	first, _, _ := bytes.Cut(bytes.TrimLeft(r.data, "\r\n"), []byte("\n"))
+	if !bytes.HasPrefix(first, []byte("--")) {
+		return ""
+	}
+	return strings.TrimSpace(string(first[2:]))
 }
 
 func multipart(contentType string) bool {

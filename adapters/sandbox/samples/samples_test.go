@@ -59,7 +59,7 @@ func try(t *testing.T, s *set, all bool) {
 				defer done.mu.Unlock()
 				if tested {
 					done.tried++
-				} else if !r.multipart() {
+				} else {
 					done.untested = append(done.untested, fmt.Sprintf("%s [%s]: %s", r.path, r.kind, r.words))
 				}
 			})
@@ -80,8 +80,6 @@ func (r *row) try(t *testing.T) bool {
 	types := r.contentTypes()
 	code, fault := strings.CutPrefix(r.verdict, "fault:")
 	switch {
-	case r.multipart():
-		return false // the doors take no attachments
 	case len(types) == 0 || !r.soapLike(types[0]):
 		return r.tryDocument(t)
 	case fault:
@@ -98,6 +96,3 @@ func (r *row) try(t *testing.T) bool {
 func (r *row) soapLike(contentType string) bool {
 	return multipart(contentType) || !strings.HasPrefix(r.verdict, "accept") && r.verdict != "see" || strings.Contains(string(r.data), "Envelope")
 }
-
-// multipart says whether the file is sent with attachments, in one of its uses.
-func (r *row) multipart() bool { return slices.ContainsFunc(r.contentTypes(), multipart) }

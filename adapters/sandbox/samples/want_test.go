@@ -52,7 +52,7 @@ func (r *row) wantAnswer(t *testing.T, got message, req *soap.Message, sent []by
 	if got.status != http.StatusOK {
 		t.Errorf("status %d", got.status)
 	}
-	envelope, _, err := open(got.contentType, got.body)
+	envelope, _, err := open(answer, got.contentType, got.body)
 	if err != nil {
 		t.Fatalf("the sandbox's answer: %v", err)
 	}
@@ -92,7 +92,7 @@ func (r *row) wantUntouched(t *testing.T, got message, contentType string, data,
 	if got.contentType != contentType {
 		t.Errorf("the provider got Content-Type %q, want %q", got.contentType, contentType)
 	}
-	reached, _, err := open(got.contentType, got.body)
+	reached, _, err := open(request, got.contentType, got.body)
 	if err != nil || !bytes.Equal(reached, envelope) {
 		t.Errorf("the provider got another envelope: %v %.300s", err, reached)
 	}
