@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // codes is every fault code worth handling: the spelling up to 7.7, the one
@@ -120,6 +121,7 @@ var codes = []struct {
 
 func TestBothSpellingsOfACodeMeanTheSame(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-091")
 	for _, c := range codes {
 		if got := soap.Normalize(c.old); got != c.now {
 			t.Errorf("Normalize(%s) = %s, want %s", c.old, got, c.now)
@@ -138,6 +140,7 @@ func TestBothSpellingsOfACodeMeanTheSame(t *testing.T) {
 // soap:Client is the provider speaking, whatever it looks like.
 func TestCodesWithoutXRoadPlaceAreTheProviders(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-092")
 	for code, want := range map[string]struct {
 		normal string
 		kind   soap.Kind
@@ -242,6 +245,7 @@ func TestErrorTextNeverQuotesThePartner(t *testing.T) {
 
 func TestFaultHasTheShapeOfASecurityServer(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-063")
 	f := soap.Fault{
 		Code:   "server.serverproxy.access_denied",
 		String: "Request is not allowed: SERVICE:EE-DEV/COM/10000002/registry/vehicleByPlate/v1",

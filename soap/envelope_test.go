@@ -10,11 +10,13 @@ import (
 	"pgregory.net/rapid"
 
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // The layout is part of the contract, because requestHash covers the bytes.
 func TestRequestIsWrittenByteForByte(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-001", "C-003", "C-005", "C-044", "C-046")
 	body := etree.NewElement("p:vehicleByPlate")
 	body.CreateAttr("xmlns:p", "http://registry.example/producer")
 	body.CreateText("\n      ")
@@ -56,6 +58,7 @@ func TestRequestReadsBack(t *testing.T) {
 // The answer repeats the header of the request; this one to the byte.
 func TestAnswerRepeatsTheHeader(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-069", "C-072")
 	req, err := soap.ReadRequest([]byte(golden(t, "request.xml")), soap.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
@@ -76,6 +79,7 @@ func TestAnswerRepeatsTheHeader(t *testing.T) {
 // come back with the same meaning and in the same order; requestHash does not.
 func TestAnswerRepeatsUnknownAndEmptyBlocks(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-069", "C-070", "C-071", "C-072")
 	const request = `<Envelope xmlns="http://schemas.xmlsoap.org/soap/envelope/" xmlns:xs="http://www.w3.org/2001/XMLSchema" xmlns:env="urn:taken">
 <e:Header xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns="http://x-road.eu/xsd/xroad.xsd" xmlns:q="http://x-road.eu/xsd/identifiers" xmlns:pdu="http://x-road.eu/xsd/pdu.xsd">
 <issue/>
@@ -152,6 +156,7 @@ func expanded(el *etree.Element) string {
 // Any header and any text survive writing and reading, and so does the echo.
 func TestMessagesSurviveWritingAndReading(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-005")
 	text := rapid.StringOf(rapid.RuneFrom([]rune("aZ09 \t\n\r&<>\"'/%]äöõ€𝄞\u0085\u2028")))
 	rapid.Check(t, func(t *rapid.T) {
 		h := soap.Header{

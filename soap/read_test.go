@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 const clientBlock = `    <x:client i:objectType="SUBSYSTEM">
@@ -74,6 +75,7 @@ var defects = []struct {
 
 func TestMalformedRequestsGetTheCodeOfTheProtocol(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-006", "C-007", "C-008", "C-048", "C-049", "C-050", "C-051", "C-052", "C-053", "C-056", "C-079")
 	good := golden(t, "request.xml")
 	for _, d := range defects {
 		t.Run(d.name, func(t *testing.T) {
@@ -101,6 +103,7 @@ func TestMalformedRequestsGetTheCodeOfTheProtocol(t *testing.T) {
 // Whatever an X-Road message may look like without being malformed.
 func TestUnusualRequestsAreAccepted(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-017", "C-049", "C-053", "C-057", "C-058", "C-059")
 	good := golden(t, "request.xml")
 	for name, pairs := range map[string][]string{
 		"byte order mark":              {"<?xml", "\uFEFF<?xml"},
@@ -133,6 +136,7 @@ func TestUnusualRequestsAreAccepted(t *testing.T) {
 // Values are never trimmed: " 70000001" is another member.
 func TestIdentifierValuesAreNotTrimmed(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-009", "C-011")
 	for _, v := range []string{" 70000001", "70000001\u00a0", "7000\u200b0001", "７0000001", "70000001\n"} {
 		m, err := soap.ReadRequest([]byte(change(t, golden(t, "request.xml"), ">70000001<", ">"+v+"<")), soap.DefaultLimits())
 		if err != nil {
@@ -148,6 +152,7 @@ func TestIdentifierValuesAreNotTrimmed(t *testing.T) {
 // Header fields in the default namespace, as some clients write them.
 func TestPrefixesAreFree(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-058")
 	s := golden(t, "request.xml")
 	for _, p := range [][2]string{{"x:", ""}, {"xmlns:x=", "xmlns="}} {
 		s = strings.ReplaceAll(s, p[0], p[1])
@@ -165,6 +170,7 @@ func TestPrefixesAreFree(t *testing.T) {
 
 func TestFaultSentAsRequestIsRefusedWithItsCode(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-055")
 	_, err := soap.ReadRequest(soap.BuildFault(soap.Fault{Code: "Server.ServerProxy.AccessDenied", String: "no"}), soap.DefaultLimits())
 	f := failure(t, err)
 	if f.Raw != "client.Server.ServerProxy.AccessDenied" || f.Kind != soap.KindFixData {

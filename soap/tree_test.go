@@ -9,6 +9,7 @@ import (
 	"github.com/beevik/etree"
 
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // refused are documents that must not pass the door, named by what they do.
@@ -125,6 +126,7 @@ var refused = map[string]string{
 
 func TestHostileAndMalformedDocumentsAreRefused(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-056", "C-167")
 	for name, doc := range refused {
 		_, err := soap.ReadTree([]byte(doc), soap.DefaultLimits())
 		var syntax *soap.SyntaxError
@@ -137,6 +139,7 @@ func TestHostileAndMalformedDocumentsAreRefused(t *testing.T) {
 // The limits hold exactly, and nothing above them is read first.
 func TestLimits(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-167")
 	nested := func(n int) string { return strings.Repeat("<a>", n) + strings.Repeat("</a>", n) }
 	attributes := func(n int) string {
 		var b strings.Builder

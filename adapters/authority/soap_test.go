@@ -13,12 +13,14 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // A good answer is stored once; its receipt carries every header field of the
 // request, in order, empty ones and extensions included (PR-MESS 2.2).
 func TestSOAPAnswerIsTaken(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-069", "C-070", "C-071", "C-073", "C-074", "C-075")
 	w := newWorld(t)
 	got := w.send(w.answerOf("A-1"))
 	if got.status != http.StatusOK || got.header.Get("Content-Type") != "text/xml; charset=UTF-8" {
@@ -68,6 +70,7 @@ func TestSOAPAnswerIsTaken(t *testing.T) {
 // one effect and the first receipt (C-168).
 func TestSOAPAnswerTwiceIsOneAnswer(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-168")
 	w := newWorld(t)
 	var wg sync.WaitGroup
 	results := make(chan string, 8)
@@ -102,6 +105,7 @@ func TestSOAPAnswerTwiceIsOneAnswer(t *testing.T) {
 // (PR-MESS 3.2): nobody is told more than that there is no such consultation.
 func TestSOAPRefusalsAreAnswers(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-074", "C-084")
 	w := newWorld(t)
 	unknown := `<faultCode>consultation.unknown</faultCode><faultString>no such consultation</faultString>`
 	for name, c := range map[string]struct{ from, to, want string }{
@@ -148,6 +152,7 @@ func (w *world) oneLine(name string) {
 // id for the log, nothing is stored, and one line without content is logged.
 func TestBadInputAtTheSOAPDoor(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-068", "C-074", "C-075", "C-084", "C-085", "C-167")
 	w := newWorld(t, func(o *authority.Options) { o.Limits = soap.Limits{Bytes: 1 << 20} })
 	good := w.answerOf("A-1")
 	swap := func(from, to string) string {
@@ -369,6 +374,7 @@ func newProvider(t *testing.T, w *world) *authority.Provider {
 // Who is not the Security Server reaches nothing.
 func TestOnlyTheSecurityServerIsServed(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-138")
 	w := newWorld(t, func(o *authority.Options) { o.AllowFrom = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")} })
 	w.isFault("a stranger", "client.not_security_server", w.send(w.answerOf("A-1")))
 	w.isFault("a stranger reads", "client.not_security_server", w.do(http.MethodGet, "/soap?wsdl", nil))

@@ -10,6 +10,7 @@ import (
 
 	"ristmik/adapters/xroad"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // restAnswer answers as a Security Server passes a provider's answer on.
@@ -28,6 +29,7 @@ func restAnswer(w http.ResponseWriter, r *http.Request, status int, body string)
 // Path and query are data of the provider: not a byte may change.
 func TestRESTPathAndQueryAreUntouched(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-110")
 	var uri string
 	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		uri = r.RequestURI
@@ -58,6 +60,7 @@ func TestRESTPathAndQueryAreUntouched(t *testing.T) {
 
 func TestRESTIdentifierPartsAreEncodedOneByOne(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-012", "C-110")
 	odd := soap.ServiceID{Provider: soap.ClientID{Instance: "EE", Class: "GOV", Member: "1/2", Subsystem: "öö"}, Code: "a b"}
 	var uri string
 	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
@@ -79,6 +82,7 @@ func TestRESTIdentifierPartsAreEncodedOneByOne(t *testing.T) {
 // Headers reach a foreign organisation, so only a short list leaves.
 func TestRESTSendsOnlyAllowedHeaders(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-110", "C-136")
 	var got http.Header
 	var body []byte
 	s := server(t, func(w http.ResponseWriter, r *http.Request, b []byte) {
@@ -113,6 +117,7 @@ func TestRESTSendsOnlyAllowedHeaders(t *testing.T) {
 // A GET has no body and says nothing about one.
 func TestRESTSendsNoBodyWhereNoneIsDelivered(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-135")
 	var got *http.Request
 	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		got = r
@@ -137,6 +142,7 @@ func TestRESTSendsNoBodyWhereNoneIsDelivered(t *testing.T) {
 // The provider's own status is an answer, whatever it is.
 func TestRESTReturnsTheProvidersStatus(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-128")
 	for _, status := range []int{200, 202, 204, 304, 404, 409, 500, 503} {
 		s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) { restAnswer(w, r, status, "") })
 		a, err := client(t, s.URL).REST(t.Context(), xroad.RESTCall{Service: rest, Method: "GET"})
@@ -148,6 +154,7 @@ func TestRESTReturnsTheProvidersStatus(t *testing.T) {
 
 func TestRESTRedirectIsNotFollowed(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-127")
 	requests := 0
 	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		requests++
@@ -163,6 +170,7 @@ func TestRESTRedirectIsNotFollowed(t *testing.T) {
 // Whose error it is follows from X-Road-Error, never from the status.
 func TestRESTErrorOfASecurityServer(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-091", "C-128")
 	for name, c := range map[string]struct {
 		code, contentType, body string
 		status                  int
@@ -196,6 +204,7 @@ func TestRESTErrorOfASecurityServer(t *testing.T) {
 
 func TestRESTAnswerThatIsNotOursIsNotUsed(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-128", "C-166")
 	for name, c := range map[string]struct {
 		status int
 		set    map[string]string
@@ -252,6 +261,7 @@ func TestRESTServiceHeaderOfTheProviderIsOverlooked(t *testing.T) {
 
 func TestRESTCallThatCannotWorkIsNotSent(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-134")
 	versioned := rest
 	versioned.Version = "v1"
 	dots := rest

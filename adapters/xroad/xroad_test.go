@@ -15,6 +15,7 @@ import (
 
 	"ristmik/adapters/xroad"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 var (
@@ -112,6 +113,7 @@ func failure(t testing.TB, err error) *soap.Failure {
 
 func TestCallSendsOneMessageAndReadsItsAnswer(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-038", "C-039", "C-045")
 	var got []*http.Request
 	s := server(t, func(w http.ResponseWriter, r *http.Request, body []byte) {
 		got = append(got, r)
@@ -146,6 +148,7 @@ func TestCallSendsOneMessageAndReadsItsAnswer(t *testing.T) {
 // Only the answer to exactly these bytes is used.
 func TestAnswerToAnotherRequestIsTampered(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-089", "C-094")
 	for code, change := range map[string]func(string) string{
 		"answer.request_hash":    func(s string) string { return replaceBetween(s, `sha512">`, "</", soap.HashOf([]byte("other"))) },
 		"answer.no_request_hash": func(s string) string { return replaceBetween(s, "</x:id>", "\n", "") },
@@ -189,6 +192,7 @@ func replaceBetween(s, from, to, with string) string {
 // Old servers wrap the hash over lines.
 func TestWrappedRequestHashIsTheSameHash(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-089")
 	s := server(t, func(w http.ResponseWriter, _ *http.Request, body []byte) {
 		h := soap.HashOf(body)
 		sendSOAP(w, 200, strings.Replace(soapAnswer(t, body), h, "\n  "+h[:40]+"\n  "+h[40:]+"\n", 1))
@@ -201,6 +205,7 @@ func TestWrappedRequestHashIsTheSameHash(t *testing.T) {
 
 func TestSOAPFailuresByWhatCameBack(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-090", "C-092", "C-166")
 	denied := string(soap.BuildFault(soap.Fault{Code: "Server.ServerProxy.AccessDenied", String: "Request is not allowed", Detail: "uuid-1"}))
 	provider := `<s:Envelope xmlns:s="` + soap.NSEnvelope + `"><s:Body><s:Fault><faultcode>s:Server</faultcode><faultstring>secret 38001085718</faultstring></s:Fault></s:Body></s:Envelope>`
 	for name, c := range map[string]struct {

@@ -10,11 +10,13 @@ import (
 	"testing"
 
 	"ristmik/adapters/sandbox/wire"
+	"ristmik/soap/conformance"
 )
 
 // The two golden vectors of x-road-request-hash.
 func TestRequestHashOfREST(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-121")
 	get := requestHash("GET", "/r1/EE-DEV/COM/10000002/registry/vehicles/v1/cars/123%2FABC?lang=et", wire.Fields{
 		{Name: "X-Road-Client", Value: "EE-DEV/GOV/70000001/permits"}, {Name: "Accept", Value: "application/json"},
 		{Name: "X-Road-Id", Value: "0b1d2a7e-5c0f-4b7e-9a55-6d2f0f7f1c11"}, {Name: "x-road-request-id", Value: "4f1f7a52-9d3d-4e61-8d8e-0a5b1f3f2c77"},
@@ -33,6 +35,7 @@ func TestRequestHashOfREST(t *testing.T) {
 
 func TestNetworkErrorsHaveTheirCodes(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-031")
 	for _, c := range []struct {
 		err          error
 		want, want77 string

@@ -13,12 +13,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"ristmik/adapters/sandbox/securityserver"
+	"ristmik/soap/conformance"
 )
 
 const carsPath = "/r1/EE-DEV/COM/10000002/registry/vehicles"
 
 func TestRESTErrorsComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-111", "C-113", "C-115", "C-129", "C-130", "C-132", "C-164")
 	w := start(t, securityserver.Spelling78, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	const internal = "server.clientproxy.internal_error"
 	for _, c := range []struct{ name, method, path, client, code, text string }{
@@ -99,6 +101,7 @@ func raw(t *testing.T, w world, request string) (*http.Response, answerHead) {
 
 func TestErrorsAsXMLForThoseWhoAcceptIt(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-129")
 	w := start(t, securityserver.Spelling78, echo(same))
 	for _, accept := range []string{"text/xml", "application/json, application/xml;q=0.1", "text/*"} {
 		resp, body := send(t, "GET", w.url+carsPath, "", "Accept", accept)
@@ -111,6 +114,7 @@ func TestErrorsAsXMLForThoseWhoAcceptIt(t *testing.T) {
 
 func TestPathAndQueryReachTheProviderByteForByte(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-123", "C-124")
 	var got string
 	w := start(t, securityserver.Spelling78, func(_ http.ResponseWriter, r *http.Request) { got = r.RequestURI })
 	for path, want := range map[string]string{
@@ -137,6 +141,7 @@ func TestPathAndQueryReachTheProviderByteForByte(t *testing.T) {
 
 func TestHeadersAreFilteredOnTheWayThere(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-112", "C-116", "C-117", "C-118", "C-119")
 	var header http.Header
 	var length int64
 	w := start(t, securityserver.Spelling78, func(_ http.ResponseWriter, r *http.Request) { header, length = r.Header.Clone(), r.ContentLength })
@@ -155,6 +160,7 @@ func TestHeadersAreFilteredOnTheWayThere(t *testing.T) {
 
 func TestHeadersAreFilteredAndAddedInOrderOnTheWayBack(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-116", "C-118", "C-120", "C-121", "C-122", "C-126")
 	w := start(t, securityserver.Spelling78, func(rw http.ResponseWriter, _ *http.Request) {
 		for _, name := range []string{"X-Road-Id", "X-Road-Client", "X-Road-Request-Id", "X-Road-Request-Hash", "Server", "Date"} {
 			rw.Header().Set(name, "mine")
@@ -181,6 +187,7 @@ func TestHeadersAreFilteredAndAddedInOrderOnTheWayBack(t *testing.T) {
 
 func TestBodiesTravelOnlyWithPOSTPUTAndPATCH(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-125")
 	var got string
 	w := start(t, securityserver.Spelling78, func(_ http.ResponseWriter, r *http.Request) {
 		data, _ := io.ReadAll(r.Body)
@@ -196,6 +203,7 @@ func TestBodiesTravelOnlyWithPOSTPUTAndPATCH(t *testing.T) {
 
 func TestStatusesAndCodedBodiesComeThroughPlain(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-031", "C-126")
 	w := start(t, securityserver.Spelling78, func(rw http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/api/none":
@@ -228,6 +236,7 @@ func TestStatusesAndCodedBodiesComeThroughPlain(t *testing.T) {
 
 func TestMetadata(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-141", "C-144", "C-147")
 	w := start(t, securityserver.Spelling78, echo(same))
 	_, body := send(t, "GET", w.url+"/listClients?xRoadInstance=EE-DEV", "", "Accept", "application/json")
 	want := `{"member":[{"id":{"member_class":"GOV","member_code":"70000001","object_type":"SUBSYSTEM","subsystem_code":"permits","xroad_instance":"EE-DEV"},"name":"Permit Office","subsystem_name":"Permits"},`

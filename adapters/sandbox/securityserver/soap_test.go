@@ -10,10 +10,12 @@ import (
 
 	"ristmik/adapters/sandbox/securityserver"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 func TestFaultsComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-040", "C-041", "C-042", "C-043", "C-048", "C-049", "C-053", "C-054", "C-056", "C-061", "C-062", "C-063", "C-131", "C-161", "C-164")
 	w := start(t, securityserver.Spelling78, echo(same))
 	edit := func(pairs ...string) string { return strings.NewReplacer(pairs...).Replace(goldenRequest) }
 	// Each case keeps the defects of the cases above it out and those below it in.
@@ -65,6 +67,7 @@ func TestFaultsComeInTheOrderOfTheChecks(t *testing.T) {
 
 func TestGETIsAFaultAndNotAPage(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-040", "C-063", "C-114")
 	w := start(t, securityserver.Spelling78, echo(same))
 	resp, body := send(t, "GET", w.url+"/r2/x", "")
 	want := `<?xml version="1.0" encoding="UTF-8"?><SOAP-ENV:Envelope xmlns:SOAP-ENV="http://schemas.xmlsoap.org/soap/envelope/"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>client.invalid_http_method</faultcode><faultstring>Must use POST request method instead of GET</faultstring><faultactor></faultactor><detail><faultDetail xmlns="">id-1</faultDetail></detail></SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>`
@@ -78,6 +81,7 @@ func TestGETIsAFaultAndNotAPage(t *testing.T) {
 
 func TestTheProviderGetsTheBytesThatWereSent(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-059", "C-064", "C-065", "C-066")
 	var got string
 	var header http.Header
 	var chunked bool
@@ -111,6 +115,7 @@ func TestTheProviderGetsTheBytesThatWereSent(t *testing.T) {
 
 func TestRequestHashIsOursAndStandsAfterID(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-086", "C-087")
 	element := `<x:requestHash algorithmId="http://www.w3.org/2001/04/xmlenc#sha512">` + goldenHash + `</x:requestHash>`
 	want := strings.NewReplacer("</x:id>", "</x:id>"+element, "<make/>", "<make></make>").Replace(answerTo(goldenRequest)) + "\n"
 	for name, edit := range map[string]func(string) string{
@@ -130,6 +135,7 @@ func TestRequestHashIsOursAndStandsAfterID(t *testing.T) {
 
 func TestAnswersOfProvidersAreChecked(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-032", "C-076", "C-077", "C-078", "C-079", "C-080", "C-083")
 	replace := func(pairs ...string) func(string) string { return strings.NewReplacer(pairs...).Replace }
 	const inconsistent = "server.clientproxy.service_failed.inconsistent_response"
 	const failed = "server.serverproxy.service_failed."
@@ -181,6 +187,7 @@ func TestAnswersOfProvidersAreChecked(t *testing.T) {
 
 func TestAFaultOfTheProviderPassesThrough(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-082")
 	const fault = `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault><faultcode>soap:Client</faultcode><faultstring>no</faultstring></e:Fault></e:Body></e:Envelope>`
 	w := start(t, securityserver.Spelling78, func(rw http.ResponseWriter, _ *http.Request) {
 		rw.Header().Set("Content-Type", "text/xml")
@@ -198,6 +205,7 @@ func TestAFaultOfTheProviderPassesThrough(t *testing.T) {
 
 func TestAFaultSentAsARequestComesBackUnderItsOwnCode(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-055")
 	const fault = `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault><faultcode>foo:BAR_x</faultcode><faultstring>no</faultstring></e:Fault></e:Body></e:Envelope>`
 	for spelling, want := range map[securityserver.Spelling]string{securityserver.Spelling78: "client.foo:BAR_x", securityserver.Spelling77: "Client.foo:BAR_x"} {
 		w := start(t, spelling, echo(same))
@@ -210,6 +218,7 @@ func TestAFaultSentAsARequestComesBackUnderItsOwnCode(t *testing.T) {
 
 func TestOldSpellingOfCodes(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-165")
 	w := start(t, securityserver.Spelling77, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	for body, want := range map[string]string{
 		strings.ReplaceAll(goldenRequest, "permits", "other"):  "Server.ServerProxy.AccessDenied",
@@ -229,6 +238,7 @@ func TestOldSpellingOfCodes(t *testing.T) {
 
 func TestUnreachableProviders(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-031")
 	w := start(t, securityserver.Spelling78, echo(same))
 	for address, code := range map[string]string{
 		"http://127.0.0.1:1/":           "server.serverproxy.service_failed.network_error",
@@ -252,6 +262,7 @@ func TestUnreachableProviders(t *testing.T) {
 
 func TestListMethodsOverSOAPNeedsNoRight(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-143", "C-147")
 	w := start(t, securityserver.Spelling78, echo(same))
 	for service, want := range map[string]int{"listMethods": 2, "allowedMethods": 0} {
 		body := strings.NewReplacer("permits", "other", "<i:serviceVersion>v1</i:serviceVersion>", "", "vehicleByPlate", service).Replace(goldenRequest)
