@@ -101,6 +101,10 @@ func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect s
 	} else if err != nil {
 		t.Fatalf("the hub refuses the request: %v", err)
 	}
+	if multipart(contentType) {
+		r.wantSaid(t, m, attachments)
+		return
+	}
 	h := soap.Header{}
 	if m != nil {
 		h = m.Header
@@ -123,7 +127,7 @@ func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect s
 func (r *row) answerTo(req *soap.Message, got message) message {
 	for _, other := range r.set.rows {
 		types := other.contentTypes()
-		if other.folder() != r.folder() || other.stem() != r.stem() || len(types) == 0 || other.verdict != "accept" {
+		if other.folder() != r.folder() || other.stem() != r.stem() || len(types) == 0 || other.verdict != "accept" || multipart(types[0]) {
 			continue
 		}
 		m := other.read(types[0])
@@ -162,6 +166,10 @@ func (r *row) tryAnswer(t *testing.T, contentType, expect string) {
 	sentEnvelope, _, err := open(request, sentType, sent)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if multipart(contentType) || multipart(sentType) {
+		r.wantSaid(t, m, attachments)
+		return
 	}
 	data := r.data
 	if m != nil && m.Header.ID != "" {
@@ -263,6 +271,9 @@ func withID(data []byte, old, id string) []byte {
 // wantSaid checks what the words say of the content of a message.
 func (r *row) wantSaid(t *testing.T, m *soap.Message, attachments int) {
 	t.Helper()
+	if m == nil {
+		return
+	}
 	if said := attachmentCount.FindStringSubmatch(r.words); said != nil {
 		if want, _ := strconv.Atoi(said[1]); want != attachments {
 			t.Errorf("%d attachments, want %d", attachments, want)
