@@ -88,14 +88,50 @@ type TLS struct {
 	KeyFile         string `yaml:"key_file"`
 }
 
-// XRoad says who the hub is in X-Road and which Security Server is its own.
-// RequireUserID refuses messages of authorities that name no end user.
+// XRoad says who the hub is in X-Road, which Security Servers are its own, and
+// how it connects to them. RequireUserID refuses messages of authorities that
+// name no end user.
+//
+// SecurityServer is the short form of one server over plain HTTP; Servers has
+// them all. Certificates are the client certificates by client subsystem, and
+// Services the time-outs of single services, by identifier.
 type XRoad struct {
-	SecurityServer string        `yaml:"security_server"`
-	Client         string        `yaml:"client"`
+	SecurityServer string                     `yaml:"security_server"`
+	Servers        []SecurityServer           `yaml:"security_servers"`
+	Pause          time.Duration              `yaml:"pause"`
+	Client         string                     `yaml:"client"`
+	Certificates   map[string]TLS             `yaml:"client_certificates"`
+	Timeout        time.Duration              `yaml:"timeout"`
+	ConnectTimeout time.Duration              `yaml:"connect_timeout"`
+	HeaderTimeout  time.Duration              `yaml:"header_timeout"`
+	Services       map[string]ServiceTimeouts `yaml:"services"`
+	RESTService    string                     `yaml:"rest_service"`
+	RequireUserID  bool                       `yaml:"require_user_id"`
+}
+
+// SecurityServer is one of our Security Servers: its address, the PEM file of
+// its internal TLS certificate (needed with https), and whether plain HTTP to
+// another machine is wanted.
+type SecurityServer struct {
+	Address         string `yaml:"address"`
+	CertificateFile string `yaml:"certificate_file"`
+	Plaintext       bool   `yaml:"plaintext"`
+}
+
+// ServiceTimeouts are the time-outs of one service; what is left out is that of
+// the whole section.
+type ServiceTimeouts struct {
 	Timeout        time.Duration `yaml:"timeout"`
-	RESTService    string        `yaml:"rest_service"`
-	RequireUserID  bool          `yaml:"require_user_id"`
+	ConnectTimeout time.Duration `yaml:"connect_timeout"`
+	HeaderTimeout  time.Duration `yaml:"header_timeout"`
+}
+
+// SecurityServers returns the servers of either form.
+func (x XRoad) SecurityServers() []SecurityServer {
+	if len(x.Servers) > 0 {
+		return x.Servers
+	}
+	return []SecurityServer{{Address: x.SecurityServer}}
 }
 
 // Authority is one body that is consulted: its name for people, the subsystem

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"os"
 	"sort"
-	"strings"
 	"time"
 )
 
@@ -80,15 +79,7 @@ func (c *Config) check() Problems {
 		at("database.url_file", "contradiction", "database.url is set too; keep one of them")
 	}
 	c.checkListeners(at)
-	switch u, err := url.Parse(c.XRoad.SecurityServer); {
-	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || strings.Trim(u.Path, "/") != "" || u.RawQuery != "":
-		at("xroad.security_server", "not-an-address", "the address of the Security Server is needed", "http://HOST[:PORT]", "https://HOST[:PORT]")
-	case u.User != nil:
-		at("xroad.security_server", "inline-secret", "a Security Server takes no name and password; leave them out", "http://HOST[:PORT]", "https://HOST[:PORT]")
-	}
-	if c.XRoad.Timeout <= 0 {
-		at("xroad.timeout", "not-positive", "a time above zero is needed")
-	}
+	c.checkXRoad(at)
 	required := func(path, value string) {
 		if value == "" {
 			at(path, "missing", "a value is needed")

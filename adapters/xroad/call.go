@@ -1,12 +1,12 @@
 package xroad
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 
@@ -62,25 +62,24 @@ func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
 	if err != nil {
 		return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.message", Message: err.Error(), MessageID: id, Err: err}
 	}
-	req, err := http.NewRequest(http.MethodPost, c.base.String(), bytes.NewReader(sent))
-	if err != nil {
-		return nil, &soap.Failure{Kind: soap.KindInternal, Code: "request.http", MessageID: id, Err: err}
+	r := &request{
+		id: id, method: http.MethodPost, target: url.URL{Path: "/"}, whole: sent,
+		header:   http.Header{"Content-Type": {soap.ContentType}, "SOAPAction": {`"` + call.SOAPAction + `"`}},
+		timeouts: c.timeoutsOf(call.Service, call.Timeout), limit: c.bytes,
 	}
-	req.Header.Set("Content-Type", soap.ContentType)
-	req.Header["SOAPAction"] = []string{`"` + call.SOAPAction + `"`}
-
-	x := Exchange{MessageID: id, Service: call.Service, Started: c.o.Now()}
-	got, err := c.do(ctx, req, call.Timeout, id)
-	x.Finished = c.o.Now()
+	x := c.exchange(id, call.Service)
+	x.UserID, x.Issue = call.UserID, call.Issue
+	got, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
 	m, err := c.message(got, id)
+	x.Finished = c.o.Now()
 	if err != nil {
 		return nil, err
 	}
-	if err := answers(h, m.Header, soap.HashOf(sent)); err != nil {
-		return nil, err
+	if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
+		return nil, c.alarmed(got.server, f)
 	}
 	x.RequestHash = withoutSpace(m.Header.RequestHash)
 	return &Answer{Body: m.Body, Message: m, Exchange: x}, nil
@@ -88,7 +87,11 @@ func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
 
 // message reads a reply as an answer that is not a Fault.
 func (c *Client) message(got *reply, id string) (*soap.Message, error) {
-	m, err := soap.ReadAnswer(got.body, c.o.Limits)
+	body, err := got.body.all()
+	if err != nil {
+		return nil, err
+	}
+	m, err := soap.ReadAnswer(body, c.o.Limits)
 	if err == nil && m.Fault != nil {
 		return nil, m.Fault.Failure(id)
 	}
@@ -112,7 +115,7 @@ func (c *Client) message(got *reply, id string) (*soap.Message, error) {
 }
 
 // answers checks that the header got belongs to the request.
-func answers(sent, got soap.Header, hash string) error {
+func answers(sent, got soap.Header, hash string) *soap.Failure {
 	stated := withoutSpace(got.RequestHash)
 	switch {
 	case got.ID != sent.ID:

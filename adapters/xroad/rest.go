@@ -1,9 +1,9 @@
 package xroad
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,12 +31,27 @@ type RESTCall struct {
 	// Body is allowed with POST, PUT and PATCH only: Security Servers sign the
 	// body of other methods but do not deliver it.
 	Body []byte
+	// Stream is a body that is read while it is sent, instead of Body. Length
+	// is its size in bytes; zero means unknown. It is not read after the call
+	// has returned an answer, may be read a little longer after an error, and
+	// is never closed.
+	Stream io.Reader
+	Length int64
 	// ContentType describes Body and wins over Header.
 	ContentType string
 	// UserID and Issue win over Header.
 	UserID, Issue string
-	// Timeout is the total time of the call; zero means that of the client.
+	// RepresentedParty is "[class/]code" (PR-REST 4.3) and wins over Header.
+	RepresentedParty string
+	// SecurityServer is the server that shall answer (PR-TARGETSS): four parts,
+	// INSTANCE/CLASS/MEMBER/SERVER, each percent-encoded. Empty: any.
+	SecurityServer string
+	// Timeout is the total time of the call; zero means that of the service or
+	// client.
 	Timeout time.Duration
+	// MaxAnswer is how many bytes the answer's body may have; zero means the
+	// client's limit for REST and a gibibyte for OpenREST.
+	MaxAnswer int64
 }
 
 // RESTAnswer is the provider's answer, whatever its status.
@@ -44,6 +59,16 @@ type RESTAnswer struct {
 	Status   int
 	Header   http.Header
 	Body     []byte
+	Exchange Exchange
+}
+
+// RESTStream is the provider's answer with a body that is still to be read.
+type RESTStream struct {
+	Status int
+	Header http.Header
+	// Body has to be closed. It ends with a *soap.Failure when it breaks, takes
+	// longer than the call may, or is larger than MaxAnswer.
+	Body     io.ReadCloser
 	Exchange Exchange
 }
 
@@ -60,23 +85,50 @@ type RESTAnswer struct {
 // the headers as the Security Server saw them, so it cannot be computed here
 // and is kept as evidence (PR-REST 4.3).
 func (c *Client) REST(ctx context.Context, call RESTCall) (*RESTAnswer, error) {
-	id := c.o.NewID()
-	req, err := c.restRequest(call, id)
+	if call.MaxAnswer == 0 {
+		call.MaxAnswer = c.bytes
+	}
+	got, err := c.OpenREST(ctx, call)
 	if err != nil {
 		return nil, err
 	}
-	x := Exchange{MessageID: id, Service: call.Service, Started: c.o.Now()}
-	got, err := c.do(ctx, req, call.Timeout, id)
+	body, err := got.Body.(*replyBody).all()
+	if err != nil {
+		return nil, err
+	}
+	got.Exchange.Finished = c.o.Now()
+	return &RESTAnswer{Status: got.Status, Header: got.Header, Body: body, Exchange: got.Exchange}, nil
+}
+
+// OpenREST is REST without reading the answer's body. Finished in its Exchange
+// is when the body began.
+func (c *Client) OpenREST(ctx context.Context, call RESTCall) (*RESTStream, error) {
+	id := c.o.NewID()
+	r, err := c.restRequest(call, id)
+	if err != nil {
+		return nil, err
+	}
+	x := c.exchange(id, call.Service)
+	x.UserID, x.Issue, x.RepresentedParty = r.header.Get("X-Road-UserId"), r.header.Get("X-Road-Issue"), r.header.Get("X-Road-Represented-Party")
+	got, err := c.send(ctx, r)
 	x.Finished = c.o.Now()
 	if err != nil {
 		return nil, err
 	}
 	x.RequestHash, x.RequestID = got.header.Get("X-Road-Request-Hash"), got.header.Get("X-Road-Request-Id")
-	if err := c.belongs(got, call.Service, id); err != nil {
-		return nil, err
+	if f := c.belongs(got, call.Service, id); f != nil {
+		_ = got.body.Close()
+		return nil, c.alarmed(got.server, f)
 	}
-	return &RESTAnswer{Status: got.status, Header: got.header, Body: got.body, Exchange: x}, nil
+	return &RESTStream{Status: got.status, Header: got.header, Body: got.body, Exchange: x}, nil
 }
+
+const (
+	// maxStream is how large an answer may be that nobody holds as a whole.
+	maxStream = 1 << 30
+	// maxRefusal is how much of an error's body is read.
+	maxRefusal = 64 << 10
+)
 
 // restMethods are the methods of PR-REST 4.1 and whether the Security Server
 // delivers a body with them.
@@ -88,25 +140,31 @@ var restMethods = map[string]bool{
 // allowedHeaders are the headers a caller may send along.
 var allowedHeaders = []string{"Accept", "Content-Type", "X-Road-UserId", "X-Road-Issue", "X-Road-Represented-Party"}
 
-func (c *Client) restRequest(call RESTCall, id string) (*http.Request, error) {
+func (c *Client) restRequest(call RESTCall, id string) (*request, error) {
 	bodied, ok := restMethods[call.Method]
+	hasBody := len(call.Body) > 0 || call.Stream != nil
 	switch {
 	case !ok:
 		return nil, notSent(id, "request.method", "the method is not one of DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, TRACE")
-	case !bodied && len(call.Body) > 0:
+	case !bodied && hasBody:
 		return nil, notSent(id, "request.body", "X-Road does not deliver a body with "+call.Method)
+	case len(call.Body) > 0 && call.Stream != nil:
+		return nil, notSent(id, "request.body", "there are two bodies")
 	}
 	target, err := restURL(call)
 	if err != nil {
 		return nil, notSent(id, "request.path", err.Error())
 	}
-	target.Scheme, target.Host = c.base.Scheme, c.base.Host
-	req := &http.Request{
-		Method: call.Method, URL: target, Host: target.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: http.Header{},
+	r := &request{
+		id: id, method: call.Method, target: *target, header: http.Header{},
+		whole: call.Body, stream: call.Stream, length: call.Length,
+		timeouts: c.timeoutsOf(call.Service, call.Timeout), limit: call.MaxAnswer,
 	}
-	if len(call.Body) > 0 {
-		req.Body, req.ContentLength = readCloser{bytes.NewReader(call.Body)}, int64(len(call.Body))
+	if r.limit <= 0 {
+		r.limit = maxStream
+	}
+	if r.stream != nil && r.length <= 0 {
+		r.length = -1
 	}
 	values := map[string]string{
 		"Accept": "application/json", "Content-Type": "", "X-Road-UserId": "", "X-Road-Issue": "", "X-Road-Represented-Party": "",
@@ -124,13 +182,21 @@ func (c *Client) restRequest(call RESTCall, id string) (*http.Request, error) {
 			values[name] = given[0]
 		}
 	}
-	for name, own := range map[string]string{"Content-Type": call.ContentType, "X-Road-UserId": call.UserID, "X-Road-Issue": call.Issue} {
+	for name, own := range map[string]string{
+		"Content-Type": call.ContentType, "X-Road-UserId": call.UserID, "X-Road-Issue": call.Issue, "X-Road-Represented-Party": call.RepresentedParty,
+	} {
 		if own != "" {
 			values[name] = own
 		}
 	}
-	if len(call.Body) == 0 {
+	if !hasBody {
 		delete(values, "Content-Type")
+	}
+	if server := call.SecurityServer; server != "" {
+		if v, err := soap.ParseClientID(server); err != nil || v.Subsystem == "" {
+			return nil, notSent(id, "request.security_server", "the Security Server is not INSTANCE/CLASS/MEMBER/SERVER")
+		}
+		values["X-Road-Security-Server"] = server
 	}
 	values["X-Road-Client"], values["X-Road-Id"] = c.o.Client.String(), id
 	for name, value := range values {
@@ -140,15 +206,10 @@ func (c *Client) restRequest(call RESTCall, id string) (*http.Request, error) {
 		if err := singleValue(id, name, value); err != nil {
 			return nil, err
 		}
-		req.Header[name] = []string{value}
+		r.header[name] = []string{value}
 	}
-	return req, nil
+	return r, nil
 }
-
-// readCloser keeps net/http from recognising the reader and repeating it.
-type readCloser struct{ *bytes.Reader }
-
-func (readCloser) Close() error { return nil }
 
 // valuesOf returns the values of a header whatever the spelling of its name.
 func valuesOf(h http.Header, name string) []string {
@@ -162,13 +223,13 @@ func valuesOf(h http.Header, name string) []string {
 }
 
 // belongs tells an answer of the provider to our request from everything else.
-func (c *Client) belongs(got *reply, service soap.ServiceID, id string) error {
+func (c *Client) belongs(got *reply, service soap.ServiceID, id string) *soap.Failure {
 	hash := got.header.Get("X-Road-Request-Hash")
 	if code := got.header.Get("X-Road-Error"); code != "" {
 		if hash != "" {
 			return tampered(id, "answer.forged_error", "the provider's answer pretends to be an error of a Security Server")
 		}
-		return serverError(code, got).Failure(id)
+		return refusal(code, got).Failure(id)
 	}
 	switch {
 	case hash == "" && got.status >= 300:
@@ -197,19 +258,23 @@ func last(h http.Header, name string) string {
 	return v[len(v)-1]
 }
 
-// serverError reads an error made by a Security Server. The header has the
-// code; the body may be JSON, XML or missing, and only adds to it.
-func serverError(code string, got *reply) soap.Fault {
+// refusal reads an error made by a Security Server. The header has the code;
+// the body may be JSON, XML or missing, and only adds to it.
+func refusal(code string, got *reply) soap.Fault {
 	f := soap.Fault{Code: code}
+	text, err := io.ReadAll(io.LimitReader(got.body, maxRefusal))
+	if err != nil {
+		return f
+	}
 	var body struct {
 		Message string `json:"message"`
 		Detail  string `json:"detail"`
 	}
-	if json.Unmarshal(got.body, &body) == nil {
+	if json.Unmarshal(text, &body) == nil {
 		f.String, f.Detail = body.Message, body.Detail
 		return f
 	}
-	if doc, err := soap.ReadTree(got.body, soap.Limits{}); err == nil {
+	if doc, err := soap.ReadTree(text, soap.Limits{}); err == nil {
 		if m := soap.Child(doc.Root(), "", "message"); m != nil {
 			f.String = m.Text()
 		}

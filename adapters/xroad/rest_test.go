@@ -29,7 +29,7 @@ func restAnswer(w http.ResponseWriter, r *http.Request, status int, body string)
 // Path and query are data of the provider: not a byte may change.
 func TestRESTPathAndQueryAreUntouched(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-110")
+	conformance.Covers(t, "C-110", "C-123")
 	var uri string
 	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
 		uri = r.RequestURI

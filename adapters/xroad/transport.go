@@ -6,12 +6,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/http/httptrace"
-	"net/url"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"ristmik/soap"
 )
@@ -29,16 +26,6 @@ func (c *countingConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-func countWrites(dial func(context.Context, string, string) (net.Conn, error)) func(context.Context, string, string) (net.Conn, error) {
-	return func(ctx context.Context, network, addr string) (net.Conn, error) {
-		c, err := dial(ctx, network, addr)
-		if err != nil {
-			return nil, err
-		}
-		return &countingConn{Conn: c}, nil
-	}
-}
-
 // attempt watches how far one request got.
 type attempt struct {
 	mu     sync.Mutex
@@ -48,15 +35,19 @@ type attempt struct {
 	reused bool
 }
 
-func (a *attempt) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) {
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.got, a.reused = true, i.Reused
-		if c, ok := i.Conn.(*countingConn); ok {
-			a.conn, a.before = c, c.written.Load()
-		}
-	}}
+// trace watches the attempt; wrote is called when the whole request is out.
+func (a *attempt) trace(wrote func()) *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			a.mu.Lock()
+			defer a.mu.Unlock()
+			a.got, a.reused = true, i.Reused
+			if c, ok := i.Conn.(*countingConn); ok {
+				a.conn, a.before = c, c.written.Load()
+			}
+		},
+		WroteRequest: func(httptrace.WroteRequestInfo) { wrote() },
+	}
 }
 
 // maybeSent tells whether bytes of the request may have left. Without a
@@ -74,56 +65,6 @@ func (a *attempt) maybeSent(settled bool) (sent, reused bool) {
 	return true, a.reused
 }
 
-// reply is an answer of the HTTP layer with its whole body.
-type reply struct {
-	status int
-	header http.Header
-	body   []byte
-}
-
-// do sends one request and reads the whole answer within the time-out.
-func (c *Client) do(ctx context.Context, req *http.Request, timeout time.Duration, id string) (*reply, error) {
-	if timeout <= 0 {
-		timeout = c.o.Timeout
-	}
-	limited, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	var a attempt
-	req = req.WithContext(httptrace.WithClientTrace(limited, a.trace()))
-	// The server's HTTP library decompresses whatever the client asked for, so
-	// asking for it only costs strong ETags.
-	req.Header.Set("Accept-Encoding", "identity")
-	req.Header.Set("User-Agent", userAgent)
-	// Without these two the transport silently sends a request again when a
-	// kept connection breaks, under the same message id: one with a body when
-	// the body can be had again, one without a body when its method is GET,
-	// HEAD or OPTIONS.
-	req.GetBody = nil
-	switch {
-	case req.Body != nil && req.Body != http.NoBody:
-	case req.Method == http.MethodGet, req.Method == http.MethodHead, req.Method == http.MethodOptions, req.Method == http.MethodDelete:
-		req.Body, req.ContentLength = io.NopCloser(emptyReader{}), 0
-	}
-
-	resp, err := c.http.Do(req)
-	if err != nil {
-		sent, reused := a.maybeSent(limited.Err() == nil)
-		return nil, broken(ctx, limited, err, sent, reused, id)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, c.bytes+1))
-	switch {
-	case err != nil:
-		return nil, broken(ctx, limited, err, true, false, id)
-	case int64(len(body)) > c.bytes:
-		return nil, &soap.Failure{
-			Kind: soap.KindUnknownResult, Code: "answer.too_large", MessageID: id,
-			Message: fmt.Sprintf("the answer is larger than %d bytes", c.bytes),
-		}
-	}
-	return &reply{resp.StatusCode, resp.Header, body}, nil
-}
-
 // emptyReader is a body of no bytes that the transport cannot know to be one.
 // Before it sends a GET it looks for a first byte, finds none, and sends the
 // request without a body; but it does not hold it for repeatable.
@@ -133,23 +74,22 @@ func (emptyReader) Read([]byte) (int, error) { return 0, io.EOF }
 
 // broken names what happened to a request that got no answer.
 func broken(parent, limited context.Context, err error, sent, reused bool, id string) *soap.Failure {
-	// The outer error quotes the URL, which may hold personal data.
-	var quoted *url.Error
-	for errors.As(err, &quoted) {
-		err = quoted.Err
-	}
 	f := &soap.Failure{MessageID: id, Err: err}
 	cancelled := parent.Err() != nil && errors.Is(parent.Err(), context.Canceled)
 	late := limited.Err() != nil || isTimeout(err)
 	switch {
 	case !sent && cancelled:
 		f.Kind, f.Code, f.Message = soap.KindRetryNow, "transport.cancelled", "the call was given up before anything was sent"
+	case !sent && errors.Is(err, errWrongCertificate):
+		f.Kind, f.Code, f.Message = soap.KindOwnServer, "transport.wrong_certificate", "who answers at the address of our Security Server is not who was pinned"
 	case !sent && reused:
 		f.Kind, f.Code, f.Message = soap.KindRetryNow, "transport.stale_connection", "a kept connection had been closed"
 	case !sent:
 		f.Kind, f.Code, f.Message = soap.KindOwnServer, "transport.unreachable", "our Security Server cannot be reached"
 	case cancelled:
 		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.cancelled", "the call was given up while the answer was awaited"
+	case errors.Is(context.Cause(limited), errNoHeader):
+		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.header_timeout", "no answer began within its time-out"
 	case late:
 		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.timeout", "no answer within the time-out"
 	default:
@@ -157,6 +97,9 @@ func broken(parent, limited context.Context, err error, sent, reused bool, id st
 	}
 	return f
 }
+
+// errNoHeader is why a call ends whose answer did not begin in time.
+var errNoHeader = errors.New("no response header in time")
 
 func isTimeout(err error) bool {
 	var n net.Error

@@ -6,11 +6,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"ristmik/adapters/xroad"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // hang holds a request until the test ends.
@@ -28,6 +30,7 @@ func hang(t testing.TB, arrived chan<- struct{}) *httptest.Server {
 // A server that never answers is left after the call's own time-out.
 func TestHangingServerIsAnUnknownResult(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-030")
 	s := hang(t, make(chan struct{}, 1))
 	_, err := client(t, s.URL).Call(t.Context(), xroad.Call{Service: them, Body: notice(), Timeout: 50 * time.Millisecond})
 	if f := failure(t, err); f.Kind != soap.KindUnknownResult || f.Code != "transport.timeout" || f.MessageID == "" {
@@ -95,6 +98,7 @@ func TestRefusedConnectionIsOurOwnServer(t *testing.T) {
 // not repeated behind our back, neither a POST nor a GET.
 func TestBrokenConnectionIsNeverRepeated(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-033")
 	for name, call := range map[string]func(c *xroad.Client) error{
 		"SOAP": func(c *xroad.Client) error {
 			_, err := c.Call(t.Context(), xroad.Call{Service: them, Body: notice()})
@@ -147,10 +151,16 @@ func TestBrokenConnectionIsNeverRepeated(t *testing.T) {
 	}
 }
 
-// A kept connection that takes no byte any more has not carried the request.
-func TestStaleConnectionMayBeTriedAgain(t *testing.T) {
+// A kept connection that takes no byte any more has not carried the request,
+// which goes out over a new one.
+func TestStaleConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
-	s := server(t, func(w http.ResponseWriter, _ *http.Request, body []byte) { sendSOAP(w, 200, soapAnswer(t, body)) })
+	conformance.Covers(t, "C-034")
+	var seen atomic.Int32
+	s := server(t, func(w http.ResponseWriter, _ *http.Request, body []byte) {
+		seen.Add(1)
+		sendSOAP(w, 200, soapAnswer(t, body))
+	})
 	var mu sync.Mutex
 	var conns []net.Conn
 	transport := xroad.NewTransport()
@@ -174,8 +184,29 @@ func TestStaleConnectionMayBeTriedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = c.Call(t.Context(), xroad.Call{Service: them, Body: notice()})
-	if f := failure(t, err); f.Kind != soap.KindRetryNow || f.Code != "transport.stale_connection" {
-		t.Errorf("failure is %+v", f)
+	if _, err = c.Call(t.Context(), xroad.Call{Service: them, Body: notice()}); err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if len(conns) != 2 || seen.Load() != 2 {
+		t.Errorf("connections: %d, requests: %d; want two of both", len(conns), seen.Load())
+	}
+}
+
+// A server that takes a request and begins no answer in time is left.
+func TestAnswerThatDoesNotBeginIsAnUnknownResult(t *testing.T) {
+	t.Parallel()
+	conformance.Covers(t, "C-030")
+	s := hang(t, make(chan struct{}, 2))
+	byClient := client(t, s.URL, func(o *xroad.Options) { o.HeaderTimeout = 50 * time.Millisecond })
+	byService := client(t, s.URL, func(o *xroad.Options) {
+		o.Services = map[soap.ServiceID]xroad.Timeouts{them: {Header: 50 * time.Millisecond}}
+	})
+	for name, c := range map[string]*xroad.Client{"client": byClient, "service": byService} {
+		_, err := c.Call(t.Context(), xroad.Call{Service: them, Body: notice()})
+		if f := failure(t, err); f.Kind != soap.KindUnknownResult || f.Code != "transport.header_timeout" {
+			t.Errorf("time-out of the %s: failure is %+v", name, f)
+		}
 	}
 }

@@ -16,9 +16,7 @@ package xroad
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"time"
 
 	"github.com/google/uuid"
@@ -33,66 +31,102 @@ const (
 	defaultTimeout = 60 * time.Second
 	// connectTimeout is the time to reach our own Security Server.
 	connectTimeout = 5 * time.Second
+	// defaultPause is how long a server that failed is asked last.
+	defaultPause = 30 * time.Second
 	// userAgent is sent for the Security Server's log; it is not forwarded.
 	userAgent = "ristmik"
 )
 
+// Timeouts bound the calls of one service. A zero field means that of the
+// client.
+type Timeouts struct {
+	// Connect bounds reaching our own Security Server, TLS handshake included.
+	Connect time.Duration
+	// Header bounds the wait between the last byte of the request and the
+	// beginning of the answer.
+	Header time.Duration
+	// Total bounds the whole call, to the last byte of the answer.
+	Total time.Duration
+}
+
+// or fills zero fields from d.
+func (t Timeouts) or(d Timeouts) Timeouts {
+	for _, f := range []struct{ have, def *time.Duration }{{&t.Connect, &d.Connect}, {&t.Header, &d.Header}, {&t.Total, &d.Total}} {
+		if *f.have <= 0 {
+			*f.have = *f.def
+		}
+	}
+	return t
+}
+
 // Options configure a Client.
 type Options struct {
-	// SecurityServer is the address of our Security Server for information
-	// systems, such as "http://127.0.0.1:8090": scheme, host and port only.
+	// SecurityServer is the address of the only Security Server when Servers
+	// is empty, such as "http://127.0.0.1:8090".
 	SecurityServer string
+	// Servers are our Security Servers in the order of preference. A request
+	// of which no byte went out is tried at the next one.
+	Servers []Server
+	// Pause is how long a server that could not be reached is asked last; zero
+	// means 30 s.
+	Pause time.Duration
 	// Client is the subsystem in whose name calls are made.
 	Client soap.ClientID
-	// Transport sends requests. Nil means one of our own: connections are
-	// kept, connecting takes at most five seconds, nothing is decompressed,
-	// no proxy of the environment is used.
+	// Certificate is the client certificate of this subsystem; empty where the
+	// Security Server asks for none. The files are read again when they change.
+	Certificate KeyPair
+	// Transport sends requests to every server. Nil means one of our own for
+	// each: connections are kept, nothing is decompressed, no proxy of the
+	// environment is used.
 	Transport http.RoundTripper
 	// NewID makes message ids; nil means random UUIDs.
 	NewID func() string
-	// Now is the clock for the times in Exchange; nil means time.Now.
+	// Now is the clock for the times in Exchange and for Pause; nil means
+	// time.Now.
 	Now func() time.Time
 	// Timeout is the total time of a call that names none; zero means 60 s.
 	Timeout time.Duration
-	// Limits bound answers; zero fields mean soap.DefaultLimits.
+	// ConnectTimeout bounds connecting; zero means 5 s.
+	ConnectTimeout time.Duration
+	// HeaderTimeout bounds the wait for the beginning of an answer; zero means
+	// that only the total time does.
+	HeaderTimeout time.Duration
+	// Services are the time-outs of single services.
+	Services map[soap.ServiceID]Timeouts
+	// Limits bound answers that are read as a whole; zero fields mean
+	// soap.DefaultLimits.
 	Limits soap.Limits
+	// Alarm is told what a person must see; nil means nobody is. It may be
+	// called by many goroutines at once.
+	Alarm func(Alarm)
 }
 
-// Client calls services through one Security Server in the name of one
+// Client calls services through our Security Servers in the name of one
 // subsystem. It may be used by many goroutines at once.
 type Client struct {
-	base  url.URL
-	o     Options
-	http  http.Client
-	bytes int64
+	servers servers
+	o       Options
+	bytes   int64
 }
 
-// New returns a client. It connects to nothing yet.
+// New returns a client. It reads certificates and connects to nothing yet.
 func New(o Options) (*Client, error) {
-	base, err := url.Parse(o.SecurityServer)
-	if err != nil {
-		// The parser quotes its input, which may hold a password.
-		return nil, errors.New("address of the Security Server: is no URL")
-	}
-	switch {
-	case base.Scheme != "http" && base.Scheme != "https":
-		return nil, errors.New("address of the Security Server: the scheme is not http or https")
-	case base.Hostname() == "":
-		return nil, errors.New("address of the Security Server: there is no host")
-	case base.User != nil, base.RawQuery != "", base.Fragment != "", base.Path != "" && base.Path != "/":
-		return nil, errors.New("address of the Security Server: only scheme, host and port are allowed")
-	}
 	if o.Client.Instance == "" || o.Client.Class == "" || o.Client.Member == "" {
 		return nil, errors.New("the client identifier is not complete")
 	}
-	if o.Timeout < 0 {
-		return nil, fmt.Errorf("the time-out %s is negative", o.Timeout)
+	for _, d := range []time.Duration{o.Timeout, o.ConnectTimeout, o.HeaderTimeout, o.Pause} {
+		if d < 0 {
+			return nil, fmt.Errorf("the time %s is negative", d)
+		}
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
-	if o.Transport == nil {
-		o.Transport = NewTransport()
+	if o.ConnectTimeout == 0 {
+		o.ConnectTimeout = connectTimeout
+	}
+	if o.Pause == 0 {
+		o.Pause = defaultPause
 	}
 	if o.NewID == nil {
 		o.NewID = uuid.NewString
@@ -100,28 +134,31 @@ func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Alarm == nil {
+		o.Alarm = func(Alarm) {}
+	}
 	if o.Limits.Bytes <= 0 {
 		o.Limits.Bytes = soap.DefaultLimits().Bytes
 	}
-	return &Client{
-		base: url.URL{Scheme: base.Scheme, Host: base.Host, Path: "/"},
-		o:    o,
-		http: http.Client{
-			Transport: o.Transport,
-			// A redirect of a provider points into its own house and one of a
-			// Security Server does not exist: never follow, in neither case.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		bytes: int64(o.Limits.Bytes),
-	}, nil
+	if len(o.Servers) == 0 {
+		o.Servers = []Server{{Address: o.SecurityServer}}
+	}
+	c := &Client{o: o, bytes: int64(o.Limits.Bytes), servers: servers{pause: o.Pause, now: o.Now}}
+	for _, s := range o.Servers {
+		v, err := o.newServer(s)
+		if err != nil {
+			return nil, err
+		}
+		c.servers.all = append(c.servers.all, v)
+	}
+	return c, nil
 }
 
-// NewTransport returns the transport that New uses when it is given none.
+// NewTransport returns the transport that New uses for a server over plain HTTP
+// when it is given none.
 func NewTransport() *http.Transport {
-	dialer := &net.Dialer{Timeout: connectTimeout, KeepAlive: 30 * time.Second}
 	return &http.Transport{
-		DialContext:            countWrites(dialer.DialContext),
-		TLSHandshakeTimeout:    connectTimeout,
+		DialContext:            dialPlain,
 		MaxIdleConns:           256,
 		MaxIdleConnsPerHost:    64,
 		IdleConnTimeout:        90 * time.Second,
@@ -130,8 +167,9 @@ func NewTransport() *http.Transport {
 	}
 }
 
-// Exchange is what is kept of one call for the record; it holds no data of the
-// message.
+// Exchange is what is kept of one call for the record: whom to ask, and by
+// what both Security Servers know it. UserID is personal data: it belongs into
+// the record and not into a log.
 type Exchange struct {
 	// MessageID is the X-Road message id of this attempt.
 	MessageID string
@@ -141,7 +179,14 @@ type Exchange struct {
 	// RequestID is the x-road-request-id of a REST call, which both Security
 	// Servers log.
 	RequestID string
+	Client    soap.ClientID
 	Service   soap.ServiceID
-	Started   time.Time
-	Finished  time.Time
+	// UserID, Issue and RepresentedParty ("[class/]code") are as sent.
+	UserID, Issue, RepresentedParty string
+	Started                         time.Time
+	Finished                        time.Time
+}
+
+func (c *Client) exchange(id string, service soap.ServiceID) Exchange {
+	return Exchange{MessageID: id, Client: c.o.Client, Service: service, Started: c.o.Now()}
 }

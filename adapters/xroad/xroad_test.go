@@ -113,7 +113,7 @@ func failure(t testing.TB, err error) *soap.Failure {
 
 func TestCallSendsOneMessageAndReadsItsAnswer(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-038", "C-039", "C-045")
+	conformance.Covers(t, "C-018", "C-038", "C-039", "C-045")
 	var got []*http.Request
 	s := server(t, func(w http.ResponseWriter, r *http.Request, body []byte) {
 		got = append(got, r)
@@ -166,11 +166,16 @@ func TestAnswerToAnotherRequestIsTampered(t *testing.T) {
 				}
 				sendSOAP(w, 200, bad)
 			})
-			_, err := client(t, s.URL).Call(t.Context(), xroad.Call{Service: them, Body: notice()})
+			var told func() []string
+			c := client(t, s.URL, func(o *xroad.Options) { told = alarms(o) })
+			_, err := c.Call(t.Context(), xroad.Call{Service: them, Body: notice()})
 			f := failure(t, err)
-			want := soap.KindTampered
+			want, alarm := soap.KindTampered, xroad.AlarmTampered
 			if code == "answer.request_hash" {
-				want = soap.KindHashMismatch
+				want, alarm = soap.KindHashMismatch, xroad.AlarmHashMismatch
+			}
+			if got := told(); len(got) != 1 || got[0] != alarm {
+				t.Errorf("alarms are %v", got)
 			}
 			if f.Kind != want || f.Code != code || f.MessageID != "attempt-1" {
 				t.Errorf("failure is %+v", f)

@@ -53,7 +53,7 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 		return cfg, problems, nil // nothing could be read: nothing more can be said
 	}
 	m := &meaning{cfg: cfg, problems: problems}
-	m.client("xroad.client", cfg.XRoad.Client)
+	m.xroad()
 	if cfg.XRoad.RESTService == "" || strings.ContainsAny(cfg.XRoad.RESTService, "/%;:\\ ") {
 		m.fault("xroad.rest_service", "bad-identifier", "a service code is needed, one part of an identifier", "konsult")
 	}

@@ -7,6 +7,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/console"
+	"ristmik/adapters/xroad"
 	"ristmik/outbox"
 	"ristmik/schedules"
 )
@@ -20,6 +21,7 @@ type meters struct {
 	latency  *prometheus.HistogramVec
 	runs     *prometheus.CounterVec
 	answers  *prometheus.CounterVec
+	alarms   *prometheus.CounterVec
 }
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
@@ -42,8 +44,14 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
 		}, []string{"door", "result"}),
+		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ristmik_xroad_alarms_total", Help: "Answers that were not to our request, servers that were not the pinned ones, certificate files that cannot be used.",
+		}, []string{"code"}),
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers))
+	for _, code := range xroad.AlarmCodes() {
+		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
+	}
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms))
 }
 
 func (m *meters) delivery(o outbox.Observation) {
@@ -53,6 +61,8 @@ func (m *meters) delivery(o outbox.Observation) {
 	m.attempts.WithLabelValues(o.Destination, string(o.Result)).Inc()
 	m.latency.WithLabelValues(o.Destination).Observe(o.Took.Seconds())
 }
+
+func (m *meters) alarm(a xroad.Alarm) { m.alarms.WithLabelValues(a.Code).Inc() }
 
 func (m *meters) answer(o authority.Observation) {
 	m.answers.WithLabelValues(o.Door, o.Result).Inc()

@@ -33,7 +33,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
-	log.Info("started", "version", version(), "security_server", cfg.XRoad.SecurityServer, "client", cfg.XRoad.Client,
+	log.Info("started", "version", version(), "security_servers", len(cfg.XRoad.SecurityServers()), "client", cfg.XRoad.Client,
 		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))
 	fmt.Fprintf(p.out, "core API   %s/\nX-Road     %s/soap?wsdl\nconsole    %s/\n",
 		h.doors[doorCore].url(), h.doors[doorXRoad].url(), h.doors[doorConsole].url())

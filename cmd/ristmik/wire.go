@@ -82,9 +82,14 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, fmt.Errorf("xroad.client: %w", err)
 	}
-	xr, err := xroad.New(xroad.Options{
-		SecurityServer: cfg.XRoad.SecurityServer, Client: client, Timeout: cfg.XRoad.Timeout,
-		NewID: uuid.NewString, Now: time.Now, Limits: soap.DefaultLimits(),
+	registry := prometheus.NewRegistry()
+	metrics, err := newMeters(registry)
+	if err != nil {
+		return nil, err
+	}
+	xr, err := newXRoad(cfg.XRoad, client, func(a xroad.Alarm) {
+		metrics.alarm(a)
+		logAlarm(log, a)
 	})
 	if err != nil {
 		return nil, err
@@ -94,11 +99,6 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 		return nil, err
 	}
 	procedure, err := newProcedure(cfg)
-	if err != nil {
-		return nil, err
-	}
-	registry := prometheus.NewRegistry()
-	metrics, err := newMeters(registry)
 	if err != nil {
 		return nil, err
 	}
