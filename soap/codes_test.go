@@ -174,6 +174,7 @@ func TestCodesWithoutXRoadPlaceAreTheProviders(t *testing.T) {
 // Two codes cover unlike causes; the text tells them apart.
 func TestFaultTextRefinesTwoCodes(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-093")
 	for _, c := range []struct {
 		code, text string
 		kind       soap.Kind
@@ -258,6 +259,7 @@ func TestFaultHasTheShapeOfASecurityServer(t *testing.T) {
 
 func TestFaultReadsBack(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-090")
 	for _, f := range []soap.Fault{
 		{Code: "server.serverproxy.access_denied", String: "a <b> & \"c\"", Actor: "urn:x", Detail: "uuid"},
 		{Code: "soap:Client", String: "<script>alert(1)</script>"},

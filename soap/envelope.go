@@ -8,9 +8,9 @@ import (
 )
 
 // BuildRequest writes a request: header fields in the order client, service,
-// id, userId, issue, protocolVersion, one to a line, absent ones left out, no
-// white space inside values, line feeds, no byte order mark, no newline at the
-// end. The content of body, which becomes the wrapper, is written as given.
+// securityServer, id, userId, issue, protocolVersion, representedParty,
+// securityToken, then Extra, one to a line, absent ones left out, no white
+// space inside values, line feeds, no byte order mark, no newline at the end. The content of body, which becomes the wrapper, is written as given.
 //
 // Client, Service and ID must be set; requestHash is for Security Servers and
 // never written, and Elements, which belong to a message that was received,
@@ -24,19 +24,33 @@ func BuildRequest(h Header, body *etree.Element) ([]byte, error) {
 	own := map[string]string{"env": NSEnvelope, "x": NSXRoad, "i": NSIdentifiers}
 	wrapper, err := standalone(body, own)
 	if err != nil {
+		return nil, fmt.Errorf("building a request: the body: %w", err)
+	}
+	extra, err := h.extra(own)
+	if err != nil {
 		return nil, fmt.Errorf("building a request: %w", err)
 	}
 	var b strings.Builder
 	b.WriteString(declaration)
 	b.WriteString(`<env:Envelope xmlns:env="` + NSEnvelope + `" xmlns:x="` + NSXRoad + `" xmlns:i="` + NSIdentifiers + "\">\n  <env:Header>\n")
-	writeIdentifier(&b, "client", h.Client.ObjectType(), h.Client, "", "")
-	writeIdentifier(&b, "service", ObjectService, h.Service.Provider, h.Service.Code, h.Service.Version)
+	writeIdentifier(&b, "client", h.Client.ObjectType(), h.Client)
+	writeIdentifier(&b, "service", ObjectService, h.Service.Provider,
+		[2]string{"serviceCode", h.Service.Code}, [2]string{"serviceVersion", h.Service.Version})
+	if s := h.SecurityServer; s != nil {
+		writeIdentifier(&b, "securityServer", ObjectServer, ClientID{s.Instance, s.Class, s.Member, ""}, [2]string{"serverCode", s.Code})
+	}
 	version := h.ProtocolVersion
 	if version == "" {
 		version = ProtocolVersion
 	}
 	for _, f := range [][2]string{{"id", h.ID}, {"userId", h.UserID}, {"issue", h.Issue}, {"protocolVersion", version}} {
 		writeValue(&b, "    ", "x:"+f[0], f[1])
+	}
+	writeExtensions(&b, h)
+	for _, block := range extra {
+		b.WriteString("    ")
+		writeElement(&b, block)
+		b.WriteByte('\n')
 	}
 	b.WriteString("  </env:Header>\n  <env:Body>\n    ")
 	writeElement(&b, wrapper)
@@ -57,7 +71,7 @@ func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
 	env, scope := answerScope(req.Header.Elements[0])
 	wrapper, err := standalone(body, scope)
 	if err != nil {
-		return nil, fmt.Errorf("building an answer: %w", err)
+		return nil, fmt.Errorf("building an answer: the body: %w", err)
 	}
 	var b strings.Builder
 	b.WriteString(declaration)
@@ -82,40 +96,6 @@ func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
 	writeElement(&b, wrapper)
 	b.WriteString("\n  </" + p + ":Body>\n</" + p + ":Envelope>")
 	return []byte(b.String()), nil
-}
-
-// check refuses what would be written as an empty or missing component.
-func (h Header) check() error {
-	for _, f := range []struct{ name, value string }{
-		{"client", h.Client.Instance}, {"client", h.Client.Class}, {"client", h.Client.Member},
-		{"service", h.Service.Provider.Instance}, {"service", h.Service.Provider.Class},
-		{"service", h.Service.Provider.Member}, {"service", h.Service.Code}, {"id", h.ID},
-	} {
-		if strings.TrimSpace(f.value) == "" {
-			return fmt.Errorf("the header field %s is not complete", f.name)
-		}
-	}
-	if h.ProtocolVersion != "" && !strings.HasPrefix(h.ProtocolVersion, "4.") {
-		return fmt.Errorf("the header field protocolVersion must start with 4")
-	}
-	fields := append(h.Client.fields(), h.Service.fields()...)
-	for _, v := range append(fields, h.ID, h.UserID, h.Issue, h.ProtocolVersion) {
-		if !legal(v) {
-			return fmt.Errorf("a header field has a character that XML cannot hold")
-		}
-	}
-	return nil
-}
-
-func writeIdentifier(b *strings.Builder, name, objectType string, c ClientID, service, version string) {
-	b.WriteString("    <x:" + name + ` i:objectType="` + objectType + "\">\n")
-	for _, f := range [][2]string{
-		{"xRoadInstance", c.Instance}, {"memberClass", c.Class}, {"memberCode", c.Member},
-		{"subsystemCode", c.Subsystem}, {"serviceCode", service}, {"serviceVersion", version},
-	} {
-		writeValue(b, "      ", "i:"+f[0], f[1])
-	}
-	b.WriteString("    </x:" + name + ">\n")
 }
 
 // writeValue writes one element on its own line; nothing when there is no

@@ -16,7 +16,7 @@ import (
 // The layout is part of the contract, because requestHash covers the bytes.
 func TestRequestIsWrittenByteForByte(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-001", "C-003", "C-005", "C-044", "C-046")
+	conformance.Covers(t, "C-001", "C-002", "C-003", "C-004", "C-005", "C-044", "C-046")
 	body := etree.NewElement("p:vehicleByPlate")
 	body.CreateAttr("xmlns:p", "http://registry.example/producer")
 	body.CreateText("\n      ")
@@ -36,6 +36,7 @@ func TestRequestIsWrittenByteForByte(t *testing.T) {
 
 func TestRequestReadsBack(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-044")
 	m, err := soap.ReadRequest([]byte(golden(t, "request.xml")), soap.DefaultLimits())
 	if err != nil {
 		t.Fatal(err)
@@ -156,7 +157,7 @@ func expanded(el *etree.Element) string {
 // Any header and any text survive writing and reading, and so does the echo.
 func TestMessagesSurviveWritingAndReading(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-005")
+	conformance.Covers(t, "C-002", "C-005", "C-010", "C-069")
 	text := rapid.StringOf(rapid.RuneFrom([]rune("aZ09 \t\n\r&<>\"'/%]äöõ€𝄞\u0085\u2028")))
 	rapid.Check(t, func(t *rapid.T) {
 		h := soap.Header{
@@ -210,6 +211,7 @@ func TestMessagesSurviveWritingAndReading(t *testing.T) {
 // What cannot be written is refused instead of being changed on the way.
 func TestRequestThatCannotBeWrittenIsRefused(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-004", "C-044", "C-045")
 	good := func() *etree.Element { return etree.NewElement("vehicleByPlate") }
 	with := func(f func(*etree.Element)) *etree.Element { el := good(); f(el); return el }
 	for name, c := range map[string]struct {

@@ -14,6 +14,12 @@ type Header struct {
 	UserID string
 	// Issue is the case that caused the query.
 	Issue string
+	// RepresentedParty is for whom the client acts; nil when the field is absent.
+	RepresentedParty *RepresentedParty
+	// SecurityServer is the one server that is meant; nil when any is.
+	SecurityServer *ServerID
+	// SecurityToken is the end user's token; nil when there is none.
+	SecurityToken *SecurityToken
 	// ProtocolVersion is as received; BuildRequest writes ProtocolVersion
 	// when it is empty.
 	ProtocolVersion string
@@ -22,6 +28,9 @@ type Header struct {
 	// Elements are all header blocks as received, in order, known or not. They
 	// tell an empty field from an absent one, and BuildAnswer echoes them.
 	Elements []*etree.Element
+	// Extra are blocks of other protocols for BuildRequest to send behind the
+	// known ones, such as the Estonian pdu. Received ones are in Elements.
+	Extra []*etree.Element
 }
 
 // Block returns the first header block with this namespace and name as it was

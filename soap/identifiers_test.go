@@ -7,12 +7,14 @@ import (
 	"pgregory.net/rapid"
 
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 // A slash inside a part is %2F on the wire: parts are decoded after splitting,
 // and only once.
 func TestIdentifierPartsAreDecodedOnceAfterSplitting(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-012", "C-013")
 	for in, want := range map[string]soap.ClientID{
 		"EE/GOV/70008747/ristmik":               {Instance: "EE", Class: "GOV", Member: "70008747", Subsystem: "ristmik"},
 		"EE/GOV/70008747":                       {Instance: "EE", Class: "GOV", Member: "70008747"},
@@ -50,6 +52,7 @@ func TestIdentifierErrorsSayWhatIsAllowed(t *testing.T) {
 
 func TestIdentifierForms(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-002", "C-012", "C-016")
 	member := soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000001"}
 	sub := member
 	sub.Subsystem = "per/mits ä"
@@ -75,6 +78,7 @@ func TestIdentifierForms(t *testing.T) {
 // Whatever the parts hold, the path form reads back as the same identifier.
 func TestIdentifierPathFormReadsBack(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-010", "C-012")
 	rapid.Check(t, func(t *rapid.T) {
 		id := soap.ServiceID{Provider: soap.ClientID{
 			Instance: part(t, "instance"), Class: part(t, "class"), Member: part(t, "member"), Subsystem: part(t, "subsystem"),

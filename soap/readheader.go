@@ -30,10 +30,12 @@ func (r *reader) header(head *etree.Element, lim Limits) error {
 // block reads one header block. Blocks that nobody knows are kept and passed.
 func (r *reader) block(b *etree.Element) error {
 	ns := b.NamespaceURI()
-	if ns == NSRepresentation && b.Tag == "representedParty" {
-		return r.once(ns, b.Tag)
-	}
-	if ns != NSXRoad {
+	switch {
+	case ns == NSRepresentation && b.Tag == "representedParty":
+		return r.representedParty(b)
+	case ns == NSSecurityToken && b.Tag == "securityToken":
+		return r.securityToken(b)
+	case ns != NSXRoad:
 		return nil
 	}
 	var into *string
@@ -68,6 +70,52 @@ func (r *reader) block(b *etree.Element) error {
 		return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", b.Tag))
 	}
 	*into = value
+	return nil
+}
+
+// representedParty reads the party for which the client acts.
+func (r *reader) representedParty(b *etree.Element) error {
+	if err := r.once(NSRepresentation, b.Tag); err != nil {
+		return err
+	}
+	party := &RepresentedParty{}
+	met := map[string]bool{}
+	for _, c := range b.ChildElements() {
+		into := map[string]*string{"partyClass": &party.Class, "partyCode": &party.Code}[c.Tag]
+		if into == nil || c.NamespaceURI() != NSRepresentation {
+			continue
+		}
+		if met[c.Tag] {
+			return r.duplicate(NSRepresentation, c.Tag)
+		}
+		met[c.Tag] = true
+		value, plain := scalar(c)
+		if !plain {
+			return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", c.Tag))
+		}
+		*into = value
+	}
+	r.h.RepresentedParty = party
+	return nil
+}
+
+// securityToken reads the end user's token. The schema has tokenType without a
+// namespace, senders also write it with one.
+func (r *reader) securityToken(b *etree.Element) error {
+	if err := r.once(NSSecurityToken, b.Tag); err != nil {
+		return err
+	}
+	value, plain := scalar(b)
+	if !plain {
+		return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", b.Tag))
+	}
+	token := &SecurityToken{Value: strings.TrimSpace(value)}
+	for i := range b.Attr {
+		if a := &b.Attr[i]; a.Key == "tokenType" && (a.Space == "" || a.NamespaceURI() == NSSecurityToken) {
+			token.Type = a.Value
+		}
+	}
+	r.h.SecurityToken = token
 	return nil
 }
 
@@ -130,6 +178,8 @@ func (r *reader) identifier(b *etree.Element) error {
 		r.h.Client = id
 	case "service":
 		r.h.Service = ServiceID{id, *known["serviceCode"], *known["serviceVersion"]}
+	case "securityServer":
+		r.h.SecurityServer = &ServerID{id.Instance, id.Class, id.Member, *known["serverCode"]}
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ func echoOf(block *etree.Element, scope map[string]string) *etree.Element {
 // unless el itself was written without declaring it.
 func standalone(el *etree.Element, scope map[string]string) (*etree.Element, error) {
 	if el == nil {
-		return nil, fmt.Errorf("there is no body element")
+		return nil, fmt.Errorf("the element is missing")
 	}
 	c := el.Copy()
 	declareMissing(c, around(el), scope)
@@ -138,14 +138,14 @@ func writable(el *etree.Element, scope map[string]string) error {
 		return prefix == "" || prefix == "xml" || prefix == "xmlns" || scope[prefix] != ""
 	}
 	if !ncName(el.Tag) || !known(el.Space) {
-		return fmt.Errorf("the body has an element without a proper name or with a prefix that is not declared")
+		return fmt.Errorf("there is an element without a proper name or with a prefix that is not declared")
 	}
 	for _, a := range el.Attr {
 		if !ncName(a.Key) || !known(a.Space) {
-			return fmt.Errorf("the body has an attribute without a proper name or with a prefix that is not declared")
+			return fmt.Errorf("there is an attribute without a proper name or with a prefix that is not declared")
 		}
 		if !legal(a.Value) {
-			return fmt.Errorf("the body has a character that XML cannot hold")
+			return fmt.Errorf("there is a character that XML cannot hold")
 		}
 	}
 	for _, t := range el.Child {
@@ -156,10 +156,10 @@ func writable(el *etree.Element, scope map[string]string) error {
 			}
 		case *etree.CharData:
 			if !legal(t.Data) {
-				return fmt.Errorf("the body has a character that XML cannot hold")
+				return fmt.Errorf("there is a character that XML cannot hold")
 			}
 		default:
-			return fmt.Errorf("the body has a node that is neither element nor text")
+			return fmt.Errorf("there is a node that is neither element nor text")
 		}
 	}
 	return nil
