@@ -8,6 +8,7 @@ import (
 	"ristmik/adapters/sandbox"
 	"ristmik/configs"
 	"ristmik/mapping"
+	"ristmik/soap/conformance"
 )
 
 func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
@@ -31,6 +32,7 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 
 func TestEveryFaultOfAConfigurationIsNamedWithItsLine(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-010", "C-158")
 	const bad = `instance: EE
 weather: fine
 error_spelling: "8.0"

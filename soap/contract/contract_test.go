@@ -15,12 +15,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"ristmik/soap/conformance"
 	"ristmik/soap/contract"
 	"ristmik/soap/contract/contracttest"
 )
 
 func TestShippedContractsAreCompleteAndBilingual(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-153", "C-154")
 	for _, want := range []struct{ file, code, version, namespace string }{
 		{"employment-register.wsdl", "TORIK", "v2", "http://emta-v6.x-road.eu"},
 		{"permit-notice.wsdl", "permitNotice", "v1", "http://ristmik.x-road.eu/permits"},
@@ -188,6 +190,7 @@ func TestRecursiveTypesEnd(t *testing.T) {
 
 func TestNothingIsEverFetched(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-155")
 	var asked atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer server.Close()
@@ -205,6 +208,7 @@ func TestNothingIsEverFetched(t *testing.T) {
 
 func TestSchemasAreFoundBesideTheDescriptionAndInTheCatalogue(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-155")
 	c := load(t, map[string]string{
 		"t.wsdl": describe(`
 <xs:import namespace="urn:other" schemaLocation="http://192.0.2.1/deep/other.xsd?v=1"/>
@@ -246,6 +250,7 @@ func TestLatin1DescriptionIsRead(t *testing.T) {
 
 func TestWhatIsNoDescriptionIsRefused(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-154")
 	for name, text := range map[string]string{
 		"another document": `<a/>`,
 		"not XML":          `plain`,
