@@ -113,7 +113,7 @@ func (o *Options) newServer(s Server) (*server, error) {
 			return nil, fmt.Errorf("Security Server %s: plain HTTP to another machine must be allowed (plaintext)", base.Host)
 		}
 		if v.transport == nil {
-			v.transport = NewTransport()
+			v.transport = newDirect(NewTransport())
 		}
 		return v, nil
 	}
@@ -139,7 +139,7 @@ func (o *Options) newServer(s Server) (*server, error) {
 	}
 	t := NewTransport()
 	t.DialTLSContext = dialTLS(id)
-	v.transport = t
+	v.transport = newDirect(t)
 	return v, nil
 }
 
