@@ -32,6 +32,7 @@ type Config struct {
 	Authorities   map[string]Authority    `yaml:"authorities"`
 	Consultations map[string]Consultation `yaml:"consultations"`
 	Registers     Registers               `yaml:"registers"`
+	Contracts     map[string]Contract     `yaml:"contracts"`
 	Schedules     map[string]Schedule     `yaml:"schedules"`
 	Delivery      Delivery                `yaml:"delivery"`
 
@@ -202,6 +203,34 @@ type TaxRegister struct {
 type LabourRegister struct {
 	PermitService string `yaml:"permit_service"`
 }
+
+// Contract is a register whose operations the core may call as JSON, at
+// /v1/registers/NAME. File is its WSDL: beside the configuration file, or one
+// that ships with the program. Provider is the subsystem that offers it. Require
+// are the headers that a call must have; Tolerant takes answers with fields that
+// the contract does not have; Refusals are JSON pointers into answers where a
+// text says that the register refused. Timeout zero means that of X-Road calls.
+type Contract struct {
+	Title    Title         `yaml:"title"`
+	File     string        `yaml:"file"`
+	Provider string        `yaml:"provider"`
+	Require  []Requirement `yaml:"require"`
+	Tolerant bool          `yaml:"tolerant"`
+	Refusals []string      `yaml:"refusals"`
+	Timeout  time.Duration `yaml:"timeout"`
+}
+
+// Requirement is what a call of a register must say.
+type Requirement string
+
+// What a call may have to say: on whose behalf, and for which case.
+const (
+	RequireUserID Requirement = "user_id"
+	RequireIssue  Requirement = "issue"
+)
+
+// Allowed lists the values a file may hold.
+func (Requirement) Allowed() []string { return []string{string(RequireUserID), string(RequireIssue)} }
 
 // Schedule says when a job runs: a cron expression of five fields in a time
 // zone, and what to do with runs missed while the hub was down.

@@ -6,7 +6,9 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"regexp"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -44,6 +46,9 @@ func Parse(name string, data []byte) (*Config, error) {
 	problems.Sort()
 	return c, problems
 }
+
+// reName is what a name in a path may be.
+var reName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
 // defaults are the values of what a file leaves out.
 func defaults() *Config {
@@ -96,6 +101,24 @@ func (c *Config) check() Problems {
 	}
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)
+	}
+	for _, name := range sorted(c.Contracts) {
+		k, path := c.Contracts[name], "contracts."+name
+		if !reName.MatchString(name) {
+			at(path, "bad-name", "the name stands in a path: lower-case letters, digits and hyphens are allowed, a letter first", "employment-register")
+		}
+		required(path+".title.et", k.Title.ET)
+		required(path+".title.en", k.Title.EN)
+		required(path+".file", k.File)
+		required(path+".provider", k.Provider)
+		if k.Timeout < 0 {
+			at(path+".timeout", "not-positive", "a time above zero is needed")
+		}
+		for i, pointer := range k.Refusals {
+			if !strings.HasPrefix(pointer, "/") {
+				at(fmt.Sprintf("%s.refusals[%d]", path, i), "bad-pointer", "a JSON pointer into the answer is needed", "/keha/teade")
+			}
+		}
 	}
 	for _, name := range sorted(c.Schedules) {
 		s, path := c.Schedules[name], "schedules."+name

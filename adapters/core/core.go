@@ -46,6 +46,8 @@ type Options struct {
 	Procedure *consultation.Procedure
 	Intake    []Intake // each is told of every fact of the core, in this order
 	Tokens    []web.Token
+	// Registers serves everything below /v1/registers; nil when there is none.
+	Registers http.Handler
 	MaxBody   int64 // bytes; 1 MiB by default
 	Now       func() time.Time
 	NewID     func() string // ids of problems in the log; random UUIDs by default
@@ -131,6 +133,14 @@ func (a *API) Handler() http.Handler {
 			mux.Handle(method+" "+r.path, handler)
 		}
 		mux.HandleFunc(r.path, notAllowed(r.allow))
+	}
+	if a.o.Registers != nil {
+		var handler http.Handler = a.o.Registers
+		if len(a.o.Tokens) > 0 {
+			handler = web.Bearer(a.o.Tokens, handler)
+		}
+		mux.Handle("/v1/registers", handler)
+		mux.Handle("/v1/registers/", handler)
 	}
 	mux.HandleFunc("/", notFound)
 	clean := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

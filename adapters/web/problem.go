@@ -68,6 +68,12 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	write(w, p.Status, "application/problem+json", p)
 }
 
+// WriteProblemDocument answers with a problem document that has members of its
+// own (RFC 9457, 3.2); v embeds a [Problem] that is filled in.
+func WriteProblemDocument(w http.ResponseWriter, status int, v any) {
+	write(w, status, "application/problem+json", v)
+}
+
 // WriteJSON answers with v as JSON. A value that has no JSON form becomes a
 // problem with status 500 instead of half an answer.
 func WriteJSON(w http.ResponseWriter, status int, v any) {

@@ -14,6 +14,7 @@ import (
 	"ristmik/mapping"
 	"ristmik/schedules"
 	"ristmik/soap"
+	"ristmik/soap/contract"
 )
 
 type checkCommand struct {
@@ -77,6 +78,7 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 	m.operation("registers.tax.employment_service", cfg.Registers.Tax.EmploymentService, contractEmployment)
 	m.operation("registers.tax.permit_service", cfg.Registers.Tax.PermitService, contractPermits)
 	m.service("registers.labour.permit_service", cfg.Registers.Labour.PermitService, false)
+	m.contracts()
 	m.schedules()
 	m.destinations()
 	m.problems.Sort()
@@ -166,6 +168,26 @@ func (m *meaning) operation(path, value, file string) {
 	}
 	if op.Unsupported != nil {
 		m.fault(path, "bad-contract", op.Unsupported.Error())
+	}
+}
+
+// contracts checks that every contract can be read and used.
+func (m *meaning) contracts() {
+	for name, k := range m.cfg.Contracts {
+		path := "contracts." + name
+		m.client(path+".provider", k.Provider)
+		if k.File == "" {
+			continue
+		}
+		c, err := openContract(m.cfg, k.File)
+		if err != nil {
+			m.fault(path+".file", "bad-contract", err.Error())
+			continue
+		}
+		usable := func(op *contract.Operation) bool { return op.Unsupported == nil }
+		if !slices.ContainsFunc(c.Operations(), usable) {
+			m.fault(path+".file", "bad-contract", "none of its operations can be used; ristmik contract check tells why")
+		}
 	}
 }
 

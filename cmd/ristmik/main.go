@@ -26,13 +26,14 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Demo    demoCommand    `cmd:"" help:"Play one consultation end to end on this machine: private PostgreSQL, sandbox Security Server, hub."`
-	Serve   serveCommand   `cmd:"" help:"Run the hub."`
-	Sandbox sandboxCommand `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
-	Migrate migrateCommand `cmd:"" help:"Bring the database to this program's version."`
-	Check   checkCommand   `cmd:"" help:"Check a configuration file and print every problem at once."`
-	Bench   benchCommand   `cmd:"" help:"Measure this program against others, on this machine."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Demo     demoCommand     `cmd:"" help:"Play one consultation end to end on this machine: private PostgreSQL, sandbox Security Server, hub."`
+	Serve    serveCommand    `cmd:"" help:"Run the hub."`
+	Contract contractCommand `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
+	Sandbox  sandboxCommand  `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
+	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's version."`
+	Check    checkCommand    `cmd:"" help:"Check a configuration file and print every problem at once."`
+	Bench    benchCommand    `cmd:"" help:"Measure this program against others, on this machine."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // surroundings are what a command may use of the world around it.

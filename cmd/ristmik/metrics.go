@@ -7,6 +7,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/console"
+	"ristmik/adapters/registers"
 	"ristmik/adapters/xroad"
 	"ristmik/outbox"
 	"ristmik/schedules"
@@ -22,6 +23,7 @@ type meters struct {
 	runs     *prometheus.CounterVec
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
+	calls    *prometheus.HistogramVec
 }
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
@@ -44,6 +46,10 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
 		}, []string{"door", "result"}),
+		calls: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ristmik_register_call_seconds", Help: "Calls of register operations by the core, by how they ended.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"register", "operation", "result"}),
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_xroad_alarms_total", Help: "Answers that were not to our request, servers that were not the pinned ones, certificate files that cannot be used.",
 		}, []string{"code"}),
@@ -51,7 +57,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls))
 }
 
 func (m *meters) delivery(o outbox.Observation) {
@@ -66,6 +72,10 @@ func (m *meters) alarm(a xroad.Alarm) { m.alarms.WithLabelValues(a.Code).Inc() }
 
 func (m *meters) answer(o authority.Observation) {
 	m.answers.WithLabelValues(o.Door, o.Result).Inc()
+}
+
+func (m *meters) register(o registers.Observation) {
+	m.calls.WithLabelValues(o.Register, o.Operation, o.Result).Observe(o.Took.Seconds())
 }
 
 func (m *meters) run(o schedules.Observation) {

@@ -24,6 +24,7 @@ import (
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/core"
 	"ristmik/adapters/labour"
+	"ristmik/adapters/registers"
 	"ristmik/adapters/tax"
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
@@ -94,7 +95,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	registers, err := newRegisters(cfg, pool, xr)
+	synced, err := newRegisters(cfg, pool, xr)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +103,11 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, xr, registers, procedure)
+	calls, err := newRegisterAPI(cfg, xr, log, metrics.register)
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := newDestinations(cfg, xr, synced, procedure)
 	if err != nil {
 		return nil, err
 	}
@@ -113,13 +118,13 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	runner, err := newRunner(cfg, pool, registers, owner, log, metrics)
+	runner, err := newRunner(cfg, pool, synced, owner, log, metrics)
 	if err != nil {
 		return nil, err
 	}
 	h := &hub{log: log, db: db, relay: relay, runner: runner}
 	err = h.openDoors(ctx, cfg, rooms{
-		pool: pool, procedure: procedure, registers: registers, runner: runner,
+		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
 		registry: registry, metrics: metrics, client: client,
 	})
 	if err != nil {
@@ -145,41 +150,41 @@ func (h *hub) run(ctx context.Context) error {
 	return nil
 }
 
-// registers are the two rooms that are kept in sync.
-type registers struct {
+// syncedRegisters are the two rooms that are kept in sync.
+type syncedRegisters struct {
 	tax    *tax.Register
 	labour *labour.Register
 }
 
-func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (registers, error) {
+func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (syncedRegisters, error) {
 	zone, err := time.LoadLocation("Europe/Tallinn")
 	if err != nil {
-		return registers{}, err
+		return syncedRegisters{}, err
 	}
 	employment, employmentOp, err := operation(cfg.Registers.Tax.EmploymentService, contractEmployment)
 	if err != nil {
-		return registers{}, err
+		return syncedRegisters{}, err
 	}
 	permits, permitsOp, err := operation(cfg.Registers.Tax.PermitService, contractPermits)
 	if err != nil {
-		return registers{}, err
+		return syncedRegisters{}, err
 	}
 	t, err := tax.New(tax.Options{
 		Pool: pool, XRoad: xr, Zone: zone,
 		Employment: employment, EmploymentOp: employmentOp, Permits: permits, PermitsOp: permitsOp,
 	})
 	if err != nil {
-		return registers{}, err
+		return syncedRegisters{}, err
 	}
 	service, err := soap.ParseServiceID(cfg.Registers.Labour.PermitService)
 	if err != nil {
-		return registers{}, fmt.Errorf("registers.labour.permit_service: %w", err)
+		return syncedRegisters{}, fmt.Errorf("registers.labour.permit_service: %w", err)
 	}
 	l, err := labour.New(xr, service)
 	if err != nil {
-		return registers{}, err
+		return syncedRegisters{}, err
 	}
-	return registers{t, l}, nil
+	return syncedRegisters{t, l}, nil
 }
 
 // operation finds a configured service's operation in its contract.
@@ -202,7 +207,7 @@ func operation(service, file string) (soap.ServiceID, *contract.Operation, error
 // intake is what a fact of the core sets going: both registers take note of it
 // in the core's own transaction, and then the messages to both are published,
 // because lanes are locked after everything else.
-func (r registers) intake(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
+func (r syncedRegisters) intake(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
 	at := e.OccurredAt.UTC().Format(time.RFC3339Nano)
 	toTax, err := r.tax.Note(ctx, tx, tax.Notice{
 		EventID: e.ID, EventType: e.Type, OccurredAt: at,
@@ -247,7 +252,7 @@ func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now})
 }
 
-func newDestinations(cfg *configs.Config, xr *xroad.Client, r registers, p *consultation.Procedure) ([]outbox.Destination, error) {
+func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
 		{Name: tax.Destination, Sender: r.tax, Policy: policyOf(cfg, tax.Destination)},
 		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination)},
@@ -277,7 +282,7 @@ func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	return p
 }
 
-func wireOf(a configs.Authority, xr *xroad.Client, r registers) (consultation.Wire, error) {
+func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters) (consultation.Wire, error) {
 	switch a.Wire {
 	case configs.WireEmploymentRegister:
 		return registerWire{r.tax}, nil
@@ -296,7 +301,7 @@ func wireOf(a configs.Authority, xr *xroad.Client, r registers) (consultation.Wi
 	}
 }
 
-func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r registers, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
+func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
 	work := map[string]func(context.Context, *schedules.Run) error{
 		jobEmploymentChanges: r.tax.Changes,
 		jobRetention:         retention{pool, cfg.Delivery.Keep}.run,
@@ -324,7 +329,8 @@ func ownerName() string {
 type rooms struct {
 	pool      *pgxpool.Pool
 	procedure *consultation.Procedure
-	registers registers
+	registers syncedRegisters
+	calls     *registers.API
 	runner    *schedules.Runner
 	registry  *prometheus.Registry
 	metrics   *meters
@@ -337,7 +343,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 		return nil, err
 	}
 	api, err := core.New(core.Options{
-		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens,
+		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(),
 		Log: log, Now: time.Now, NewID: uuid.NewString,
 	})
 	if err != nil {

@@ -2,9 +2,21 @@ package main
 
 import (
 	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
 
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/registers"
 	"ristmik/adapters/tax"
+	"ristmik/adapters/xroad"
+	"ristmik/configs"
+	"ristmik/soap"
+	"ristmik/soap/contract"
 )
 
 // registerWire asks the employment register instead of a person: the tax
@@ -30,4 +42,44 @@ func (w registerWire) Ask(ctx context.Context, q consultation.Question) (consult
 			Code: code, Facts: w.tax.FactsOf(found, exchange.Finished), AnsweredAt: exchange.Finished,
 		},
 	}, nil
+}
+
+// openContract reads a contract that the configuration names: from the folder
+// of the configuration file, where its schemas stand beside it, or else one that
+// ships with the program.
+func openContract(cfg *configs.Config, file string) (*contract.Contract, error) {
+	path := file
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(filepath.Dir(cfg.File()), file)
+	}
+	if _, err := os.Stat(path); err == nil {
+		return contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	}
+	if _, err := fs.Stat(configs.Contracts(), file); err != nil {
+		return nil, fmt.Errorf("there is no file %s, and none of that name ships with the program", path)
+	}
+	return loadContract(file)
+}
+
+// newRegisterAPI makes the JSON endpoints of the configured contracts.
+func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
+	var all []registers.Register
+	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
+		k := cfg.Contracts[name]
+		provider, err := soap.ParseClientID(k.Provider)
+		if err != nil {
+			return nil, fmt.Errorf("contracts.%s.provider: %w", name, err)
+		}
+		c, err := openContract(cfg, k.File)
+		if err != nil {
+			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)
+		}
+		all = append(all, registers.Register{
+			Name: name, Title: k.Title.EN, Provider: provider, Contract: c,
+			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
+			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
+			Tolerant:     k.Tolerant, Refusals: k.Refusals, Timeout: k.Timeout,
+		})
+	}
+	return registers.New(registers.Options{XRoad: xr, Registers: all, Log: log, Observe: observe})
 }

@@ -45,17 +45,18 @@ const (
 // Difference is one difference between two versions of a description.
 type Difference struct {
 	// Operation and Version are the service that it concerns.
-	Operation, Version string
-	Direction          Direction
+	Operation string    `json:"operation"`
+	Version   string    `json:"version,omitempty"`
+	Direction Direction `json:"direction,omitempty"`
 	// Path is the field as a JSON pointer from the wrapper, without the numbers
 	// of array entries; "" for the operation or the wrapper.
-	Path   string
-	Change Change
+	Path   string `json:"path"`
+	Change Change `json:"change"`
 	// Breaking says that a caller who uses the operation and the field as the old
 	// description has them may be refused or may not understand the answer.
-	Breaking bool
+	Breaking bool `json:"breaking"`
 	// Message says in words what is different.
-	Message string
+	Message string `json:"message"`
 }
 
 // Compare lists what is different in the second description, operation by

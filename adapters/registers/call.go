@@ -1,0 +1,203 @@
+package registers
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"ristmik/adapters/web"
+	"ristmik/adapters/xroad"
+	"ristmik/mapping"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// result is the answer to a call.
+type result struct {
+	// Data is the answer in the form that the contract gives it.
+	Data map[string]any `json:"data"`
+	// Unknown are the places of fields that the contract does not have.
+	Unknown  []string `json:"unknown,omitempty"`
+	Exchange exchange `json:"exchange"`
+}
+
+// exchange says which exchange it was, by which the signed evidence is found.
+type exchange struct {
+	Service   string `json:"service"`
+	MessageID string `json:"message_id"`
+	// RequestHash is what the provider's Security Server says that it received.
+	RequestHash string `json:"request_hash"`
+	// AnsweredAt is when the answer came; data are as old as it.
+	AnsweredAt time.Time `json:"answered_at"`
+	// TookMS is how long the register took, in milliseconds.
+	TookMS int64 `json:"took_ms"`
+}
+
+func (a *API) call(w http.ResponseWriter, r *http.Request) {
+	started := time.Now()
+	reg, op := a.find(r.PathValue("register"), r.PathValue("operation"), r.URL.Query().Get("version"))
+	if reg == nil || op == nil {
+		notFound(w)
+		return
+	}
+	observe := func(what string) {
+		a.o.Observe(Observation{Register: reg.Name, Operation: op.Code, Result: what, Took: time.Since(started)})
+	}
+	call, problem := a.read(w, r, reg, op)
+	if problem != nil {
+		observe("invalid")
+		web.WriteProblem(w, *problem)
+		return
+	}
+	answer, err := a.o.XRoad.Call(r.Context(), call)
+	if err == nil {
+		var res result
+		if res, err = reg.result(op, answer); err == nil {
+			observe("answered")
+			web.WriteJSON(w, http.StatusOK, res)
+			return
+		}
+	}
+	observe(string(soap.KindOf(err)))
+	a.fail(w, r, reg, op, err)
+}
+
+// find returns the operation of that code; of several versions the one asked
+// for, or the only one.
+func (a *API) find(register, code, version string) (*served, *contract.Operation) {
+	reg := a.registers[register]
+	if reg == nil {
+		return nil, nil
+	}
+	var found *contract.Operation
+	for _, op := range reg.Contract.Operations() {
+		if op.Code != code || version != "" && op.Version != version {
+			continue
+		}
+		if found != nil && found.Version != op.Version && version == "" {
+			return reg, newest(reg.Contract, code)
+		}
+		found = op
+	}
+	return reg, found
+}
+
+// newest is the operation of that code with the highest version that can be
+// called: v10 comes after v9.
+func newest(c *contract.Contract, code string) *contract.Operation {
+	var best *contract.Operation
+	for _, op := range c.Operations() {
+		if op.Code != code || op.Unsupported != nil {
+			continue
+		}
+		if best == nil || len(op.Version) > len(best.Version) || len(op.Version) == len(best.Version) && op.Version > best.Version {
+			best = op
+		}
+	}
+	return best
+}
+
+// read checks the request and makes the call of it, or says everything that is
+// wrong.
+func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *contract.Operation) (xroad.Call, *web.Problem) {
+	if op.Unsupported != nil {
+		return xroad.Call{}, &web.Problem{
+			Type: typeUnusable, Status: http.StatusNotImplemented,
+			Detail: "The operation's contract cannot be used: " + op.Unsupported.Error() + ".",
+		}
+	}
+	var faults []web.FieldError
+	user, issue := r.Header.Get(headerUser), r.Header.Get(headerIssue)
+	for _, h := range []struct {
+		name, value string
+		required    bool
+		message     string
+	}{
+		{headerUser, user, reg.RequireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
+		{headerIssue, issue, reg.RequireIssue, "The register wants to know why: the reference of the case."},
+	} {
+		switch {
+		case len(r.Header.Values(h.name)) > 1:
+			faults = append(faults, web.FieldError{Path: h.name, Code: "duplicate", Message: "The header is given more than once."})
+		case h.value == "" && h.required:
+			faults = append(faults, web.FieldError{Path: h.name, Code: "required", Message: h.message})
+		case !mapping.Carries(h.value) || len(h.value) > 255:
+			faults = append(faults, web.FieldError{Path: h.name, Code: "character", Message: "The header is longer than 255 bytes or holds characters that messages cannot carry."})
+		}
+	}
+	if len(faults) > 0 {
+		return xroad.Call{}, &web.Problem{Type: typeHeader, Status: http.StatusBadRequest, Detail: "Headers are wrong; errors names each.", Errors: faults}
+	}
+	body, problem := web.ReadJSON(w, r, a.o.MaxBody)
+	if problem != nil {
+		return xroad.Call{}, problem
+	}
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return xroad.Call{}, &web.Problem{Type: web.TypeMalformed, Status: http.StatusBadRequest, Detail: "The body is not JSON."}
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
+		return xroad.Call{}, &web.Problem{
+			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
+			Errors: []web.FieldError{{Path: "", Code: mapping.CodeType, Message: "must be an object"}},
+		}
+	}
+	wrapper, err := mapping.Encode(op.Input, object)
+	if violations, ok := errors.AsType[mapping.Violations](err); ok {
+		return xroad.Call{}, &web.Problem{
+			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
+			Errors: fieldErrors(violations),
+		}
+	}
+	return xroad.Call{
+		Service: soap.ServiceID{Provider: reg.Provider, Code: op.Code, Version: op.Version},
+		Body:    wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
+	}, nil
+}
+
+func fieldErrors(violations mapping.Violations) []web.FieldError {
+	out := make([]web.FieldError, 0, len(violations))
+	for _, v := range violations {
+		out = append(out, web.FieldError{Path: v.Path, Code: v.Code, Message: v.Message})
+	}
+	return out
+}
+
+// result reads an answer. The error is a *soap.Failure: the answer does not
+// keep to the contract, or says that the register refused.
+func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, error) {
+	x := answer.Exchange
+	res := result{Exchange: exchange{
+		Service: x.Service.String(), MessageID: x.MessageID, RequestHash: x.RequestHash,
+		AnsweredAt: x.Finished.UTC(), TookMS: x.Finished.Sub(x.Started).Milliseconds(),
+	}}
+	var err error
+	if s.Tolerant {
+		var strangers mapping.Violations
+		res.Data, strangers, err = mapping.DecodeTolerant(op.Output, answer.Body)
+		for _, one := range strangers {
+			res.Unknown = append(res.Unknown, one.Path)
+		}
+	} else {
+		res.Data, err = mapping.Decode(op.Output, answer.Body)
+	}
+	if err != nil {
+		return res, &soap.Failure{
+			Kind: soap.KindUnknownResult, Code: "answer.contract", MessageID: x.MessageID, Err: err,
+			Message: "the answer does not keep to the contract",
+		}
+	}
+	if code, text, refused := s.refusal(res.Data); refused {
+		return res, &soap.Failure{
+			Kind: soap.KindBusiness, Code: "answer.refused", Raw: code, Message: text, MessageID: x.MessageID,
+			Err: fmt.Errorf("the register refused"),
+		}
+	}
+	return res, nil
+}

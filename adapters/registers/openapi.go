@@ -1,0 +1,137 @@
+package registers
+
+import (
+	"strings"
+
+	"ristmik/mapping"
+	"ristmik/soap/contract"
+)
+
+// describe writes the OpenAPI 3.1 document of one register. Its examples are
+// samples of the contract, so they are valid.
+func describe(r Register) map[string]any {
+	schemas := mapping.NewSchemas("#/components/schemas/")
+	paths := map[string]any{}
+	newestOf := map[string]*contract.Operation{}
+	for _, op := range r.Contract.Operations() {
+		if op.Unsupported == nil {
+			newestOf[op.Code] = newest(r.Contract, op.Code)
+		}
+	}
+	for _, op := range r.Contract.Operations() {
+		if op.Unsupported != nil {
+			continue
+		}
+		if newestOf[op.Code] != op {
+			continue // an older version is called with ?version= and described by its contract
+		}
+		paths["/v1/registers/"+r.Name+"/"+op.Code] = map[string]any{"post": path(r, op, schemas)}
+	}
+	definitions := schemas.Definitions()
+	definitions["Problem"] = problemSchema()
+	definitions["Exchange"] = exchangeSchema()
+	return map[string]any{
+		"openapi": "3.1.0",
+		"info": map[string]any{
+			"title": r.Title, "version": "1",
+			"description": "Operations of " + r.Provider.String() + ", from the contract " + r.Contract.Name() +
+				". The hub checks requests by it before the register is asked.",
+		},
+		"servers":    []any{map[string]any{"url": "/"}},
+		"paths":      paths,
+		"components": map[string]any{"schemas": definitions},
+	}
+}
+
+func path(r Register, op *contract.Operation, schemas *mapping.Schemas) map[string]any {
+	parameter := func(name, description string, required bool) map[string]any {
+		return map[string]any{"name": name, "in": "header", "required": required, "description": description, "schema": map[string]any{"type": "string", "maxLength": 255}}
+	}
+	answer := map[string]any{
+		"type": "object", "required": []string{"data", "exchange"},
+		"properties": map[string]any{
+			"data":     schemas.Of(op.Output),
+			"unknown":  map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "description": "Places of fields that the contract does not have."},
+			"exchange": map[string]any{"$ref": "#/components/schemas/Exchange"},
+		},
+	}
+	problem := func(description string) map[string]any {
+		return map[string]any{"description": description, "content": map[string]any{
+			"application/problem+json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Problem"}},
+		}}
+	}
+	operation := map[string]any{
+		"operationId": op.Code,
+		"summary":     summary(op),
+		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + r.Provider.String() + "/" + op.Code + "/" + op.Version + "."),
+		"parameters": []any{
+			parameter(headerUser, "The person on whose behalf the call is made, with the country before the code.", r.RequireUser),
+			parameter(headerIssue, "The reference of the case, which says why the call is made.", r.RequireIssue),
+		},
+		"requestBody": map[string]any{"required": true, "content": map[string]any{
+			"application/json": withExamples(map[string]any{"schema": schemas.Of(op.Input)}, op.Input),
+		}},
+		"responses": map[string]any{
+			"200": map[string]any{"description": "The register's answer.", "content": map[string]any{"application/json": map[string]any{"schema": answer}}},
+			"400": problem("Not JSON, or a header is wrong or missing."),
+			"401": problem("No token, or an unknown one."),
+			"422": problem("The body does not keep to the contract, or the register refused."),
+			"502": problem("The register's answer cannot be used, or rights are missing."),
+			"503": problem("The register or the Security Server cannot be reached; try again."),
+			"504": problem("No answer in time: the register may have acted."),
+		},
+	}
+	return operation
+}
+
+func summary(op *contract.Operation) string {
+	if op.Title != "" {
+		return op.Title
+	}
+	return op.Code
+}
+
+// withExamples adds the smallest and the fullest valid message.
+func withExamples(media map[string]any, el *contract.Element) map[string]any {
+	examples := map[string]any{}
+	for name, extent := range map[string]mapping.Extent{"smallest": mapping.Smallest, "fullest": mapping.Fullest} {
+		if value, err := mapping.Sample(el, extent); err == nil {
+			examples[name] = map[string]any{"value": value}
+		}
+	}
+	if len(examples) > 0 {
+		media["examples"] = examples
+	}
+	return media
+}
+
+func problemSchema() map[string]any {
+	text := map[string]any{"type": "string"}
+	return map[string]any{
+		"type": "object", "description": "A problem document (RFC 9457).", "required": []string{"type", "title", "status"},
+		"properties": map[string]any{
+			"type": text, "title": text, "status": map[string]any{"type": "integer"}, "detail": text, "instance": text,
+			"kind": text, "turn": text, "code": text, "reason": text, "message_id": text,
+			"errors": map[string]any{"type": "array", "items": map[string]any{
+				"type": "object", "required": []string{"path", "code", "message"},
+				"properties": map[string]any{"path": text, "code": text, "message": text},
+			}},
+		},
+	}
+}
+
+func exchangeSchema() map[string]any {
+	text := func(description string) map[string]any {
+		return map[string]any{"type": "string", "description": description}
+	}
+	return map[string]any{
+		"type": "object", "required": []string{"service", "message_id", "request_hash", "answered_at", "took_ms"},
+		"properties": map[string]any{
+			"service":      text("The service that was called."),
+			"message_id":   text("The X-Road message id, by which the signed evidence is found."),
+			"request_hash": text("The hash of the request as the provider's Security Server received it."),
+			"answered_at":  text("When the answer came; the data are as old as it."),
+			"took_ms":      map[string]any{"type": "integer", "description": "How long the register took, in milliseconds."},
+		},
+	}
+}

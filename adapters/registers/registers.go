@@ -1,0 +1,207 @@
+// Package registers lets the migration core call any operation of any
+// configured contract as JSON over HTTP, without a word of SOAP:
+//
+//	GET  /v1/registers                            what is there
+//	GET  /v1/registers/{register}/openapi.json    one register, described (OpenAPI 3.1)
+//	POST /v1/registers/{register}/{operation}     one call
+//
+// A register is a contract file and a few lines of configuration; nothing is
+// written or generated for it. The shape of JSON and every rule about it come
+// from the contract (package mapping), so a request that would be refused is
+// refused here, with every fault named, and the register is not asked.
+package registers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"ristmik/adapters/web"
+	"ristmik/adapters/xroad"
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// defaultMaxBody bounds request bodies, in bytes.
+const defaultMaxBody = 1 << 20
+
+// Register is one configured register.
+type Register struct {
+	// Name is its name in paths: lower-case letters, digits and hyphens.
+	Name string
+	// Title is its name for people.
+	Title string
+	// Provider is the subsystem whose services the contract describes.
+	Provider soap.ClientID
+	Contract *contract.Contract
+	// RequireUser and RequireIssue refuse calls that name no person or no case
+	// (the headers X-Road-UserId and X-Road-Issue), as the register demands.
+	RequireUser, RequireIssue bool
+	// Tolerant takes answers with fields that the contract does not have.
+	Tolerant bool
+	// Refusals are JSON pointers into answers: a text there that is not empty
+	// says that the register refused. faultCode, which X-Road has for it
+	// (PR-MESS D.2), is looked for in any case.
+	Refusals []string
+	// Timeout is the total time of one call; zero means that of the client.
+	Timeout time.Duration
+}
+
+// Caller makes one X-Road call; a [xroad.Client] is one.
+type Caller interface {
+	Call(ctx context.Context, call xroad.Call) (*xroad.Answer, error)
+}
+
+// Options are what an [API] is made of. XRoad is needed; the rest has defaults.
+type Options struct {
+	XRoad     Caller
+	Registers []Register
+	MaxBody   int64        // bytes; 1 MiB by default
+	Log       *slog.Logger // discards by default
+	// Observe is told of every call, after it has been answered; it may be called
+	// from many goroutines at once.
+	Observe func(Observation)
+}
+
+// Observation is what became of one call. Its texts come from closed sets, so
+// that they can be metric labels.
+type Observation struct {
+	Register, Operation string
+	// Result is "answered", "invalid" when the request was refused here, or a
+	// kind of failure.
+	Result string
+	Took   time.Duration
+}
+
+// API serves the registers. It is safe for concurrent use.
+type API struct {
+	o         Options
+	registers map[string]*served
+}
+
+// served is a register with its description.
+type served struct {
+	Register
+	openapi []byte
+}
+
+// New describes every register. It fails when two have one name or a contract
+// has no operation that can be called.
+func New(o Options) (*API, error) {
+	if o.XRoad == nil {
+		return nil, errors.New("registers: no X-Road client")
+	}
+	if o.MaxBody <= 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observe == nil {
+		o.Observe = func(Observation) {}
+	}
+	a := &API{o: o, registers: map[string]*served{}}
+	for _, r := range o.Registers {
+		if a.registers[r.Name] != nil {
+			return nil, fmt.Errorf("registers: %s stands twice", r.Name)
+		}
+		if !slices.ContainsFunc(r.Contract.Operations(), func(op *contract.Operation) bool { return op.Unsupported == nil }) {
+			return nil, fmt.Errorf("registers: no operation of %s can be called", r.Name)
+		}
+		document, err := json.Marshal(describe(r))
+		if err != nil {
+			return nil, fmt.Errorf("registers: describing %s: %w", r.Name, err)
+		}
+		a.registers[r.Name] = &served{r, document}
+	}
+	return a, nil
+}
+
+// Handler serves the paths of the package comment. Who may come in is the
+// business of the listener that it is mounted on.
+func (a *API) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/v1/registers", only(http.MethodGet, a.list))
+	document, call := only(http.MethodGet, a.serveDocument), only(http.MethodPost, a.call)
+	mux.HandleFunc("/v1/registers/{register}/{operation}", func(w http.ResponseWriter, r *http.Request) {
+		if r.PathValue("operation") == "openapi.json" { // no name of an XML element
+			document(w, r)
+			return
+		}
+		call(w, r)
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound(w) })
+	return mux
+}
+
+// only lets requests of one method through, HEAD with GET.
+func only(method string, next http.HandlerFunc) http.HandlerFunc {
+	allow := method
+	if method == http.MethodGet {
+		allow = "GET, HEAD"
+	}
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == method || r.Method == http.MethodHead && method == http.MethodGet {
+			next(w, r)
+			return
+		}
+		w.Header().Set("Allow", allow)
+		web.WriteProblem(w, web.Problem{Type: typeMethod, Status: http.StatusMethodNotAllowed, Detail: "This path takes " + allow + "."})
+	}
+}
+
+func notFound(w http.ResponseWriter) {
+	web.WriteProblem(w, web.Problem{
+		Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "There is no such register or operation; /v1/registers tells what there is.",
+	})
+}
+
+// operation is one operation in the list.
+type operation struct {
+	Code    string `json:"operation"`
+	Version string `json:"version,omitempty"`
+	Title   string `json:"title,omitempty"`
+	// Unusable says why the operation cannot be called.
+	Unusable string `json:"unusable,omitempty"`
+}
+
+func (a *API) list(w http.ResponseWriter, _ *http.Request) {
+	type register struct {
+		Name        string      `json:"register"`
+		Title       string      `json:"title"`
+		Provider    string      `json:"provider"`
+		Description string      `json:"description"`
+		Operations  []operation `json:"operations"`
+	}
+	list := []register{}
+	for _, r := range a.o.Registers {
+		one := register{r.Name, r.Title, r.Provider.String(), "/v1/registers/" + r.Name + "/openapi.json", []operation{}}
+		for _, op := range r.Contract.Operations() {
+			entry := operation{Code: op.Code, Version: op.Version, Title: op.Title}
+			if op.Unsupported != nil {
+				entry.Unusable = op.Unsupported.Error()
+			}
+			one.Operations = append(one.Operations, entry)
+		}
+		list = append(list, one)
+	}
+	web.WriteJSON(w, http.StatusOK, map[string]any{"registers": list})
+}
+
+func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
+	s := a.registers[r.PathValue("register")]
+	if s == nil {
+		notFound(w)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Cache-Control", "no-cache")
+	_, _ = w.Write(s.openapi) // a caller who has gone needs no answer
+}

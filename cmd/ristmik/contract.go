@@ -1,0 +1,186 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"text/tabwriter"
+
+	"ristmik/configs"
+	"ristmik/mapping"
+	"ristmik/soap/contract"
+)
+
+// contractCommand looks at contracts; it calls nobody.
+type contractCommand struct {
+	List   contractList   `cmd:"" help:"List the configured contracts and their operations."`
+	Check  contractCheck  `cmd:"" help:"Read a contract file and say which operations can be used, and why others can't."`
+	Sample contractSample `cmd:"" help:"Print the smallest or the fullest valid message of an operation, as JSON."`
+	Diff   contractDiff   `cmd:"" help:"Say what differs between two versions of a contract, and whether it breaks a caller. Exit code 1 when something does."`
+}
+
+type contractList struct {
+	Config string `short:"c" type:"path" help:"Configuration file; without it, the shipped default."`
+}
+
+func (c contractList) Run(p *surroundings) error {
+	cfg, problems, err := checkConfig(c.Config)
+	if err != nil {
+		return usage(err)
+	}
+	if len(problems) > 0 {
+		return usage(problems)
+	}
+	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(t, "REGISTER\tOPERATION\tVERSION\tTITLE")
+	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
+		k, err := openContract(cfg, cfg.Contracts[name].File)
+		if err != nil {
+			return err
+		}
+		for _, op := range k.Operations() {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name, op.Code, op.Version, titleOrWhy(op))
+		}
+	}
+	return t.Flush()
+}
+
+func titleOrWhy(op *contract.Operation) string {
+	if op.Unsupported != nil {
+		return "cannot be used: " + op.Unsupported.Error()
+	}
+	return op.Title
+}
+
+type contractCheck struct {
+	File string `arg:"" type:"path" help:"A WSDL file; schemas that it imports are looked for beside it."`
+}
+
+func (c contractCheck) Run(p *surroundings) error {
+	k, err := contractFile(c.File)
+	if err != nil {
+		return usage(err)
+	}
+	usable := 0
+	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	for _, op := range k.Operations() {
+		if op.Unsupported == nil {
+			usable++
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\n", op.Code, op.Version, titleOrWhy(op))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "%d of %d operations can be used\n", usable, len(k.Operations()))
+	if usable == 0 {
+		return errors.New("no operation can be used")
+	}
+	return nil
+}
+
+type contractSample struct {
+	File      string `arg:"" type:"path" help:"A WSDL file, or the name of a contract that ships with the program."`
+	Operation string `arg:"" help:"The service code."`
+	Version   string `help:"The version; without it, the first."`
+	Fullest   bool   `help:"Everything that may be there, instead of only what must be."`
+	Answer    bool   `help:"The answer instead of the request."`
+}
+
+func (c contractSample) Run(p *surroundings) error {
+	k, err := contractFile(c.File)
+	if err != nil {
+		return usage(err)
+	}
+	for _, op := range k.Operations() {
+		if op.Code != c.Operation || c.Version != "" && op.Version != c.Version {
+			continue
+		}
+		if op.Unsupported != nil {
+			return usage(fmt.Errorf("%s cannot be used: %w", op.Code, op.Unsupported))
+		}
+		el, extent := op.Input, mapping.Smallest
+		if c.Answer {
+			el = op.Output
+		}
+		if c.Fullest {
+			extent = mapping.Fullest
+		}
+		value, err := mapping.Sample(el, extent)
+		if err != nil {
+			return err
+		}
+		out := json.NewEncoder(p.out)
+		out.SetEscapeHTML(false)
+		out.SetIndent("", "  ")
+		return out.Encode(value)
+	}
+	return usage(fmt.Errorf("%s has no operation %s; ristmik contract check lists them", c.File, c.Operation))
+}
+
+type contractDiff struct {
+	Old  string `arg:"" type:"path" help:"The contract as it is used."`
+	New  string `arg:"" type:"path" help:"The contract as it would be."`
+	JSON bool   `help:"Print JSON."`
+}
+
+func (c contractDiff) Run(p *surroundings) error {
+	older, err := contractFile(c.Old)
+	if err != nil {
+		return usage(err)
+	}
+	newer, err := contractFile(c.New)
+	if err != nil {
+		return usage(err)
+	}
+	found := contract.Compare(older, newer)
+	breaking := 0
+	for _, d := range found {
+		if d.Breaking {
+			breaking++
+		}
+	}
+	if c.JSON {
+		out := json.NewEncoder(p.out)
+		out.SetIndent("", "  ")
+		if found == nil {
+			found = []contract.Difference{}
+		}
+		if err := out.Encode(found); err != nil {
+			return err
+		}
+	} else {
+		t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+		for _, d := range found {
+			verdict := "harmless"
+			if d.Breaking {
+				verdict = "BREAKING"
+			}
+			fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s\t%s\n", verdict, d.Operation, d.Version, d.Direction, d.Path, d.Message)
+		}
+		if err := t.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintf(p.out, "%d differences, %d of them breaking\n", len(found), breaking)
+	}
+	if breaking > 0 {
+		return fmt.Errorf("breaking differences: %d", breaking)
+	}
+	return nil
+}
+
+// contractFile reads a contract by its path, or by its name when it ships with
+// the program.
+func contractFile(path string) (*contract.Contract, error) {
+	if _, err := os.Stat(path); err != nil {
+		if shipped, err := contract.Load(configs.Contracts(), filepath.Base(path)); err == nil {
+			return shipped, nil
+		}
+		return nil, fmt.Errorf("there is no file %s", path)
+	}
+	return contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+}
