@@ -149,13 +149,42 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveAnswers))
 	mux.HandleFunc("/", p.guarded(notFound))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The router would redirect a path that is not clean, and a Security
-		// Server does not follow redirects.
-		if r.URL.Path != "/" && r.URL.Path != path.Clean(r.URL.Path) {
-			p.guarded(notFound)(w, r)
+		// By the machine's clock, as the connection goes; not every writer has
+		// one. It stays for a message that is refused before its end, because
+		// the server reads on what the caller still sends.
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(p.o.BodyTimeout))
+		}
+		switch {
+		case len(r.RequestURI) > maxURI && r.URL.Path == "/soap":
+			p.replySOAP(w, r, func() reply {
+				return p.fault(r.Context(), nil, refuse("client.invalid_request", "the address is too long"))
+			})
+			return
+		case len(r.RequestURI) > maxURI:
+			p.guarded(tooLong)(w, r)
+			return
+		case r.URL.Path != "/" && r.URL.Path != path.Clean(r.URL.Path):
+			// The router would redirect, and a Security Server does not follow
+			// redirects; who decides by addresses wants them in one spelling.
+			p.guarded(notStraight)(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)
+	})
+}
+
+// maxURI bounds an address, in bytes (PR-REST 4.2).
+const maxURI = 2000
+
+func tooLong(w http.ResponseWriter, _ *http.Request) {
+	web.WriteProblem(w, web.Problem{Type: web.TypeTooLarge, Title: "The address is too long", Status: http.StatusRequestURITooLong})
+}
+
+func notStraight(w http.ResponseWriter, _ *http.Request) {
+	web.WriteProblem(w, web.Problem{
+		Type: web.TypeMalformed, Title: "The path is not in its shortest form", Status: http.StatusBadRequest,
+		Detail: "A path has no empty segments, no segments . and .., and no slash at its end.",
 	})
 }
 

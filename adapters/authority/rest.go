@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -27,8 +28,12 @@ type caller struct {
 func (p *Provider) callerOf(h http.Header) (caller, []web.FieldError) {
 	var c caller
 	var wrong []web.FieldError
+	hop := hopByHop(h)
 	one := func(name string, required bool) string {
 		values := h.Values(name)
+		if hop[strings.ToLower(name)] {
+			values = nil // of this connection only, says the sender: not the caller's own words
+		}
 		switch {
 		case len(values) == 0 && !required:
 			return ""
@@ -43,7 +48,7 @@ func (p *Provider) callerOf(h http.Header) (caller, []web.FieldError) {
 	}
 	if v := one("X-Road-Client", true); v != "" {
 		id, err := soap.ParseClientID(v)
-		if err != nil {
+		if err != nil || dots(id) {
 			wrong = append(wrong, web.FieldError{Path: "X-Road-Client", Code: "format", Message: "is not INSTANCE/CLASS/MEMBER/SUBSYSTEM"})
 		}
 		c.client = id
@@ -60,6 +65,24 @@ func (p *Provider) callerOf(h http.Header) (caller, []web.FieldError) {
 		wrong = append(wrong, web.FieldError{Path: "X-Road-UserId", Code: "required", Message: "the header field is needed"})
 	}
 	return c, wrong
+}
+
+// hopByHop are the header fields that Connection names, in lower case.
+func hopByHop(h http.Header) map[string]bool {
+	names := map[string]bool{}
+	for _, list := range h.Values("Connection") {
+		for name := range strings.SplitSeq(list, ",") {
+			names[strings.ToLower(strings.TrimSpace(name))] = true
+		}
+	}
+	return names
+}
+
+// dots tells whether a part of an identifier would be a step in a path.
+func dots(id soap.ClientID) bool {
+	return slices.ContainsFunc([]string{id.Instance, id.Class, id.Member, id.Subsystem}, func(part string) bool {
+		return part == "." || part == ".."
+	})
 }
 
 // serveAnswers takes one answer. The response has no header field of X-Road's

@@ -31,8 +31,18 @@ var declaredEncoding = regexp.MustCompile("^(?:\ufeff)?<\\?xml[^>]*\\sencoding\\
 // serveSOAP answers with status 200 or, for a Fault, 500 and nothing else: a
 // Security Server makes an error of its own of any other status (C-074).
 func (p *Provider) serveSOAP(w http.ResponseWriter, r *http.Request) {
+	p.replySOAP(w, r, func() reply { return p.soap(w, r) })
+}
+
+// replySOAP sends what work returns, to nobody but the Security Server.
+func (p *Provider) replySOAP(w http.ResponseWriter, r *http.Request, work func() reply) {
 	started := p.o.Now()
-	out := p.soap(w, r)
+	var out reply
+	if p.allowed(r) {
+		out = work()
+	} else {
+		out = p.fault(r.Context(), nil, refuse(codeNotSecurityServer, "only the Security Server is served here"))
+	}
 	w.Header().Set("Content-Type", soap.ContentType)
 	w.WriteHeader(out.status)
 	_, _ = w.Write(out.body) // a caller who has gone needs no answer
@@ -50,9 +60,6 @@ type reply struct {
 
 func (p *Provider) soap(w http.ResponseWriter, r *http.Request) reply {
 	ctx := r.Context()
-	if !p.allowed(r) {
-		return p.fault(ctx, nil, refuse(codeNotSecurityServer, "only the Security Server is served here"))
-	}
 	if (r.Method == http.MethodGet || r.Method == http.MethodHead) && asksForWSDL(r) {
 		description, err := p.wsdl.at(addressOf(r))
 		if err != nil {
@@ -84,15 +91,16 @@ func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (*soap.Messa
 	if err := checkContentType(r.Header); err != nil {
 		return nil, err
 	}
-	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(p.o.BodyTimeout)) // by the machine's clock, as the connection goes; not every writer has one
-	defer func() { _ = control.SetReadDeadline(time.Time{}) }()
+	if !goodSOAPAction(r.Header) {
+		return nil, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
+	}
 	// One byte more than allowed, so that the reader of messages sees that it is
 	// too long and says so in its own words.
 	data, err := io.ReadAll(io.LimitReader(r.Body, int64(p.o.Limits.Bytes)+1))
 	if err != nil {
 		return nil, refuse("client.invalid_request", "the message ended before it was complete")
 	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 	msg, err := soap.ReadRequest(data, p.o.Limits)
 	if err != nil {
 		return nil, malformed(err)
@@ -125,30 +133,6 @@ func checkContentType(h http.Header) error {
 	}
 	if c, ok := params["charset"]; ok && !strings.EqualFold(c, "utf-8") {
 		return refuse("client.invalid_content_type", "the charset is not UTF-8")
-	}
-	return nil
-}
-
-// checkHeader refuses what X-Road lets through and this provider cannot work
-// with.
-func (p *Provider) checkHeader(h soap.Header) error {
-	if !goodMessageID(h.ID) {
-		return refuse("client.missing_header_field", "field 'id' is empty or longer than 255 characters, or has characters that are not allowed")
-	}
-	if p.o.RequireUserID && h.UserID == "" {
-		return refuse("client.missing_header_field", "Required field 'userId' is missing")
-	}
-	for _, block := range h.Elements {
-		if block.NamespaceURI() == soap.NSXRoad || block.NamespaceURI() == soap.NSRepresentation {
-			continue
-		}
-		for _, attr := range block.Attr {
-			must := attr.Key == "mustUnderstand" && attr.NamespaceURI() == soap.NSEnvelope
-			if v := strings.TrimSpace(attr.Value); must && (v == "1" || v == "true") {
-				// SOAP 1.1, 4.2.3: such a block is understood or refused.
-				return refuse("client.must_understand", "the header holds a block that must be understood and is not")
-			}
-		}
 	}
 	return nil
 }

@@ -14,8 +14,12 @@ import (
 	"unicode/utf8"
 )
 
-// maxDepth is how deep objects and arrays of a request may nest.
-const maxDepth = 64
+// maxDepth is how deep objects and arrays of a request may nest, maxValues how
+// many values they may hold.
+const (
+	maxDepth  = 64
+	maxValues = 100_000
+)
 
 // bodyTimeout is how long a caller may take to send a body. It is set for each
 // request and not on the server, where it would also cut event streams.
@@ -24,7 +28,7 @@ const bodyTimeout = 30 * time.Second
 // ReadJSON reads the body of r, of limit bytes at most, and returns it when it
 // is exactly one JSON document that means the same to every reader: declared
 // as application/json, UTF-8 without byte order mark, no key twice in one
-// object, at most 64 levels, no text that the database cannot hold. Otherwise
+// object, at most 64 levels and 100,000 values, no text that the database cannot hold. Otherwise
 // it returns the problem to answer with: 415, 413 or 400. It writes nothing.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Problem) {
 	if p := checkContentType(r); p != nil {
@@ -38,7 +42,11 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Pro
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer has one (tests)
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	_ = control.SetReadDeadline(time.Time{})
+	if err == nil {
+		// Otherwise it stays, because the server reads on what the caller still
+		// sends before it hangs up.
+		_ = control.SetReadDeadline(time.Time{})
+	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
 		return nil, tooLarge
 	}
@@ -86,8 +94,9 @@ func checkJSON(data []byte) *Problem {
 	var errs []FieldError
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
-	if !walk(dec, "", 0, &errs) {
-		return malformed(fmt.Sprintf("The document nests deeper than %d levels.", maxDepth))
+	values := 0
+	if !walk(dec, "", 0, &values, &errs) {
+		return malformed(fmt.Sprintf("The document nests deeper than %d levels or holds more than %d values.", maxDepth, maxValues))
 	}
 	if len(errs) > 0 {
 		return malformed("An object has a key twice.", errs...)
@@ -110,8 +119,11 @@ func syntaxDetail(data []byte) string {
 }
 
 // walk visits one value of a valid document, notes keys that an object has
-// twice, and reports false when it nests too deep.
-func walk(dec *json.Decoder, path string, depth int, errs *[]FieldError) bool {
+// twice, and reports false when it nests too deep or has too many values.
+func walk(dec *json.Decoder, path string, depth int, values *int, errs *[]FieldError) bool {
+	if *values++; *values > maxValues {
+		return false
+	}
 	token, err := dec.Token()
 	if err != nil {
 		return true // valid documents have no errors
@@ -138,7 +150,7 @@ func walk(dec *json.Decoder, path string, depth int, errs *[]FieldError) bool {
 			}
 			seen[name] = true
 		}
-		if !walk(dec, path+"/"+step, depth, errs) {
+		if !walk(dec, path+"/"+step, depth, values, errs) {
 			return false
 		}
 	}

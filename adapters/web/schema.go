@@ -10,8 +10,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 )
 
-// SchemaFaults lists every fault that a JSON schema found in a document, each
-// at its place, in the order of places. The words name what is allowed and
+// SchemaFaults lists the faults that a JSON schema found in a document, each
+// at its place, in the order of places, a hundred at most. The words name what is allowed and
 // never the value.
 func SchemaFaults(err *jsonschema.ValidationError) []FieldError {
 	var found []FieldError
@@ -19,8 +19,19 @@ func SchemaFaults(err *jsonschema.ValidationError) []FieldError {
 	slices.SortStableFunc(found, func(a, b FieldError) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Code, b.Code))
 	})
+	// Names of fields come from the caller: an answer must not grow with them.
+	found = found[:min(len(found), maxFaults)]
+	for i := range found {
+		found[i].Path = strings.ToValidUTF8(found[i].Path[:min(len(found[i].Path), maxPath)], "")
+	}
 	return found
 }
+
+// The most faults that are told at once, and the longest place, in bytes.
+const (
+	maxFaults = 100
+	maxPath   = 256
+)
 
 // collect walks to the leaves of what the validator says: one fault each.
 func collect(v *jsonschema.ValidationError, found *[]FieldError) {

@@ -10,14 +10,14 @@ import (
 )
 
 // Server returns a server for h whose limits keep slow or greedy callers from
-// holding it: ten seconds for the header of a request, 64 KiB of it, two
+// holding it: five seconds for the header of a request, 64 KiB of it, two
 // minutes of idling. Bodies are bounded where they are read ([ReadJSON]);
 // there is no limit on writing, because event streams last. What net/http has
 // to say goes to log.
 func Server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
-		ReadHeaderTimeout: 10 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -55,7 +56,7 @@ func (d *door) serve(ctx context.Context) error {
 		stopped <- d.server.Shutdown(grace)
 	}()
 	var err error
-	if d.tls {
+	if d.server.TLSConfig != nil {
 		err = d.server.ServeTLS(d.listener, "", "") // the server's own configuration has them
 	} else {
 		err = d.server.Serve(d.listener)
@@ -102,8 +103,16 @@ func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error
 		if err != nil {
 			return fmt.Errorf("listeners.%s: %w", p.name, err)
 		}
+		if p.name == "xroad" {
+			// Security Servers speak HTTP/1.1 only, so it is read strictly.
+			var config *tls.Config
+			if certificates != nil {
+				config = certificates.ServerConfig()
+			}
+			listener = web.StrictHeads(listener, config)
+		}
 		server := web.Server(r.metrics.requests.Wrap(p.name, handler), h.log)
-		if certificates != nil {
+		if certificates != nil && p.name != "xroad" {
 			server.TLSConfig = certificates.ServerConfig()
 		}
 		h.doors[i] = &door{p.name, listener, server, certificates != nil}
