@@ -25,6 +25,12 @@ func (r *row) tryDocument(t *testing.T) bool {
 	switch {
 	case kind == "xml fragment":
 		return r.tryIdentifier(t)
+	case strings.HasPrefix(kind, "xsd"):
+		return r.trySchema(t)
+	case strings.HasPrefix(kind, "wiremock"):
+		return r.tryStub(t, []byte(`{"a": 1}`))
+	case kind == "application/json":
+		return r.tryPosted(t)
 	case kind == "wsdl", r.says("where wsdl is expected"):
 		return r.tryWSDL(t)
 	case !bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(r.data, []byte(bom)), " \t\r\n"), []byte("<")):

@@ -22,10 +22,11 @@ import (
 
 // message is what travels over HTTP.
 type message struct {
-	status      int
-	contentType string
-	header      http.Header
-	body        []byte
+	status         int
+	contentType    string
+	header         http.Header
+	body           []byte
+	method, target string // of a request that reached a provider
 }
 
 // provider is an information system behind the sandbox: it keeps what reached
@@ -46,11 +47,14 @@ func newProvider(t *testing.T, reply func(message) message) *provider {
 		if err != nil {
 			return
 		}
-		got := message{contentType: r.Header.Get("Content-Type"), header: r.Header, body: body}
+		got := message{contentType: r.Header.Get("Content-Type"), header: r.Header, body: body, method: r.Method, target: r.RequestURI}
 		p.mu.Lock()
 		p.last = &got
 		p.mu.Unlock()
 		out := p.reply(got)
+		for name, values := range out.header {
+			w.Header()[name] = values
+		}
 		if out.contentType != "" {
 			w.Header().Set("Content-Type", out.contentType)
 		}
@@ -149,14 +153,21 @@ func start(t *testing.T, o securityserver.Options) string {
 // post sends a message as an information system does.
 func post(t *testing.T, url string, m message) message {
 	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(m.body))
+	return send(t, http.MethodPost, url, m)
+}
+
+func send(t *testing.T, method, url string, m message) message {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, bytes.NewReader(m.body))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m.header != nil {
 		req.Header = m.header
 	}
-	req.Header.Set("Content-Type", m.contentType)
+	if m.contentType != "" {
+		req.Header.Set("Content-Type", m.contentType)
+	}
 	resp, err := (&http.Transport{DisableCompression: true, DisableKeepAlives: true}).RoundTrip(req)
 	if err != nil {
 		t.Fatal(err)
