@@ -25,7 +25,7 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 	c := o.Config
 	so := securityserver.Options{
 		Instance: c.Instance, Server: c.Server, Spelling: c.Spelling, Certificate: own,
-		EnforceValidity: c.EnforceCertificateValidity, LoggableLimit: c.MaxLoggableBody,
+		EnforceValidity: c.EnforceCertificateValidity, LoggableLimit: c.MaxLoggableBody, TimestampAfter: c.TimestampAfter,
 		Limits: soap.DefaultLimits(), NewID: o.NewID, Now: o.Now, Log: o.Log,
 	}
 	for _, s := range c.Servers {
@@ -62,7 +62,7 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 func (c Config) service(provider soap.ClientID, sub Subsystem, v Service) securityserver.Service {
 	s := securityserver.Service{
 		ID: soap.ServiceID{Provider: provider, Code: v.Code, Version: v.Version}, Kind: v.Type,
-		URL: v.URL, VerifyTLS: v.VerifyTLS, Timeout: v.Timeout, Disabled: v.Disabled,
+		URL: v.URL, Description: v.Description, VerifyTLS: v.VerifyTLS, Timeout: v.Timeout, Disabled: v.Disabled,
 		Clients: c.clients(sub, v.Clients),
 	}
 	for _, e := range v.Endpoints {

@@ -36,6 +36,9 @@ type Config struct {
 	MaxLoggableBody int64 `yaml:"max_loggable_body"`
 	// Spelling is how error codes are written: "7.7" or "7.8".
 	Spelling securityserver.Spelling `yaml:"error_spelling"`
+	// TimestampAfter is how long a message waits for its time-stamp, until which
+	// /asic does not give it out unless forced.
+	TimestampAfter time.Duration `yaml:"timestamp_after"`
 	// GlobalGroups are groups of members and subsystems of the whole instance.
 	GlobalGroups []Group `yaml:"global_groups"`
 	// Members are the members of the instance.
@@ -104,22 +107,25 @@ type Subsystem struct {
 	Services     []Service                 `yaml:"services"`
 }
 
-// Service is one service. It lives at URL, or is simulated by the system of
+// Service is one service. Description is where its OpenAPI document or its WSDL
+// is (a WSDL is looked for at the address with "?wsdl", where nothing else is
+// said). It lives at URL, or is simulated by the system of
 // that name; with neither it waits for its address to be registered. Clients
 // are the subsystems and groups that may call it, Endpoints those parts of a
 // REST service that more may call. Timeout zero means 60 seconds. Disabled is
 // the administrator's notice of a service that is switched off.
 type Service struct {
-	Code      string              `yaml:"code"`
-	Version   string              `yaml:"version"`
-	Type      securityserver.Kind `yaml:"type"`
-	URL       string              `yaml:"url"`
-	VerifyTLS bool                `yaml:"verify_tls"`
-	Simulated System              `yaml:"simulated"`
-	Clients   []string            `yaml:"clients"`
-	Endpoints []Endpoint          `yaml:"endpoints"`
-	Timeout   time.Duration       `yaml:"timeout"`
-	Disabled  string              `yaml:"disabled"`
+	Code        string              `yaml:"code"`
+	Version     string              `yaml:"version"`
+	Type        securityserver.Kind `yaml:"type"`
+	URL         string              `yaml:"url"`
+	Description string              `yaml:"description"`
+	VerifyTLS   bool                `yaml:"verify_tls"`
+	Simulated   System              `yaml:"simulated"`
+	Clients     []string            `yaml:"clients"`
+	Endpoints   []Endpoint          `yaml:"endpoints"`
+	Timeout     time.Duration       `yaml:"timeout"`
+	Disabled    string              `yaml:"disabled"`
 }
 
 // Endpoint is one method ("*" is every one) and path pattern of a REST service
@@ -166,7 +172,7 @@ func LoadConfig(path string) (Config, error) {
 // is [configs.Problems] with everything that is wrong, each with its line; the
 // file is called name in them.
 func ParseConfig(name string, data []byte) (Config, error) {
-	c := Config{Spelling: securityserver.Spelling78}
+	c := Config{Spelling: securityserver.Spelling78, TimestampAfter: time.Minute}
 	lines, problems := configs.Decode(name, data, &c)
 	w := &world{lines: lines, problems: problems, known: map[soap.ClientID]bool{}, servers: map[string]bool{c.Server: true}, groups: map[string]bool{}}
 	if lines.Any() {

@@ -69,7 +69,7 @@ members:
 		got = append(got, p.String())
 	}
 	for _, want := range []string{
-		`world.yaml:2: weather: unknown key (allowed: instance, server, servers, tls, enforce_certificate_validity, max_loggable_body, error_spelling, global_groups, members)`,
+		`world.yaml:2: weather: unknown key (allowed: instance, server, servers, tls, enforce_certificate_validity, max_loggable_body, error_spelling, timestamp_after, global_groups, members)`,
 		`world.yaml:3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
 		`world.yaml:4: server: instance/class/owner/server code is needed`,
 		`world.yaml:10: members[0].subsystems[0].code: a character`,

@@ -45,6 +45,9 @@ func (w *world) check(c Config) {
 		w.server(fmt.Sprintf("servers[%d].id", i), one.ID)
 		w.servers[one.ID] = true
 	}
+	if c.TimestampAfter < 0 {
+		w.fault("timestamp_after", "not-positive", "a time of zero or more is needed")
+	}
 	if c.MaxLoggableBody < 0 {
 		w.fault("max_loggable_body", "not-positive", "a number of bytes is needed")
 	}
@@ -144,8 +147,10 @@ func (w *world) service(path string, s Service) {
 	if s.Timeout < 0 {
 		w.fault(path+".timeout", "not-positive", "a time above zero is needed")
 	}
-	if u, err := url.Parse(s.URL); s.URL != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		w.fault(path+".url", "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
+	w.address(path+".url", s.URL)
+	w.address(path+".description", s.Description)
+	if s.Type == securityserver.OpenAPI3 && s.Description == "" {
+		w.fault(path+".description", "missing", "an OPENAPI3 service needs the address of its document")
 	}
 	if s.VerifyTLS && !strings.HasPrefix(s.URL, "https://") {
 		w.fault(path+".verify_tls", "contradiction", "the address is not an https one")
@@ -170,6 +175,13 @@ func (w *world) service(path string, s Service) {
 	}
 	if o := offers[string(s.Simulated)]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
 		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
+	}
+}
+
+// address checks a web address, where there is one.
+func (w *world) address(path, address string) {
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		w.fault(path, "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
 	}
 }
 

@@ -108,7 +108,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, clock: clock, controlServed: make(chan struct{}), ctx: ctx}
 	// The Security Server is open before the authorities are: those that have an
 	// answer left over send it at once.
-	wo := wire.Options{MaxBody: maxBody, Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log}
+	wo := wire.Options{MaxBody: maxBody, MaxLong: securityserver.MaxLong, Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log}
 	s.wires = append(s.wires, wire.Serve(ctx, ln, server.Handle, wo))
 	if tlsLn != nil {
 		s.tlsURL = "https://" + tlsLn.Addr().String()

@@ -2,6 +2,7 @@ package securityserver
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -63,15 +64,17 @@ func (s *Server) SetMaintenance(server, notice string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if _, ok := s.maintenance[server]; !ok {
-		known := make([]string, 0, len(s.maintenance))
-		for id := range s.maintenance {
-			known = append(known, id)
-		}
-		slices.Sort(known)
-		return fmt.Errorf("no Security Server %s is known (known: %s)", server, strings.Join(known, ", "))
+		return fmt.Errorf("no Security Server %s is known (known: %s)", server, strings.Join(slices.Sorted(maps.Keys(s.maintenance)), ", "))
 	}
 	s.maintenance[server] = notice
 	return nil
+}
+
+// servers lists the Security Servers of the instance.
+func (s *Server) servers() []string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return slices.Sorted(maps.Keys(s.maintenance))
 }
 
 // SetGlobalConfExpiry says when the global configuration expires; the zero time

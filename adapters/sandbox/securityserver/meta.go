@@ -1,11 +1,10 @@
 package securityserver
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"slices"
-	"strings"
 
 	"github.com/beevik/etree"
 
@@ -92,17 +91,20 @@ func identifier(e *etree.Element, id soap.ClientID) {
 	}
 }
 
-// metaSOAP answers the metaservices listMethods and allowedMethods (PR-META 3).
-// They need a registered client and no right; ok is false for everything else.
-func (s *Server) metaSOAP(req *soap.Message) (answer []byte, ok bool, err error) {
+// metaSOAP answers the metaservices listMethods, allowedMethods and getWsdl
+// (PR-META 3, 4). They need a registered client and no right; the answer is nil
+// for everything else.
+func (s *Server) metaSOAP(ctx context.Context, req *soap.Message, sent []byte) (*soapAnswer, error) {
 	h := req.Header
 	var client *soap.ClientID
 	switch h.Service.Code {
 	case "listMethods":
 	case "allowedMethods":
 		client = &h.Client
+	case "getWsdl":
+		return s.getWSDL(ctx, req, sent)
 	default:
-		return nil, false, nil
+		return nil, nil
 	}
 	body := etree.NewElement("xrd:" + h.Service.Code + "Response")
 	body.CreateAttr("xmlns:xrd", soap.NSXRoad)
@@ -116,14 +118,17 @@ func (s *Server) metaSOAP(req *soap.Message) (answer []byte, ok bool, err error)
 			e.CreateElement("id:serviceVersion").SetText(v.ID.Version)
 		}
 	}
-	answer, err = soap.BuildAnswer(req, body)
-	return answer, true, err
+	answer, err := soap.BuildAnswer(req, body)
+	if err != nil {
+		return nil, err
+	}
+	answer, err = withRequestHash(answer, soap.HashOf(sent))
+	return plainAnswer(answer), err
 }
 
 // metaREST answers GET listMethods, allowedMethods and getOpenAPI (PR-MREST 4,
-// 5). Services here are registered by a bare base path, so there is no OpenAPI
-// description to give.
-func (s *Server) metaREST(r *wire.Request, q restRequest) (*providerAnswer, bool, error) {
+// 5); ok is false for everything else.
+func (s *Server) metaREST(ctx context.Context, r *wire.Request, q restRequest) (*providerAnswer, bool, error) {
 	if r.Method != http.MethodGet {
 		return nil, false, nil
 	}
@@ -133,7 +138,8 @@ func (s *Server) metaREST(r *wire.Request, q restRequest) (*providerAnswer, bool
 	case "allowedMethods":
 		client = &q.client
 	case "getOpenAPI":
-		return nil, true, s.noOpenAPI(q)
+		a, err := s.getOpenAPI(ctx, q)
+		return a, true, err
 	default:
 		return nil, false, nil
 	}
@@ -163,17 +169,4 @@ func (s *Server) metaREST(r *wire.Request, q restRequest) (*providerAnswer, bool
 		return nil, true, err
 	}
 	return &providerAnswer{status: http.StatusOK, reason: "OK", fields: wire.Fields{{Name: "Content-Type", Value: "application/json"}}, body: data}, true, nil
-}
-
-func (s *Server) noOpenAPI(q restRequest) error {
-	values, _ := url.ParseQuery(strings.TrimPrefix(q.query, "?"))
-	code := values.Get("serviceCode")
-	if code == "" {
-		return refuse("server.serverproxy.invalid_request", "Missing serviceCode in message body")
-	}
-	id := soap.ServiceID{Provider: q.service.Provider, Code: code}
-	if slices.ContainsFunc(s.offered(id.Provider, true, nil), func(v Service) bool { return v.ID.Code == code }) {
-		return refuse("server.serverproxy.internal_error", "Invalid service type: REST")
-	}
-	return refuse("server.serverproxy.internal_error", "Service not found: %s", id.LogForm())
 }

@@ -27,13 +27,43 @@ const maxAnswer = 64 << 20
 // userAgent tells a provider's log who called.
 const userAgent = "ristmik-sandbox"
 
+// MaxLong is the longest message with attachments that is taken, in bytes;
+// longMemory is how much of one is kept in memory.
+const (
+	MaxLong    = 4 << 30
+	longMemory = 1 << 20
+)
+
 // providerAnswer is what came back from a provider, decoded from its content
-// coding.
+// coding: in body, or in parts when it is a multipart message over SOAP.
 type providerAnswer struct {
 	status int
 	reason string
 	fields wire.Fields
 	body   []byte
+	parts  *wire.Spool
+}
+
+// open reads the answer.
+func (a *providerAnswer) open() io.Reader {
+	if a.parts != nil {
+		return a.parts.From(0)
+	}
+	return bytes.NewReader(a.body)
+}
+
+func (a *providerAnswer) close() {
+	if a.parts != nil {
+		a.parts.Close()
+	}
+}
+
+// outgoingBody keeps a body that is not there from becoming an empty one.
+func outgoingBody(body []byte) io.Reader {
+	if body == nil {
+		return nil
+	}
+	return bytes.NewReader(body)
 }
 
 // certificatesOf are the certificates registered for a provider's information
@@ -48,9 +78,10 @@ func (s *Server) certificatesOf(provider soap.ClientID) []*x509.Certificate {
 }
 
 // callProvider sends one request to the service's address with target (a raw
-// path and query) joined to it; body nil is none, chunked one goes without its
-// length. Errors are refusals under prefix.
-func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, target string, fields wire.Fields, body []byte, chunked bool) (*providerAnswer, error) {
+// path and query) joined to it; body nil is none, length -1 goes in chunks. A
+// multipart/related answer comes as parts, to be closed by the caller. Errors
+// are refusals under prefix.
+func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, target string, fields wire.Fields, body io.Reader, length int64) (*providerAnswer, error) {
 	ctx, patience, done := patient(ctx, v.Timeout)
 	defer done()
 	u, err := joined(v.URL, target)
@@ -63,10 +94,8 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 	}
 	if body != nil {
 		// GetBody stays nil: without it the transport cannot repeat the request.
-		req.Body, req.ContentLength = io.NopCloser(patience.watch(bytes.NewReader(body))), int64(len(body))
-		if chunked {
-			req.ContentLength = -1
-		} else if len(body) == 0 {
+		req.Body, req.ContentLength = io.NopCloser(patience.watch(body)), length
+		if length == 0 {
 			req.Body = http.NoBody
 		}
 	}
@@ -86,12 +115,19 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 		io.Closer
 	}{patience.watch(resp.Body), resp.Body}
 	a := &providerAnswer{status: resp.StatusCode, reason: strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))}
-	a.body, err = io.ReadAll(io.LimitReader(decoded(resp), maxAnswer+1))
-	if err != nil {
-		return nil, failed(err)
+	if prefix == failedPrefix && mediaType(resp.Header.Get("Content-Type")) == "multipart/related" {
+		a.parts, err = wire.NewSpool(decoded(resp), longMemory, MaxLong)
+	} else {
+		a.body, err = io.ReadAll(io.LimitReader(decoded(resp), maxAnswer+1))
 	}
-	if len(a.body) > maxAnswer {
+	if err == nil && len(a.body) > maxAnswer {
+		err = wire.ErrTooLarge
+	}
+	switch {
+	case errors.Is(err, wire.ErrTooLarge):
 		return nil, refuse(prefix+"io_error", "The answer is longer than this server takes")
+	case err != nil:
+		return nil, failed(err)
 	}
 	names := make([]string, 0, len(resp.Header))
 	for name := range resp.Header {

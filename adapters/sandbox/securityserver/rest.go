@@ -69,7 +69,9 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 	if r.TooLarge || int64(len(r.Body)) > s.o.LoggableLimit {
 		return nil, tooLarge()
 	}
-	a, ok, err := s.metaREST(r, q)
+	first := r.Method + "\r\n" + r.Target + "\r\n"
+	s.logREST(q, first, q.fields, r.Body, false)
+	a, ok, err := s.metaREST(ctx, r, q)
 	if err != nil {
 		return nil, err
 	}
@@ -80,13 +82,13 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 		}
 		var body []byte
 		if withBody(r.Method) {
-			body = append([]byte{}, r.Body...)
+			body = append([]byte{}, r.Body...) // not nil: an empty one travels too
 		}
 		fields := q.fields
 		if !fields.Has("Accept-Encoding") {
 			fields = append(slices.Clone(fields), wire.Field{Name: "Accept-Encoding", Value: "gzip,deflate"})
 		}
-		if a, err = s.callProvider(ctx, v, "server.serverproxy.", r.Method, q.path+q.query, fields, body, false); err != nil {
+		if a, err = s.callProvider(ctx, v, "server.serverproxy.", r.Method, q.path+q.query, fields, outgoingBody(body), int64(len(body))); err != nil {
 			return nil, err
 		}
 	}
@@ -104,6 +106,7 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 		wire.Field{Name: headerRequestID, Value: q.requestID},
 		wire.Field{Name: headerRequestHash, Value: q.hash},
 	)
+	s.logREST(q, statusLines(a), fields, a.body, true)
 	return &wire.Response{Status: a.status, Reason: a.reason, Fields: fields, Body: a.body}, nil
 }
 

@@ -20,7 +20,7 @@ const carsPath = "/r1/EE-DEV/COM/10000002/registry/vehicles"
 
 func TestRESTErrorsComeInTheOrderOfTheChecks(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-111", "C-113", "C-115", "C-129", "C-130", "C-132", "C-164")
+	conformance.Covers(t, "C-111", "C-113", "C-115", "C-129", "C-130", "C-132", "C-133", "C-164")
 	w := start(t, securityserver.Spelling78, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	const internal = "server.clientproxy.internal_error"
 	for _, c := range []struct{ name, method, path, client, code, text string }{
@@ -160,7 +160,7 @@ func TestHeadersAreFilteredOnTheWayThere(t *testing.T) {
 
 func TestHeadersAreFilteredAndAddedInOrderOnTheWayBack(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-116", "C-118", "C-120", "C-121", "C-122", "C-126")
+	conformance.Covers(t, "C-032", "C-116", "C-118", "C-120", "C-121", "C-122", "C-126")
 	w := start(t, securityserver.Spelling78, func(rw http.ResponseWriter, _ *http.Request) {
 		for _, name := range []string{"X-Road-Id", "X-Road-Client", "X-Road-Request-Id", "X-Road-Request-Hash", "Server", "Date"} {
 			rw.Header().Set(name, "mine")

@@ -14,12 +14,7 @@ import (
 // there is a body, SHA-512 over the two hashes joined (reference 7.8 behaviour;
 // an empty body counts as none).
 func requestHash(method, target string, fields wire.Fields, body []byte) string {
-	var b strings.Builder
-	b.WriteString(method + "\r\n" + target + "\r\n")
-	for _, f := range fields {
-		b.WriteString(f.Name + ":" + f.Value + "\r\n")
-	}
-	sum := hash512.Sum512([]byte(b.String()))
+	sum := hash512.Sum512([]byte(method + "\r\n" + target + "\r\n" + fieldLines(fields)))
 	if len(body) > 0 {
 		bodySum := hash512.Sum512(body)
 		sum = hash512.Sum512(append(sum[:], bodySum[:]...))

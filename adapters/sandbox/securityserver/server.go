@@ -2,8 +2,8 @@
 // X-Road Security Server, consumer side and provider side in one: message
 // protocol 4.0 over SOAP, message protocol for REST v1, the metaservices, with
 // the checks in their order and the codes and texts of the reference
-// implementation. It neither signs nor time-stamps, and it carries no
-// attachments.
+// implementation. Its containers of signed documents carry a test signature
+// that says so; it does not time-stamp.
 package securityserver
 
 import (
@@ -51,19 +51,21 @@ type Subsystem struct {
 	Servers                   []string
 }
 
-// Service is one registered service: where it lives, how long its information
+// Service is one registered service: where it and its description live (that of
+// a SOAP service is at its address with "?wsdl", where nothing else is said), how long its information
 // system may be silent, who may call it as a whole and who only an endpoint of
 // it, and the administrator's notice when it is disabled. VerifyTLS demands a
 // registered certificate of an https address.
 type Service struct {
-	ID        soap.ServiceID
-	Kind      Kind
-	URL       string
-	VerifyTLS bool
-	Timeout   time.Duration
-	Clients   []soap.ClientID
-	Endpoints []Endpoint
-	Disabled  string
+	ID          soap.ServiceID
+	Kind        Kind
+	URL         string
+	Description string
+	VerifyTLS   bool
+	Timeout     time.Duration
+	Clients     []soap.ClientID
+	Endpoints   []Endpoint
+	Disabled    string
 }
 
 // Options of a [Server]. Server is the Security Server's own identifier, for
@@ -71,7 +73,8 @@ type Service struct {
 // one may be left out. Certificate is asked for the one that providers over https
 // are offered, when it is first needed. EnforceValidity refuses clients' certificates out of their time.
 // LoggableLimit is the longest body of a REST message, in bytes; zero is
-// [DefaultLoggableLimit].
+// [DefaultLoggableLimit]. TimestampAfter is how long a message waits for its
+// time-stamp, until which its container is not given out.
 type Options struct {
 	Instance, Server string
 	Hosts            []Host
@@ -81,6 +84,7 @@ type Options struct {
 	Certificate      func() (*tls.Certificate, error)
 	EnforceValidity  bool
 	LoggableLimit    int64
+	TimestampAfter   time.Duration
 	Limits           soap.Limits
 	NewID            func() string
 	Now              func() time.Time
@@ -100,6 +104,7 @@ type Server struct {
 	o         Options
 	providers *providers
 	exchanges exchangeLog
+	messages  messageLog
 
 	mu               sync.RWMutex
 	services         map[soap.ServiceID]Service
@@ -187,6 +192,10 @@ func (s *Server) Handle(ctx context.Context, r *wire.Request) *wire.Response {
 		return s.handleREST(ctx, r)
 	case path == "/listClients" && r.Method == http.MethodGet:
 		return s.listClients(r, query)
+	case path == "/asic" && r.Method == http.MethodGet:
+		return s.asic(r, query)
+	case path == "/verificationconf" && r.Method == http.MethodGet:
+		return s.verificationConf()
 	default:
 		return s.handleSOAP(ctx, r)
 	}

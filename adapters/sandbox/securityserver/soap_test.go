@@ -27,7 +27,7 @@ func TestFaultsComeInTheOrderOfTheChecks(t *testing.T) {
 		{"SOAPAction", "POST", badAction, badType, "", "client.invalid_soap_action", "Malformed SOAPAction header"},
 		{"no content type", "POST", `""`, "", "", "client.invalid_request", "Could not get content type from request"},
 		{"content type", "POST", `"urn:x"`, badType, "", "client.invalid_content_type", "Invalid content type: application/soap+xml"},
-		{"attachments", "POST", "", `multipart/related; boundary="b"`, "", "client.invalid_content_type", "Invalid content type: multipart/related (this sandbox carries no attachments)"},
+		{"attachments", "POST", "", `multipart/related; boundary="b"`, "", "client.missing_soap", "Request does not contain SOAP message"},
 		{"empty", "POST", "", "text/xml", "", "client.invalid_soap", "*"},
 		{"doctype", "POST", "", "text/xml", `<!DOCTYPE a [<!ENTITY b "c">]><a>&b;</a>`, "client.invalid_soap", "*"},
 		{"protocolVersion", "POST", "", "text/xml", edit("<x:protocolVersion>4.0</x:protocolVersion>", "", "permits", "nobody"), "client.missing_header_field", "Required field 'protocolVersion' is missing"},
@@ -205,7 +205,7 @@ func TestAFaultOfTheProviderPassesThrough(t *testing.T) {
 
 func TestAFaultSentAsARequestComesBackUnderItsOwnCode(t *testing.T) {
 	t.Parallel()
-	conformance.Covers(t, "C-055")
+	conformance.Covers(t, "C-055", "C-165")
 	const fault = `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body><e:Fault><faultcode>foo:BAR_x</faultcode><faultstring>no</faultstring></e:Fault></e:Body></e:Envelope>`
 	for spelling, want := range map[securityserver.Spelling]string{securityserver.Spelling78: "client.foo:BAR_x", securityserver.Spelling77: "Client.foo:BAR_x"} {
 		w := start(t, spelling, echo(same))

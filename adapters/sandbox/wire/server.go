@@ -26,12 +26,17 @@ const headLimit = 8 << 10
 // Server does not reliably cancel the provider's call either.
 type Handler func(ctx context.Context, r *Request) *Response
 
-// Options of a [Server]. MaxBody is in bytes, Idle is how long a connection may
+// longMemory is how much of a multipart/related body is kept in memory, in bytes.
+const longMemory = 1 << 20
+
+// Options of a [Server]. MaxBody and, for multipart/related bodies, MaxLong are
+// in bytes; with MaxLong zero MaxBody counts for all. Idle is how long a connection may
 // wait for its next request, Read how long a request may take to arrive.
 // Connected, when set, is asked before anything of a new connection is read; its
 // error closes the connection.
 type Options struct {
 	MaxBody    int64
+	MaxLong    int64
 	Idle, Read time.Duration
 	Connected  func(ctx context.Context) error
 	Now        func() time.Time
@@ -179,27 +184,68 @@ func (s *Server) serve(c net.Conn) {
 		}
 		req := &Request{Method: hr.Method, Target: hr.RequestURI, Fields: fields}
 		req.Secure, req.Certificate = secured(c)
-		req.Body, err = io.ReadAll(io.LimitReader(hr.Body, s.o.MaxBody+1))
-		if err != nil {
+		if err := s.readBody(c, req, hr.Body); err != nil {
 			return
 		}
-		if int64(len(req.Body)) > s.o.MaxBody {
-			req.Body, req.TooLarge = nil, true
-		}
-		resp := s.handler(ctx, req)
 		last := hr.Close || req.TooLarge || !hr.ProtoAtLeast(1, 1)
-		if resp.Send != nil {
-			var message bytes.Buffer
-			if s.write(bufio.NewWriter(&message), hr, resp, last); resp.Send(ctx, c, message.Bytes()) != nil {
-				return
-			}
-		} else if s.write(w, hr, resp, last) != nil {
-			return
-		}
-		if last || !s.mark(c, true) {
+		if s.answer(ctx, c, w, hr, req, last) != nil || last || !s.mark(c, true) {
 			return
 		}
 	}
+}
+
+// readBody reads the whole body; what arrives without a pause may take as long
+// as it needs.
+func (s *Server) readBody(c net.Conn, req *Request, body io.Reader) error {
+	memory, most := s.o.MaxBody, s.o.MaxBody
+	contentType, _, _ := strings.Cut(req.Fields.Get("Content-Type"), ";")
+	if s.o.MaxLong > 0 && strings.EqualFold(strings.TrimSpace(contentType), "multipart/related") {
+		memory, most = longMemory, s.o.MaxLong
+	}
+	spool, err := NewSpool(arriving{body, c, s.o.Read}, memory, most)
+	switch {
+	case errors.Is(err, ErrTooLarge):
+		req.TooLarge = true
+		return nil
+	case err != nil:
+		return err
+	case spool.file != nil:
+		req.Long = spool
+	default:
+		req.Body = spool.memory
+	}
+	return nil
+}
+
+// arriving gives every read of a body its own time.
+type arriving struct {
+	io.Reader
+	c     net.Conn
+	pause time.Duration
+}
+
+func (a arriving) Read(b []byte) (int, error) {
+	a.c.SetReadDeadline(time.Now().Add(a.pause))
+	return a.Reader.Read(b)
+}
+
+// answer has the request handled and writes the answer.
+func (s *Server) answer(ctx context.Context, c net.Conn, w *bufio.Writer, hr *http.Request, req *Request, last bool) error {
+	if req.Long != nil {
+		defer req.Long.Close()
+	}
+	resp := s.handler(ctx, req)
+	if resp.Done != nil {
+		defer resp.Done()
+	}
+	if resp.Send != nil {
+		var message bytes.Buffer
+		if err := s.write(bufio.NewWriter(&message), hr, resp, last); err != nil {
+			return err
+		}
+		return resp.Send(ctx, c, message.Bytes())
+	}
+	return s.write(w, hr, resp, last)
 }
 
 // secured says whether a connection is TLS, and which certificate its client
@@ -240,17 +286,44 @@ func (s *Server) write(w *bufio.Writer, r *http.Request, resp *Response, last bo
 		fmt.Fprint(w, "\r\n")
 	case r.ProtoAtLeast(1, 1):
 		fmt.Fprint(w, "Transfer-Encoding: chunked\r\n\r\n")
-		if len(resp.Body) > 0 {
-			fmt.Fprintf(w, "%x\r\n", len(resp.Body))
-			w.Write(resp.Body)
-			fmt.Fprint(w, "\r\n")
+		chunks := chunked{w}
+		chunks.Write(resp.Body)
+		if err := rest(chunks, resp); err != nil {
+			return err
 		}
 		fmt.Fprint(w, "0\r\n\r\n")
+	case resp.Rest != nil: // HTTP/1.0: the end of the connection is the end of the body
+		fmt.Fprint(w, "\r\n")
+		w.Write(resp.Body)
+		if err := rest(w, resp); err != nil {
+			return err
+		}
 	default:
 		fmt.Fprintf(w, "Content-Length: %d\r\n\r\n", len(resp.Body))
 		w.Write(resp.Body)
 	}
 	return w.Flush()
+}
+
+func rest(w io.Writer, resp *Response) error {
+	if resp.Rest == nil {
+		return nil
+	}
+	_, err := io.Copy(w, resp.Rest)
+	return err
+}
+
+// chunked writes each write as a chunk of its own.
+type chunked struct{ w *bufio.Writer }
+
+func (c chunked) Write(b []byte) (int, error) {
+	if len(b) == 0 {
+		return 0, nil
+	}
+	fmt.Fprintf(c.w, "%x\r\n", len(b))
+	c.w.Write(b)
+	_, err := c.w.WriteString("\r\n")
+	return len(b), err
 }
 
 // clean keeps a value that came from a provider from ending the header block.

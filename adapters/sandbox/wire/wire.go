@@ -4,12 +4,15 @@
 // 4.3) and hashes the request headers as they were sent, so a Security Server
 // cannot be built on a map of canonical names.
 //
-// Messages are held in memory whole, as a Security Server does before it signs.
+// Messages are kept whole, as a Security Server does before it signs: in memory,
+// but for long multipart messages, which are kept in a file.
 package wire
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
+	"io"
 	"net"
 	"strings"
 )
@@ -82,17 +85,30 @@ func named(name string, names []string) bool {
 // request line, still percent-encoded; TooLarge says that the body was longer
 // than the server takes, in which case Body is empty. Secure says that it came
 // over TLS, Certificate is the one that the client offered there, nil when none.
+// A multipart/related body that is too long for memory is in Long instead of
+// Body; it is good until the answer has been written.
 type Request struct {
 	Method, Target string
 	Fields         Fields
 	Body           []byte
+	Long           *Spool
 	TooLarge       bool
 	Secure         bool
 	Certificate    *x509.Certificate
 }
 
+// Open reads the body, wherever it is kept.
+func (r *Request) Open() io.Reader {
+	if r.Long != nil {
+		return r.Long.From(0)
+	}
+	return bytes.NewReader(r.Body)
+}
+
 // Response is one answer. An empty Reason means the usual one for Status. The
-// server adds Date and the framing (Transfer-Encoding, Connection) itself.
+// server adds Date and the framing (Transfer-Encoding, Connection) itself. Rest,
+// where it is set, is streamed after Body; Done, where it is set, is called when
+// nothing is needed of the answer any more.
 //
 // Send, when set, writes the message instead of the server: it gets the
 // connection and the bytes that would have been written, may write what it
@@ -102,5 +118,7 @@ type Response struct {
 	Reason string
 	Fields Fields
 	Body   []byte
+	Rest   io.Reader
+	Done   func()
 	Send   func(ctx context.Context, c net.Conn, message []byte) error
 }
