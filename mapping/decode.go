@@ -17,8 +17,8 @@ import (
 // wrong order, a wrong namespace and a value outside its type are violations.
 // The error is then a [Violations] with every violation at once.
 func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
-	var d decoder
-	return d.wrapper(el, x)
+	value, _, err := decode(el, x, false)
+	return value, err
 }
 
 // DecodeTolerant reads as Decode does, but takes elements and attributes that
@@ -27,8 +27,18 @@ func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
 // object that they stand in, attributes under their own key, and each is named
 // in strangers. Everything else is as strict as ever.
 func DecodeTolerant(el *contract.Element, x *etree.Element) (value map[string]any, strangers Violations, err error) {
-	d := decoder{tolerant: true}
-	value, err = d.wrapper(el, x)
+	return decode(el, x, true)
+}
+
+// decode walks once; where that found something to tell, it walks again to name
+// the places.
+func decode(el *contract.Element, x *etree.Element, tolerant bool) (map[string]any, Violations, error) {
+	d := decoder{tolerant: tolerant, report: report{quick: true}}
+	value, err := d.wrapper(el, x)
+	if err != nil || len(d.strangers.list) > 0 {
+		d = decoder{tolerant: tolerant}
+		value, err = d.wrapper(el, x)
+	}
 	return value, d.strangers.list, err
 }
 
@@ -100,7 +110,7 @@ func (d *decoder) element(el *contract.Element, x *etree.Element, path string, d
 	d.attributes(t, x, object, path)
 	switch {
 	case t.Simple != nil:
-		if v := d.text(t, el, x, join(path, textKey)); v != nil {
+		if v := d.text(t, el, x, d.join(path, textKey)); v != nil {
 			object[textKey] = v
 		}
 	default:
@@ -153,6 +163,9 @@ func (d *decoder) checkInstanceType(el *contract.Element, x *etree.Element, path
 
 // attributes reads the declared attributes into object and refuses others.
 func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[string]any, path string) {
+	if len(x.Attr) == 0 && len(t.Attributes) == 0 {
+		return
+	}
 	seen := map[*contract.Attribute]bool{}
 	for _, a := range x.Attr {
 		space := a.NamespaceURI()
@@ -162,7 +175,7 @@ func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[stri
 		if a.Space == "xml" {
 			space = nsXMLPrefix
 		}
-		at := join(path, attributePrefix+a.Key)
+		at := d.join(path, attributePrefix+a.Key)
 		declared := findAttribute(t, space, a.Key)
 		if declared == nil && t.AnyAttribute {
 			object[looseKey(space, a.Key)] = a.Value
@@ -181,7 +194,7 @@ func (d *decoder) attributes(t *contract.Type, x *etree.Element, object map[stri
 	}
 	for _, a := range t.Attributes {
 		if a.Required && !seen[a] {
-			d.add(join(path, attributePrefix+a.Name), CodeRequired, "is required")
+			d.add(d.join(path, attributePrefix+a.Name), CodeRequired, "is required")
 		}
 	}
 }
@@ -197,9 +210,11 @@ func findAttribute(t *contract.Type, space, name string) *contract.Attribute {
 
 // text reads the text of an element of simple content.
 func (d *decoder) text(t *contract.Type, el *contract.Element, x *etree.Element, path string) any {
-	if len(x.ChildElements()) > 0 {
-		d.add(path, CodeType, "must hold text and no elements")
-		return nil
+	for _, token := range x.Child {
+		if _, ok := token.(*etree.Element); ok {
+			d.add(path, CodeType, "must hold text and no elements")
+			return nil
+		}
 	}
 	text := ownText(x)
 	if text == "" {
@@ -229,6 +244,11 @@ func (d *decoder) value(s *contract.Simple, fixed *string, text, path string) an
 
 // ownText is the text of an element, without that of its children.
 func ownText(x *etree.Element) string {
+	if len(x.Child) == 1 {
+		if c, ok := x.Child[0].(*etree.CharData); ok {
+			return c.Data
+		}
+	}
 	var out strings.Builder
 	for _, t := range x.Child {
 		if c, ok := t.(*etree.CharData); ok {

@@ -10,12 +10,32 @@ import (
 type reader struct {
 	*decoder
 	children []*etree.Element
+	names    []contract.Name // of the children
 	next     int
 	object   map[string]any
 	path     string
 	depth    int
 	grouped  bool            // inside a repeating group, where the next element may begin another occurrence
-	refused  map[string]bool // names of the branches of choices that were not taken
+	refused  map[string]bool // names of the branches of choices that were not taken; nil for none
+}
+
+// namespaces finds the namespaces of the children of one element. Most have no
+// prefix and declare nothing, and then all have the one that their parent would
+// give them; looking that up means to walk to the root of the document.
+type namespaces struct {
+	parent  *etree.Element
+	known   bool
+	inherit string
+}
+
+func (n *namespaces) of(child *etree.Element) string {
+	if child.Space != "" || len(child.Attr) > 0 {
+		return child.NamespaceURI()
+	}
+	if !n.known {
+		n.known, n.inherit = true, child.NamespaceURI()
+	}
+	return n.inherit
 }
 
 // content reads the child elements of a complex type into object.
@@ -26,24 +46,36 @@ func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]
 			break
 		}
 	}
-	r := reader{decoder: d, object: object, path: path, depth: depth, refused: map[string]bool{}}
+	r := reader{decoder: d, object: object, path: path, depth: depth}
 	var strangers []*etree.Element
-	for _, child := range x.ChildElements() {
+	own := namespaces{parent: x}
+	for _, token := range x.Child {
+		child, ok := token.(*etree.Element)
+		if !ok {
+			continue
+		}
+		name := contract.Name{Space: own.of(child), Local: child.Tag}
 		// Strangers are set aside first, so that they do not put the rest out
 		// of step and hide what else is wrong.
-		if !t.Content.Takes(contract.Name{Space: child.NamespaceURI(), Local: child.Tag}) {
-			if d.stranger(join(path, child.Tag), "the contract has no such element here") {
+		if !t.Content.Takes(name) {
+			if d.stranger(d.join(path, child.Tag), "the contract has no such element here") {
 				strangers = append(strangers, child)
 			}
 			continue
 		}
-		r.children = append(r.children, child)
+		if r.children == nil {
+			r.children, r.names = make([]*etree.Element, 0, len(x.Child)), make([]contract.Name, 0, len(x.Child))
+		}
+		r.children, r.names = append(r.children, child), append(r.names, name)
 	}
 	if len(strangers) > 0 {
 		object[unknownKey] = markupOf(strangers)
 	}
 	if t.Content != nil {
 		r.particle(t.Content)
+	}
+	if r.next == len(r.children) {
+		return
 	}
 	reported := map[string]bool{}
 	for _, child := range r.children[r.next:] {
@@ -52,9 +84,9 @@ func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]
 		}
 		reported[child.Tag] = true
 		if r.refused[child.Tag] {
-			d.add(join(path, child.Tag), CodeChoice, "must not stand beside the elements of another branch of the choice")
+			d.add(d.join(path, child.Tag), CodeChoice, "must not stand beside the elements of another branch of the choice")
 		} else {
-			d.add(join(path, child.Tag), CodeOrder, "must stand in the place that the contract gives it")
+			d.add(d.join(path, child.Tag), CodeOrder, "must stand in the place that the contract gives it")
 		}
 	}
 }
@@ -64,8 +96,7 @@ func (r *reader) peek() (contract.Name, bool) {
 	if r.next >= len(r.children) {
 		return contract.Name{}, false
 	}
-	child := r.children[r.next]
-	return contract.Name{Space: child.NamespaceURI(), Local: child.Tag}, true
+	return r.names[r.next], true
 }
 
 func (r *reader) particle(p *contract.Particle) {
@@ -122,6 +153,9 @@ func (r *reader) refuse(p, taken *contract.Particle) {
 	switch p.Kind {
 	case contract.ElementParticle:
 		if taken.Holds(p.Element.Name) == nil {
+			if r.refused == nil {
+				r.refused = map[string]bool{}
+			}
 			r.refused[p.Element.Name] = true
 		}
 		return
@@ -163,11 +197,10 @@ func (r *reader) all(p *contract.Particle) {
 
 // occurrences reads the run of equal elements at this place.
 func (r *reader) occurrences(el *contract.Element) {
-	at := join(r.path, el.Name)
+	at := r.join(r.path, el.Name)
 	first := r.next
 	for r.next < len(r.children) {
-		child := r.children[r.next]
-		if child.Tag != el.Name || child.NamespaceURI() != el.Namespace || r.grouped && r.next-first == el.Max {
+		if name := r.names[r.next]; name.Local != el.Name || name.Space != el.Namespace || r.grouped && r.next-first == el.Max {
 			break
 		}
 		r.next++
@@ -187,7 +220,7 @@ func (r *reader) occurrences(el *contract.Element) {
 	}
 	items := make([]any, 0, len(run))
 	for i, child := range run {
-		items = append(items, r.element(el, child, joinIndex(at, i), r.depth+1))
+		items = append(items, r.element(el, child, r.joinIndex(at, i), r.depth+1))
 	}
 	r.object[el.Name] = items
 }

@@ -109,7 +109,7 @@ func (r *reader) wildcard(p *contract.Particle) {
 	}
 	n := r.next - first
 	if n < p.Min {
-		r.add(join(r.path, anyKey), CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
+		r.add(r.join(r.path, anyKey), CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
 	}
 	if n > 0 {
 		r.object[anyKey] = markupOf(r.children[first:r.next])
@@ -192,7 +192,7 @@ func usesPrefix(el *etree.Element, prefix string) bool {
 // repeated reads the occurrences of a group that may repeat, each into an
 // object of its own.
 func (r *reader) repeated(p *contract.Particle) {
-	at := join(r.path, groupKey)
+	at := r.join(r.path, groupKey)
 	items := []any{}
 	outer, outerPath := r.object, r.path
 	for {
@@ -202,7 +202,7 @@ func (r *reader) repeated(p *contract.Particle) {
 		}
 		before := r.next
 		one := map[string]any{}
-		r.object, r.path, r.grouped = one, joinIndex(at, len(items)), true
+		r.object, r.path, r.grouped = one, r.joinIndex(at, len(items)), true
 		for _, member := range membersOf(p) {
 			r.once(member)
 		}

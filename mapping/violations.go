@@ -103,8 +103,28 @@ func (v Violations) Error() string {
 	return out.String()
 }
 
-// report collects violations.
-type report struct{ list Violations }
+// report collects violations. A quick one does not know their places: a walk that
+// finds nothing wrong, as most do, needs none, and making the paths of all values
+// costs more than reading them.
+type report struct {
+	list  Violations
+	quick bool
+}
+
+// join is the function join, or nothing in a quick report.
+func (r *report) join(path, key string) string {
+	if r.quick {
+		return ""
+	}
+	return join(path, key)
+}
+
+func (r *report) joinIndex(path string, i int) string {
+	if r.quick {
+		return ""
+	}
+	return joinIndex(path, i)
+}
 
 func (r *report) add(path, code, message string) {
 	if len(r.list) < maxViolations {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,6 +39,9 @@ func (s *Simple) Normalize(text string) string {
 			return r
 		}, text)
 	case Collapse:
+		if strings.IndexByte(text, ' ') < 0 && strings.IndexByte(text, '\n') < 0 && strings.IndexByte(text, '\t') < 0 && strings.IndexByte(text, '\r') < 0 {
+			return text
+		}
 		return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
 			return r == ' ' || r == '\t' || r == '\n' || r == '\r'
 		}), " ")
@@ -115,6 +119,9 @@ func (s *Simple) checkNumber(text string) *Finding {
 	if len(s.bounds) == 0 {
 		return nil
 	}
+	if s.smallInteger(text) {
+		return nil
+	}
 	value, ok := new(big.Rat).SetString(text)
 	if !ok {
 		return &Finding{CodeFormat, "must be a valid " + s.Base}
@@ -141,9 +148,31 @@ func (s *Simple) checkNumber(text string) *Finding {
 	return nil
 }
 
+// smallInteger says whether the text is a whole number that is within the bounds
+// for a reason that is cheap to see: all of them are far from where it is.
+func (s *Simple) smallInteger(text string) bool {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if s.Kind != KindInteger || err != nil {
+		return false
+	}
+	for _, b := range s.bounds {
+		if !b.whole || b.upper && n >= b.near || !b.upper && n <= b.near {
+			return false
+		}
+	}
+	return true
+}
+
 // IsText says whether the text is UTF-8 and holds only characters that XML
 // 1.0 allows; no escape can carry the others.
 func IsText(text string) bool {
+	plain := true
+	for i := 0; i < len(text) && plain; i++ {
+		plain = text[i] >= 0x20 && text[i] < utf8.RuneSelf
+	}
+	if plain {
+		return true
+	}
 	if !utf8.ValidString(text) {
 		return false
 	}

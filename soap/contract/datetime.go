@@ -27,12 +27,57 @@ var (
 	reDuration  = regexp.MustCompile(`^-?P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$`)
 )
 
+// plainDate says whether s is a day as nearly everybody writes it, without a
+// time zone; a false one may still be valid.
+func plainDate(s string) bool {
+	if len(s) != len("2006-01-02") || s[4] != '-' || s[7] != '-' {
+		return false
+	}
+	for i := range len(s) {
+		if i != 4 && i != 7 && (s[i] < '0' || s[i] > '9') {
+			return false
+		}
+	}
+	month := s[5:7]
+	return month >= "01" && month <= "12" && isRealDay(s[:4], month, s[8:])
+}
+
+// plainTime says the same of a time of day in whole seconds with a time zone:
+// 09:30:00Z, 09:30:00+02:00.
+func plainTime(s string) bool {
+	const form = "00:00:00+00:00"
+	switch {
+	case len(s) == len("00:00:00Z") && s[8] == 'Z':
+	case len(s) == len(form) && (s[8] == '+' || s[8] == '-') && s[9:] < "14":
+	default:
+		return false
+	}
+	for i := range len(s) {
+		switch {
+		case i == 8:
+		case form[i] == ':':
+			if s[i] != ':' {
+				return false
+			}
+		case s[i] < '0' || s[i] > '9':
+			return false
+		}
+	}
+	return s[:2] < "24" && s[3] < '6' && s[6] < '6' && (len(s) < len(form) || s[12] < '6')
+}
+
 func isDate(s string) bool {
+	if plainDate(s) {
+		return true
+	}
 	m := reDate.FindStringSubmatch(s)
 	return m != nil && isRealDay(m[1], m[2], m[3])
 }
 
 func isDateTime(s string) bool {
+	if len(s) > 11 && s[10] == 'T' && plainDate(s[:10]) && plainTime(s[11:]) {
+		return true
+	}
 	m := reDateTime.FindStringSubmatch(s)
 	return m != nil && isRealDay(m[1], m[2], m[3])
 }

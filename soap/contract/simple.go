@@ -60,6 +60,8 @@ type bound struct {
 	limit     *big.Rat // only read, so calls can share it
 	upper     bool
 	exclusive bool
+	near      int64 // the limit, where whole says that it is a whole number of 64 bits
+	whole     bool
 }
 
 // newBound returns the bound of that text, which must be a decimal literal.
@@ -68,7 +70,11 @@ func newBound(text string, upper, exclusive bool) bound {
 	if !ok {
 		limit = new(big.Rat)
 	}
-	return bound{text: text, limit: limit, upper: upper, exclusive: exclusive}
+	b := bound{text: text, limit: limit, upper: upper, exclusive: exclusive}
+	if b.whole = limit.IsInt() && limit.Num().IsInt64(); b.whole {
+		b.near = limit.Num().Int64()
+	}
+	return b
 }
 
 // builtin describes one built-in type of XML Schema.
@@ -81,7 +87,6 @@ type builtin struct {
 
 var (
 	reBoolean      = regexp.MustCompile(`^(true|false|1|0)$`)
-	reInteger      = regexp.MustCompile(`^[+-]?[0-9]+$`)
 	reDecimal      = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 	reFloat        = regexp.MustCompile(`^([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN)$`)
 	reLanguage     = regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
@@ -91,6 +96,19 @@ var (
 	reHexBinary    = regexp.MustCompile(`^([0-9a-fA-F]{2})*$`)
 	reBase64Binary = regexp.MustCompile(`^(([A-Za-z0-9+/] ?){4})*(([A-Za-z0-9+/] ?){3}[A-Za-z0-9+/]|([A-Za-z0-9+/] ?){2}[AEIMQUYcgkosw048] ?=|[A-Za-z0-9+/] ?[AQgw] ?= ?=)?$`)
 )
+
+// isInteger says whether s is digits, perhaps with a sign in front.
+func isInteger(s string) bool {
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
 
 // builtins are the built-in types that the model knows. The list types
 // (NMTOKENS, IDREFS, ENTITIES) and those that mean something only together with
@@ -110,19 +128,19 @@ var builtins = map[string]builtin{
 	"boolean":          {kind: KindBoolean, space: Collapse, check: reBoolean.MatchString},
 
 	"decimal":            {kind: KindDecimal, space: Collapse, check: reDecimal.MatchString},
-	"integer":            {kind: KindInteger, space: Collapse, check: reInteger.MatchString},
-	"nonNegativeInteger": {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "0"},
-	"positiveInteger":    {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "1"},
-	"nonPositiveInteger": {kind: KindInteger, space: Collapse, check: reInteger.MatchString, max: "0"},
-	"negativeInteger":    {kind: KindInteger, space: Collapse, check: reInteger.MatchString, max: "-1"},
-	"long":               {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "-9223372036854775808", max: "9223372036854775807"},
-	"int":                {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "-2147483648", max: "2147483647"},
-	"short":              {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "-32768", max: "32767"},
-	"byte":               {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "-128", max: "127"},
-	"unsignedLong":       {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "0", max: "18446744073709551615"},
-	"unsignedInt":        {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "0", max: "4294967295"},
-	"unsignedShort":      {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "0", max: "65535"},
-	"unsignedByte":       {kind: KindInteger, space: Collapse, check: reInteger.MatchString, min: "0", max: "255"},
+	"integer":            {kind: KindInteger, space: Collapse, check: isInteger},
+	"nonNegativeInteger": {kind: KindInteger, space: Collapse, check: isInteger, min: "0"},
+	"positiveInteger":    {kind: KindInteger, space: Collapse, check: isInteger, min: "1"},
+	"nonPositiveInteger": {kind: KindInteger, space: Collapse, check: isInteger, max: "0"},
+	"negativeInteger":    {kind: KindInteger, space: Collapse, check: isInteger, max: "-1"},
+	"long":               {kind: KindInteger, space: Collapse, check: isInteger, min: "-9223372036854775808", max: "9223372036854775807"},
+	"int":                {kind: KindInteger, space: Collapse, check: isInteger, min: "-2147483648", max: "2147483647"},
+	"short":              {kind: KindInteger, space: Collapse, check: isInteger, min: "-32768", max: "32767"},
+	"byte":               {kind: KindInteger, space: Collapse, check: isInteger, min: "-128", max: "127"},
+	"unsignedLong":       {kind: KindInteger, space: Collapse, check: isInteger, min: "0", max: "18446744073709551615"},
+	"unsignedInt":        {kind: KindInteger, space: Collapse, check: isInteger, min: "0", max: "4294967295"},
+	"unsignedShort":      {kind: KindInteger, space: Collapse, check: isInteger, min: "0", max: "65535"},
+	"unsignedByte":       {kind: KindInteger, space: Collapse, check: isInteger, min: "0", max: "255"},
 	"float":              {kind: KindFloat, space: Collapse, check: reFloat.MatchString},
 	"double":             {kind: KindFloat, space: Collapse, check: reFloat.MatchString},
 
