@@ -81,18 +81,19 @@ var verdicts = map[string]verdict{
 	"logging_failed":        {KindOwnServer, KindRetryLater},
 	"timestamping_failed":   {KindOwnServer, KindRetryLater},
 	"timestamper_failed":    {KindOwnServer, KindRetryLater},
-	// Their server cannot verify ours, or ours cannot sign: our certificates,
-	// our OCSP answers or our clock, most of the time.
+	// A server cannot sign. Theirs signs after it has called the provider.
+	"cannot_create_signature": {KindOwnServer, KindUnknownResult},
+	"key_not_found":           {KindOwnServer, KindUnknownResult},
+	"cert_not_found":          {KindOwnServer, KindUnknownResult},
+	"token_not_active":        {KindOwnServer, KindUnknownResult},
+	"token_not_initialized":   {KindOwnServer, KindUnknownResult},
+	"login_failed":            {KindOwnServer, KindUnknownResult},
+	// Their server cannot verify ours: our certificates, our OCSP answers or
+	// our clock, most of the time.
 	"cert_validation":                    both(KindOwnServer),
 	"invalid_cert_path":                  both(KindOwnServer),
 	"incorrect_validation_info":          both(KindOwnServer),
 	"signature_verification":             both(KindOwnServer),
-	"cannot_create_signature":            both(KindOwnServer),
-	"key_not_found":                      both(KindOwnServer),
-	"cert_not_found":                     both(KindOwnServer),
-	"token_not_active":                   both(KindOwnServer),
-	"token_not_initialized":              both(KindOwnServer),
-	"login_failed":                       both(KindOwnServer),
 	"client_proxy_version_not_supported": both(KindOwnServer),
 	// The provider gave no proper answer and nothing more is known.
 	"service_failed": both(KindRetryLater),
