@@ -105,6 +105,7 @@ func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect s
 		r.wantSaid(t, m, attachments)
 		return
 	}
+	r.tryHubProvider(t, contentType, data, expect)
 	h := soap.Header{}
 	if m != nil {
 		h = m.Header
