@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// Shipped is what the program carries: contracts/*.wsdl, ristmik.yaml and
-// sandbox.yaml.
+// Shipped is what the program carries: codelists/*.yaml, contracts/*.wsdl,
+// ristmik.yaml and sandbox.yaml.
 //
-//go:embed contracts ristmik.yaml sandbox.yaml
+//go:embed codelists contracts ristmik.yaml sandbox.yaml
 var Shipped embed.FS
 
 // DefaultFile is the name in [Shipped] of the configuration that is used when
