@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -25,10 +26,28 @@ type Call struct {
 	UserID string
 	// Issue is the reference of the case.
 	Issue string
+	// RepresentedParty is for whom the call is made (PR-THIRDPARTY).
+	RepresentedParty *soap.RepresentedParty
+	// SecurityServer is the one server that shall answer (PR-TARGETSS).
+	SecurityServer *soap.ServerID
+	// SecurityToken is the end user's token (PR-SECTOKEN).
+	SecurityToken *soap.SecurityToken
+	// Extra are header blocks of other protocols.
+	Extra []*etree.Element
+	// Attachments go out behind the envelope, streamed and packed as Packaging
+	// says. Their bodies are read once, and not after the call has returned an
+	// answer.
+	Attachments []soap.Attachment
+	Packaging   soap.Packaging
 	// SOAPAction is sent in quotes; empty is usual.
 	SOAPAction string
-	// Timeout is the total time of the call; zero means that of the client.
+	// Timeout is the total time of the call; zero means that of the service or
+	// client.
 	Timeout time.Duration
+	// MaxAnswer is how many bytes the answer may have with its attachments;
+	// zero means a gibibyte for Open. Call holds the client's limit for
+	// messages.
+	MaxAnswer int64
 }
 
 // Answer is the answer to a Call.
@@ -40,20 +59,61 @@ type Answer struct {
 	Exchange Exchange
 }
 
-// Call sends one SOAP request and returns the provider's answer. The error is
-// a *soap.Failure.
+// AnswerStream is an answer whose attachments are still to be read. It is for
+// one goroutine and has to be closed.
+type AnswerStream struct {
+	Answer
+	in   *soap.Incoming
+	body *replyBody
+}
+
+// Next returns the next attachment, io.EOF behind the last one. It and its
+// body fail with a *soap.Failure. The body of the one before is over then.
+func (a *AnswerStream) Next() (*soap.Attachment, error) {
+	part, err := a.in.Next()
+	if err != nil && err != io.EOF {
+		return nil, named(err, a.Exchange.MessageID)
+	}
+	return part, err
+}
+
+// Close frees the connection.
+func (a *AnswerStream) Close() error { return a.body.Close() }
+
+// Call sends one SOAP request and returns the provider's answer; attachments
+// of the answer are passed over. The error is a *soap.Failure.
 //
 // A Fault is recognised whatever the HTTP status (PR-MESS 2.5: faults come
 // with 200). An answer is used only if it repeats id, client and service of
-// the request and states the hash of exactly the bytes that were sent; a
-// missing hash counts as a wrong one, because every Security Server inserts it
-// and SS-C refuses answers without (PR-MESS 2.2). Otherwise the kind is
-// KindTampered, and KindHashMismatch when the hash is another one.
+// the request and states the hash of exactly the bytes of the SOAP part that
+// were sent; a missing hash counts as a wrong one, because every Security
+// Server inserts it and SS-C refuses answers without (PR-MESS 2.2). Otherwise
+// the kind is KindTampered, and KindHashMismatch when the hash is another one.
 func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
+	call.MaxAnswer = c.bytes
+	a, err := c.Open(ctx, call)
+	if err != nil {
+		return nil, err
+	}
+	defer a.Close()
+	for {
+		if _, err := a.Next(); err == io.EOF {
+			a.Exchange.Finished = c.o.Now()
+			return &a.Answer, nil
+		} else if err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Open is Call with the attachments of the answer, which are streamed: nothing
+// is held of them. Finished in its Exchange is when the envelope was read.
+func (c *Client) Open(ctx context.Context, call Call) (*AnswerStream, error) {
 	id := c.o.NewID()
 	h := soap.Header{
 		Client: c.o.Client, Service: call.Service, ID: id,
 		UserID: call.UserID, Issue: call.Issue, ProtocolVersion: soap.ProtocolVersion,
+		RepresentedParty: call.RepresentedParty, SecurityServer: call.SecurityServer, SecurityToken: call.SecurityToken, Extra: call.Extra,
 	}
 	if !headerValue(call.SOAPAction) || strings.ContainsAny(call.SOAPAction, `"\ `) {
 		return nil, notSent(id, "request.soap_action", "the SOAPAction is not a URI")
@@ -63,55 +123,80 @@ func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
 		return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.message", Message: err.Error(), MessageID: id, Err: err}
 	}
 	r := &request{
-		id: id, method: http.MethodPost, target: url.URL{Path: "/"}, whole: sent,
+		id: id, method: http.MethodPost, target: url.URL{Path: "/"}, whole: sent, length: -1,
 		header:   http.Header{"Content-Type": {soap.ContentType}, "SOAPAction": {`"` + call.SOAPAction + `"`}},
-		timeouts: c.timeoutsOf(call.Service, call.Timeout), limit: c.bytes,
+		timeouts: c.timeoutsOf(call.Service, call.Timeout), limit: call.MaxAnswer,
+	}
+	if r.limit <= 0 {
+		r.limit = maxStream
+	}
+	if len(call.Attachments) > 0 {
+		contentType, body, err := soap.WriteMessage(sent, call.Packaging, "ristmik-"+c.o.NewID(), call.Attachments)
+		if err != nil {
+			return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.attachment", Message: err.Error(), MessageID: id, Err: err}
+		}
+		r.header["Content-Type"], r.whole, r.stream = []string{contentType}, nil, body
 	}
 	x := c.exchange(id, call.Service)
 	x.UserID, x.Issue = call.UserID, call.Issue
+	if p := call.RepresentedParty; p != nil {
+		x.RepresentedParty = strings.TrimPrefix(p.Class+"/"+p.Code, "/")
+	}
 	got, err := c.send(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	m, err := c.message(got, id)
+	m, in, err := c.message(got, id)
 	x.Finished = c.o.Now()
-	if err != nil {
-		return nil, err
+	if err == nil {
+		if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
+			err = c.alarmed(got.server, f)
+		}
 	}
-	if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
-		return nil, c.alarmed(got.server, f)
+	if err != nil {
+		_ = got.body.Close()
+		return nil, err
 	}
 	x.RequestHash = withoutSpace(m.Header.RequestHash)
-	return &Answer{Body: m.Body, Message: m, Exchange: x}, nil
+	return &AnswerStream{Answer: Answer{Body: m.Body, Message: m, Exchange: x}, in: in, body: got.body}, nil
 }
 
-// message reads a reply as an answer that is not a Fault.
-func (c *Client) message(got *reply, id string) (*soap.Message, error) {
-	body, err := got.body.all()
-	if err != nil {
-		return nil, err
+// message reads the envelope of a reply as an answer that is not a Fault.
+func (c *Client) message(got *reply, id string) (*soap.Message, *soap.Incoming, error) {
+	media, _, _ := mime.ParseMediaType(got.header.Get("Content-Type"))
+	known := media == "text/xml" || media == "multipart/related" || media == "application/xop+xml"
+	contentType := got.header.Get("Content-Type")
+	if !known {
+		contentType = soap.ContentType // a Fault is one whatever it is called
 	}
-	m, err := soap.ReadAnswer(body, c.o.Limits)
-	if err == nil && m.Fault != nil {
-		return nil, m.Fault.Failure(id)
+	in, err := soap.OpenAnswer(contentType, got.body, c.o.Limits)
+	var m *soap.Message
+	if err == nil {
+		m, err = soap.ReadAnswer(in.Envelope(), c.o.Limits)
 	}
-	if got.status != http.StatusOK {
-		return nil, page(got.status, id)
-	}
-	if kind, _, bad := mime.ParseMediaType(got.header.Get("Content-Type")); bad != nil || kind != "text/xml" {
-		return nil, &soap.Failure{
+	switch {
+	case err == nil && m.Fault != nil:
+		return nil, nil, m.Fault.Failure(id)
+	case got.status != http.StatusOK:
+		return nil, nil, page(got.status, id)
+	case !known:
+		return nil, nil, &soap.Failure{
 			Kind: soap.KindUnknownResult, Code: "answer.content_type", MessageID: id,
-			Message: "the answer is not text/xml",
+			Message: "the answer is neither text/xml nor multipart/related",
 		}
+	case err != nil:
+		return nil, nil, named(err, id)
 	}
-	if err != nil {
-		var f *soap.Failure
-		if errors.As(err, &f) {
-			f.MessageID = id
-		}
-		return nil, err
+	return m, in, nil
+}
+
+// named gives a failure the message id of its exchange.
+func named(err error, id string) error {
+	var f *soap.Failure
+	if errors.As(err, &f) && f.MessageID == "" {
+		f.MessageID = id
 	}
-	return m, nil
+	return err
 }
 
 // answers checks that the header got belongs to the request.

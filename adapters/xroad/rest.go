@@ -43,9 +43,8 @@ type RESTCall struct {
 	UserID, Issue string
 	// RepresentedParty is "[class/]code" (PR-REST 4.3) and wins over Header.
 	RepresentedParty string
-	// SecurityServer is the server that shall answer (PR-TARGETSS): four parts,
-	// INSTANCE/CLASS/MEMBER/SERVER, each percent-encoded. Empty: any.
-	SecurityServer string
+	// SecurityServer is the one server that shall answer (PR-TARGETSS).
+	SecurityServer *soap.ServerID
 	// Timeout is the total time of the call; zero means that of the service or
 	// client.
 	Timeout time.Duration
@@ -192,11 +191,8 @@ func (c *Client) restRequest(call RESTCall, id string) (*request, error) {
 	if !hasBody {
 		delete(values, "Content-Type")
 	}
-	if server := call.SecurityServer; server != "" {
-		if v, err := soap.ParseClientID(server); err != nil || v.Subsystem == "" {
-			return nil, notSent(id, "request.security_server", "the Security Server is not INSTANCE/CLASS/MEMBER/SERVER")
-		}
-		values["X-Road-Security-Server"] = server
+	if call.SecurityServer != nil {
+		values["X-Road-Security-Server"] = call.SecurityServer.String()
 	}
 	values["X-Road-Client"], values["X-Road-Id"] = c.o.Client.String(), id
 	for name, value := range values {

@@ -31,13 +31,18 @@ var (
 // server plays a Security Server: answer gets the request and its whole body.
 func server(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, body []byte)) *httptest.Server {
 	t.Helper()
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return serverOf(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			return
 		}
 		answer(w, r, body)
-	}))
+	})
+}
+
+func serverOf(t testing.TB, h http.HandlerFunc) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
 	return s
 }
