@@ -67,7 +67,7 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 		return nil, err
 	}
 	if r.TooLarge || int64(len(r.Body)) > s.o.LoggableLimit {
-		return nil, tooLarge()
+		return nil, s.tooLarge()
 	}
 	first := r.Method + "\r\n" + r.Target + "\r\n"
 	s.logREST(q, first, q.fields, r.Body, false)
@@ -93,7 +93,7 @@ func (s *Server) exchangeREST(ctx context.Context, r *wire.Request, x *Exchange)
 		}
 	}
 	if int64(len(a.body)) > s.o.LoggableLimit {
-		return nil, tooLarge()
+		return nil, s.tooLarge()
 	}
 	if a.status >= 300 {
 		x.Result = strconv.Itoa(a.status)
@@ -169,9 +169,11 @@ func (s *Server) readREST(r *wire.Request, x *Exchange) (restRequest, error) {
 	return q, nil
 }
 
-// tooLarge is what a caller sees of a message that the message log refuses.
-func tooLarge() error {
-	return refuse("server.clientproxy.io_error", "LoggingFailed: Message size exceeds maximum loggable size")
+// tooLarge is what a caller sees of a message that the message log refuses; the
+// code of the log itself has two spellings as well.
+func (s *Server) tooLarge() error {
+	inner := s.o.Spelling.write(&refusal{code: "logging_failed"})
+	return refuse("server.clientproxy.io_error", "%s: Message size exceeds maximum loggable size", inner)
 }
 
 // restError writes an error of the server: JSON, or XML for those who accept

@@ -152,7 +152,7 @@ func TestTheLoggableLimit(t *testing.T) {
 	}, func(o *securityserver.Options) { o.LoggableLimit = 10 })
 	for body, refused := range map[string]bool{"0123456789": false, "0123456789a": true} {
 		resp, got := send(t, "POST", w.url+carsPath, body, "X-Road-Client", "EE-DEV/GOV/70000001/permits")
-		if code := resp.Header.Get("X-Road-Error"); refused && (code != "server.clientproxy.io_error" || resp.StatusCode != 500 || !strings.Contains(got, "LoggingFailed: Message size exceeds maximum loggable size")) || !refused && code != "" {
+		if code := resp.Header.Get("X-Road-Error"); refused && (code != "server.clientproxy.io_error" || resp.StatusCode != 500 || !strings.Contains(got, "logging_failed: Message size exceeds maximum loggable size")) || !refused && code != "" {
 			t.Errorf("%d bytes: %s %s", len(body), code, got)
 		}
 	}

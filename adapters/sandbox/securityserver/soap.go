@@ -127,7 +127,7 @@ func (s *Server) readSOAP(r *wire.Request) (*soap.Incoming, *soap.Message, error
 		return nil, nil, fromFailure(err)
 	}
 	if r.TooLarge {
-		return nil, nil, tooLarge()
+		return nil, nil, s.tooLarge()
 	}
 	req, err := soap.ReadRequest(in.Envelope(), s.o.Limits)
 	if err != nil {

@@ -164,9 +164,13 @@ func (s *Server) serve(c net.Conn) {
 			return
 		}
 		c.SetReadDeadline(time.Now().Add(s.o.Read))
-		fields, err := peekFields(r)
+		target, fields, err := peekHead(r)
 		if errors.Is(err, bufio.ErrBufferFull) {
-			s.refuse(w, http.StatusRequestHeaderFieldsTooLarge)
+			status := http.StatusRequestHeaderFieldsTooLarge
+			if head, _ := r.Peek(r.Buffered()); !bytes.Contains(head, []byte("\n")) {
+				status = http.StatusRequestURITooLong
+			}
+			s.refuse(w, status)
 			return
 		} else if err != nil {
 			return
@@ -182,7 +186,7 @@ func (s *Server) serve(c net.Conn) {
 				return
 			}
 		}
-		req := &Request{Method: hr.Method, Target: hr.RequestURI, Fields: fields}
+		req := &Request{Method: hr.Method, Target: target, Fields: fields}
 		req.Secure, req.Certificate = secured(c)
 		if err := s.readBody(c, req, hr.Body); err != nil {
 			return
@@ -331,13 +335,15 @@ func clean(s string) string {
 	return strings.NewReplacer("\r", " ", "\n", " ").Replace(s)
 }
 
-// peekFields waits for the whole header block and reads its fields in order and
-// spelling without consuming anything, so that net/http can parse the request
-// (and find what is wrong with it) afterwards.
-func peekFields(r *bufio.Reader) (Fields, error) {
+// peekHead waits for the whole header block and reads the target and the fields
+// in order and spelling without consuming anything, so that net/http can parse
+// the request (and find what is wrong with it) afterwards. What net/http would
+// refuse in a target, a broken percent sequence, is for X-Road to judge: it is
+// shown another target of the same length.
+func peekHead(r *bufio.Reader) (target string, fields Fields, err error) {
 	for n := 1; ; n = r.Buffered() + 1 {
 		if _, err := r.Peek(n); err != nil {
-			return nil, err
+			return "", nil, err
 		}
 		head, _ := r.Peek(r.Buffered())
 		end := bytes.Index(head, []byte("\r\n\r\n"))
@@ -345,15 +351,28 @@ func peekFields(r *bufio.Reader) (Fields, error) {
 			continue
 		}
 		lines := strings.Split(string(head[:end]), "\r\n")
-		var fields Fields
-		for _, line := range lines[1:] {
-			if folded := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); folded && len(fields) > 0 {
-				fields[len(fields)-1].Value += " " + strings.Trim(line, " \t")
-				continue
+		if _, rest, ok := strings.Cut(lines[0], " "); ok {
+			target = rest[:max(0, strings.LastIndexByte(rest, ' '))]
+			for i, c := range head[:len(lines[0])] {
+				if c == '%' {
+					head[i] = '-'
+				}
 			}
-			name, value, _ := strings.Cut(line, ":")
-			fields = append(fields, Field{name, strings.Trim(value, " \t")})
 		}
-		return fields, nil
+		return target, fieldsOf(lines[1:]), nil
 	}
+}
+
+// fieldsOf reads header lines; a folded line belongs to the one above it.
+func fieldsOf(lines []string) Fields {
+	var fields Fields
+	for _, line := range lines {
+		if folded := strings.HasPrefix(line, " ") || strings.HasPrefix(line, "\t"); folded && len(fields) > 0 {
+			fields[len(fields)-1].Value += " " + strings.Trim(line, " \t")
+			continue
+		}
+		name, value, _ := strings.Cut(line, ":")
+		fields = append(fields, Field{name, strings.Trim(value, " \t")})
+	}
+	return fields
 }

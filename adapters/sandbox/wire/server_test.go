@@ -75,6 +75,7 @@ func TestBadRequestsGetABarePage(t *testing.T) {
 	for request, want := range map[string]string{
 		"nonsense\r\n\r\n": "HTTP/1.1 400 Bad Request\r\n",
 		"GET / HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("a", 9000) + "\r\n\r\n": "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+		"GET /" + strings.Repeat("a", 9000) + " HTTP/1.1\r\nHost: h\r\n\r\n":        "HTTP/1.1 414 Request URI Too Long\r\n",
 	} {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
