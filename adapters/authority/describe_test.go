@@ -9,6 +9,8 @@ import (
 	"testing/fstest"
 
 	"ristmik/adapters/authority"
+	"ristmik/soap"
+	"ristmik/soap/conformance"
 	"ristmik/soap/contract"
 )
 
@@ -34,6 +36,104 @@ func TestWSDLHasTheAddressItWasReachedBy(t *testing.T) {
 	}
 	if lines := w.log.take(); len(lines) != 0 || len(w.results()) != 0 {
 		t.Errorf("reading the description counts as a message: %v", lines)
+	}
+}
+
+// The description follows what X-Road asks of one (PR-MESS 3), and needs no
+// other document: nobody who reads it has to fetch anything.
+func TestWSDLIsAsXRoadWantsIt(t *testing.T) {
+	t.Parallel()
+	conformance.Covers(t, "C-153")
+	got := newWorld(t).do(http.MethodGet, "/soap?wsdl", nil)
+	doc, err := soap.ReadTree([]byte(got.body), soap.DefaultLimits())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const nsWSDL, nsSOAP, nsSchema = "http://schemas.xmlsoap.org/wsdl/", "http://schemas.xmlsoap.org/wsdl/soap/", "http://www.w3.org/2001/XMLSchema"
+	root := doc.Root()
+	declared := map[string]bool{} // {namespace}name of schema elements
+	imported := map[string]bool{}
+	for _, schema := range soap.Child(root, nsWSDL, "types").ChildElements() {
+		for _, el := range schema.ChildElements() {
+			if el.Tag == "import" {
+				imported[el.SelectAttrValue("namespace", "")] = true
+				if el.SelectAttr("schemaLocation") != nil {
+					t.Error("something is to be fetched")
+				}
+			}
+			if el.Tag == "element" && el.NamespaceURI() == nsSchema {
+				declared[schema.SelectAttrValue("targetNamespace", "")+" "+el.SelectAttrValue("name", "")] = true
+			}
+		}
+	}
+	for _, namespace := range []string{soap.NSXRoad, soap.NSIdentifiers} {
+		if !imported[namespace] {
+			t.Errorf("%s is not imported", namespace)
+		}
+	}
+	parts := map[string]map[string]string{} // message, part: element
+	for _, m := range root.ChildElements() {
+		if m.Tag == "message" {
+			of := map[string]string{}
+			for _, p := range m.ChildElements() {
+				of[p.SelectAttrValue("name", "")] = p.SelectAttrValue("element", "")
+			}
+			parts[m.SelectAttrValue("name", "")] = of
+		}
+	}
+	header := []string{"client", "service", "id", "userId", "issue", "protocolVersion"}
+	for _, name := range header {
+		if parts["xroadHeader"][name] != "xrd:"+name || !declared[soap.NSXRoad+" "+name] {
+			t.Errorf("the header field %s is no part of a message, or no element", name)
+		}
+	}
+	if declared[soap.NSXRoad+" requestHash"] {
+		t.Error("requestHash is described")
+	}
+	operations := 0
+	for _, section := range root.ChildElements() {
+		for _, op := range section.ChildElements() {
+			name := op.SelectAttrValue("name", "")
+			switch {
+			case section.Tag == "portType" && op.Tag == "operation":
+				langs := map[string]bool{}
+				for _, title := range soap.Child(op, nsWSDL, "documentation").ChildElements() {
+					if title.Tag == "title" && title.NamespaceURI() == soap.NSXRoad && title.Text() != "" {
+						langs[title.SelectAttrValue("xml:lang", "")] = true
+					}
+				}
+				if !langs["et"] || !langs["en"] {
+					t.Errorf("%s has titles in %v", name, langs)
+				}
+			case section.Tag == "binding" && op.Tag == "operation":
+				operations++
+				if v := soap.Child(op, soap.NSXRoad, "version"); v == nil || v.Text() != "v1" {
+					t.Errorf("%s has no version", name)
+				}
+				for direction, wrapper := range map[string]string{"input": name, "output": name + "Response"} {
+					in := soap.Child(op, nsWSDL, direction)
+					body := soap.Child(in, nsSOAP, "body")
+					if body == nil || body.SelectAttrValue("use", "") != "literal" || body.SelectAttr("namespace") != nil || body.SelectAttr("encodingStyle") != nil {
+						t.Errorf("%s %s: the body", name, direction)
+					}
+					var fields []string
+					for _, el := range in.ChildElements() {
+						if el.Tag == "header" && el.SelectAttrValue("use", "") == "literal" {
+							fields = append(fields, el.SelectAttrValue("part", ""))
+						}
+					}
+					if !slices.Equal(fields, header) {
+						t.Errorf("%s %s: header %v", name, direction, fields)
+					}
+					if !declared["http://ristmik.x-road.eu/consultation "+wrapper] {
+						t.Errorf("no element %s", wrapper)
+					}
+				}
+			}
+		}
+	}
+	if operations != 1 {
+		t.Errorf("%d operations", operations)
 	}
 }
 

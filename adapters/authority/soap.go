@@ -70,11 +70,11 @@ func (p *Provider) soap(w http.ResponseWriter, r *http.Request) reply {
 	if r.Method != http.MethodPost {
 		return p.fault(ctx, nil, refuse("client.invalid_http_method", "messages are sent with POST; the description is at ?wsdl"))
 	}
-	msg, err := p.readSOAP(w, r)
+	msg, attachments, err := p.readSOAP(w, r)
 	if err != nil {
 		return p.fault(ctx, nil, err)
 	}
-	return p.answerSOAP(ctx, msg)
+	return p.answerSOAP(ctx, msg, attachments)
 }
 
 func asksForWSDL(r *http.Request) bool {
@@ -86,63 +86,93 @@ func asksForWSDL(r *http.Request) bool {
 	return false
 }
 
-// readSOAP reads one message, without a look at what it is about.
-func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (*soap.Message, error) {
-	if err := checkContentType(r.Header); err != nil {
-		return nil, err
+// readSOAP reads one message, without a look at what it is about, and how many
+// attachments it brought. They stream by and are not kept.
+func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (msg *soap.Message, attachments int, err error) {
+	contentType, err := checkContentType(r.Header)
+	if err != nil {
+		return nil, 0, err
 	}
 	if !goodSOAPAction(r.Header) {
-		return nil, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
+		return nil, 0, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
 	}
-	// One byte more than allowed, so that the reader of messages sees that it is
-	// too long and says so in its own words.
-	data, err := io.ReadAll(io.LimitReader(r.Body, int64(p.o.Limits.Bytes)+1))
+	in, err := soap.OpenRequest(contentType, http.MaxBytesReader(w, r.Body, int64(p.o.Limits.Bytes)+maxAttachments), p.o.Limits)
 	if err != nil {
-		return nil, refuse("client.invalid_request", "the message ended before it was complete")
+		return nil, 0, unread(err)
+	}
+	for {
+		a, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, 0, unread(err)
+		}
+		attachments++
+		if _, err := io.Copy(io.Discard, a.Body); err != nil {
+			return nil, 0, unread(err)
+		}
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	msg, err := soap.ReadRequest(data, p.o.Limits)
-	if err != nil {
-		return nil, malformed(err)
+	data := in.Envelope()
+	if msg, err = soap.ReadRequest(data, p.o.Limits); err != nil {
+		return nil, 0, malformed(err)
 	}
 	if m := declaredEncoding.FindSubmatch(data); m != nil && !strings.EqualFold(string(m[1]), "utf-8") && !strings.EqualFold(string(m[1]), "us-ascii") {
 		// The Security Server has told that the bytes are UTF-8; one of the two
 		// is wrong, and a guess would change names of people.
-		return nil, refuse("client.invalid_soap", "the declared encoding is not UTF-8")
+		return nil, 0, refuse("client.invalid_soap", "the declared encoding is not UTF-8")
 	}
-	if err := p.checkHeader(msg.Header); err != nil {
-		return nil, err
-	}
-	return msg, nil
+	return msg, attachments, p.checkHeader(msg.Header)
 }
 
-// checkContentType takes plain UTF-8 messages only: the service has no
-// attachments, and a Security Server says text/xml; charset=UTF-8 whatever the
-// client wrote (C-066).
-func checkContentType(h http.Header) error {
+// unread is a body that could not be read to its end: not as X-Road wants it,
+// or broken off.
+func unread(err error) error {
+	if _, ok := errors.AsType[*soap.Failure](err); ok {
+		return malformed(err)
+	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return refuse("client.invalid_request", "the message is too large")
+	}
+	return refuse("client.invalid_request", "the message ended before it was complete")
+}
+
+// maxAttachments is what is read behind an envelope, in bytes, so that the
+// sender of attachments gets the Fault about them.
+const maxAttachments = 64 << 20
+
+// checkContentType returns the one Content-Type of a message. A plain one is in
+// UTF-8: a Security Server says text/xml; charset=UTF-8 whatever the client
+// wrote (C-066).
+func checkContentType(h http.Header) (string, error) {
 	if c := h.Get("Content-Encoding"); c != "" && !strings.EqualFold(c, "identity") {
-		return refuse("client.invalid_content_type", "the message has a content coding; it is wanted plain")
+		return "", refuse("client.invalid_content_type", "the message has a content coding; it is wanted plain")
 	}
 	values := h.Values("Content-Type")
 	if len(values) != 1 {
-		return refuse("client.invalid_content_type", "one Content-Type is needed: text/xml; charset=UTF-8")
+		return "", refuse("client.invalid_content_type", "one Content-Type is needed: text/xml; charset=UTF-8")
 	}
 	media, params, err := mime.ParseMediaType(values[0])
-	if err != nil || media != "text/xml" {
-		return refuse("client.invalid_content_type", "the Content-Type is not text/xml")
+	if err != nil || media != "text/xml" && media != "multipart/related" {
+		return "", refuse("client.invalid_content_type", "the Content-Type is neither text/xml nor multipart/related")
 	}
 	if c, ok := params["charset"]; ok && !strings.EqualFold(c, "utf-8") {
-		return refuse("client.invalid_content_type", "the charset is not UTF-8")
+		return "", refuse("client.invalid_content_type", "the charset is not UTF-8")
 	}
-	return nil
+	return values[0], nil
 }
 
 // answerSOAP gives a message that is well formed to the operation that its
 // service field names.
-func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message) reply {
+func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachments int) reply {
 	op, err := p.operation(msg)
 	if err != nil {
 		return p.fault(ctx, msg, err)
+	}
+	if attachments > 0 {
+		// Taking the answer and dropping what came with it would be a lie.
+		return p.fault(ctx, msg, refuse("client.attachments_not_taken", fmt.Sprintf("the service %s takes no attachments; the message has %d", op.Code, attachments)))
 	}
 	content, err := mapping.Decode(op.Input, msg.Body)
 	if err != nil {

@@ -236,7 +236,7 @@ func TestBadInputAtTheSOAPDoor(t *testing.T) {
 		"no content type":       {http.MethodPost, "/soap", "client.invalid_content_type", nil},
 		"two content types":     {http.MethodPost, "/soap", "client.invalid_content_type", append(xml, "Content-Type", "text/xml")},
 		"another charset":       {http.MethodPost, "/soap", "client.invalid_content_type", []string{"Content-Type", "text/xml; charset=windows-1257"}},
-		"attachments":           {http.MethodPost, "/soap", "client.invalid_content_type", []string{"Content-Type", `multipart/related; boundary="x"`}},
+		"multipart of no parts": {http.MethodPost, "/soap", "client.missing_soap", []string{"Content-Type", `multipart/related; boundary="x"`}},
 		"a content coding":      {http.MethodPost, "/soap", "client.invalid_content_type", append(xml, "Content-Encoding", "gzip")},
 		"broken content type":   {http.MethodPost, "/soap", "client.invalid_content_type", []string{"Content-Type", ";;"}},
 		"SOAPAction of another": {http.MethodPost, "/soap?x=1", "client.inconsistent_headers", append(xml, "SOAPAction", `"submitAnswer"`)},
