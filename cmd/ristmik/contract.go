@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"ristmik/configs"
@@ -57,10 +58,14 @@ func titleOrWhy(op *contract.Operation) string {
 }
 
 type contractCheck struct {
-	File string `arg:"" type:"path" help:"A WSDL file; schemas that it imports are looked for beside it."`
+	File string `arg:"" type:"path" help:"A WSDL file, schemas that it imports beside it, or an OpenAPI file (.yaml, .yml, .json)."`
 }
 
 func (c contractCheck) Run(p *surroundings) error {
+	switch strings.ToLower(filepath.Ext(c.File)) {
+	case ".yaml", ".yml", ".json":
+		return checkOpenAPI(p, c.File)
+	}
 	k, err := contractFile(c.File)
 	if err != nil {
 		return usage(err)
@@ -80,6 +85,23 @@ func (c contractCheck) Run(p *surroundings) error {
 	if usable == 0 {
 		return errors.New("no operation can be used")
 	}
+	return nil
+}
+
+// checkOpenAPI lists the endpoints of a REST service's description.
+func checkOpenAPI(p *surroundings, file string) error {
+	a, err := contract.LoadOpenAPI(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	if err != nil {
+		return usage(err)
+	}
+	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	for _, e := range a.Endpoints {
+		fmt.Fprintf(t, "%s\t%s%s\t%s\n", e.Method, a.Base, e.Path, e.Summary)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.out, "%s: %d endpoints\n", a.Title, len(a.Endpoints))
 	return nil
 }
 
