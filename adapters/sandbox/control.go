@@ -32,9 +32,14 @@ func (s *Sandbox) controlHandler() http.Handler {
 	mux.HandleFunc("GET /control/v1/exchanges", s.getExchanges)
 	mux.HandleFunc("GET /control/v1/clock", s.getClock)
 	mux.HandleFunc("PUT /control/v1/clock", s.putClock)
+	mux.HandleFunc("GET /control/v1/faults", s.getFaults)
+	mux.HandleFunc("POST /control/v1/faults", s.postFault)
+	mux.HandleFunc("DELETE /control/v1/faults", s.deleteFaults)
+	mux.HandleFunc("GET /control/v1/faults/{id}", s.getFault)
+	mux.HandleFunc("DELETE /control/v1/faults/{id}", s.deleteFault)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound,
-			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, received/{name}, registrations, exchanges and clock."})
+			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, received/{name}, registrations, exchanges, clock, faults and faults/{id}."})
 	})
 	return mux
 }

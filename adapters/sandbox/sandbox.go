@@ -61,6 +61,7 @@ type Sandbox struct {
 	wires           []*wire.Server // plain, and TLS where there is such a side
 	world           *simulated.World
 	clock           *trouble.Clock
+	troubles        *trouble.Troubles
 	control         *http.Server
 	controlServed   chan struct{}
 	ctx             context.Context
@@ -98,21 +99,22 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		return nil, fmt.Errorf("sandbox: opening the control API: %w", err)
 	}
 	var tlsLn net.Listener
+	var tlsConfig *tls.Config
 	if o.Config.TLS.Listen != "" {
-		if tlsLn, err = listenTLS(o.Config.TLS.Listen, own); err != nil {
+		if tlsLn, tlsConfig, err = listenTLS(o.Config.TLS.Listen, own); err != nil {
 			ln.Close()
 			controlLn.Close()
 			return nil, fmt.Errorf("sandbox: opening the Security Server's HTTPS side: %w", err)
 		}
 	}
-	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, clock: clock, controlServed: make(chan struct{}), ctx: ctx}
+	s := &Sandbox{own: own, url: "http://" + ln.Addr().String(), controlURL: "http://" + controlLn.Addr().String(), server: server, clock: clock, troubles: trouble.New(server, clock), controlServed: make(chan struct{}), ctx: ctx}
 	// The Security Server is open before the authorities are: those that have an
 	// answer left over send it at once.
-	wo := wire.Options{MaxBody: maxBody, MaxLong: securityserver.MaxLong, Idle: 2 * time.Minute, Read: 30 * time.Second, Now: o.Now, Log: o.Log}
-	s.wires = append(s.wires, wire.Serve(ctx, ln, server.Handle, wo))
+	wo := wire.Options{MaxBody: maxBody, MaxLong: securityserver.MaxLong, Idle: 2 * time.Minute, Read: 30 * time.Second, Connected: s.troubles.Connected, Now: o.Now, Log: o.Log}
+	s.serve(ctx, ln, nil, wo)
 	if tlsLn != nil {
 		s.tlsURL = "https://" + tlsLn.Addr().String()
-		s.wires = append(s.wires, wire.Serve(ctx, tlsLn, server.Handle, wo))
+		s.serve(ctx, tlsLn, tlsConfig, wo)
 	}
 	journal := ""
 	if o.DataDir != "" {
@@ -148,17 +150,27 @@ func listen(address string) (net.Listener, error) {
 	return net.Listen("tcp", address)
 }
 
-// listenTLS opens the HTTPS side.
-func listenTLS(address string, own func() (*tls.Certificate, error)) (net.Listener, error) {
+// listenTLS opens the HTTPS side; the configuration goes over the listener.
+func listenTLS(address string, own func() (*tls.Certificate, error)) (net.Listener, *tls.Config, error) {
 	c, err := own()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	ln, err := listen(address)
-	if err != nil {
-		return nil, err
+	return ln, securityserver.TLSConfig(c), err
+}
+
+// serve answers the connections of ln, over TLS with a configuration, with
+// everything between that can go wrong.
+func (s *Sandbox) serve(ctx context.Context, ln net.Listener, config *tls.Config, o wire.Options) {
+	door := s.troubles.Door(ln)
+	ln = door
+	if config != nil {
+		ln = tls.NewListener(door, config)
 	}
-	return tls.NewListener(ln, securityserver.TLSConfig(c)), nil
+	w := wire.Serve(ctx, ln, s.troubles.Around(s.server.Handle), o)
+	door.OnShut(w.DropIdle)
+	s.wires = append(s.wires, w)
 }
 
 // URL is the base address of the Security Server.
@@ -206,6 +218,7 @@ func (s *Sandbox) Close(ctx context.Context) error {
 		s.control.Close()
 		<-s.controlServed
 		s.world.Halt()
+		s.troubles.Disarm("") // who waits on purpose goes on
 		for _, w := range s.wires {
 			errs = append(errs, w.Close(ctx))
 		}

@@ -33,3 +33,6 @@ func (s Spelling) Spell(code string) string {
 	}
 	return s.write(&refusal{code: c})
 }
+
+// Spell writes a code of X-Road, given in either spelling, in that of the server.
+func (s *Server) Spell(code string) string { return s.o.Spelling.Spell(code) }
