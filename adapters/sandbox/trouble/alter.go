@@ -45,6 +45,7 @@ func alter(f *Fault, protocol string, resp *wire.Response) {
 		value := `multipart/related; type="text/xml"; boundary="` + boundary + `"`
 		setField(resp, "Content-Type", &value)
 		resp.Body = fmt.Appendf(nil, "--%s\r\nContent-Type: %s\r\n\r\n%s", boundary, part, resp.Body[:len(resp.Body)/2])
+		resp.Rest = nil
 	case SOAPVersion:
 		resp.Body = bytes.ReplaceAll(resp.Body, []byte(soap.NSEnvelope), []byte(soap12))
 	}

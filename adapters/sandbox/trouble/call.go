@@ -1,7 +1,6 @@
 package trouble
 
 import (
-	"bytes"
 	"context"
 	"strings"
 	"time"
@@ -46,7 +45,7 @@ func identify(protocol string, r *wire.Request) call {
 		c.client, _ = soap.ParseClientID(strings.TrimSuffix(client, "/"))
 		c.id, _ = r.Fields.Last("x-road-id")
 	case SOAP:
-		in, err := soap.OpenRequest(r.Fields.Get("Content-Type"), bytes.NewReader(r.Body), soap.DefaultLimits())
+		in, err := soap.OpenRequest(r.Fields.Get("Content-Type"), r.Open(), soap.DefaultLimits())
 		if err != nil {
 			return c
 		}
@@ -75,11 +74,19 @@ func (c call) matches(f *Fault, r *wire.Request) bool {
 	switch {
 	case f.At == AtConnect, f.Kind == RefuseConnections, f.Kind == Expire && f.What == GlobalConfiguration:
 		return false
-	case f.Kind == LoggableSize && len(r.Body) <= f.Bytes && !r.TooLarge:
+	case f.Kind == LoggableSize && size(r) <= int64(f.Bytes) && !r.TooLarge:
 		return false
 	}
 	return (f.Protocol == "" || f.Protocol == c.protocol) &&
 		(f.Service == "" || f.service == c.service) && (f.Client == "" || f.client == c.client)
+}
+
+// size is the length of a request's body, in bytes.
+func size(r *wire.Request) int64 {
+	if r.Long != nil {
+		return r.Long.Size()
+	}
+	return int64(len(r.Body))
 }
 
 // Around puts the faults around a Security Server's handler.
@@ -160,6 +167,7 @@ func (t *Troubles) after(r *wire.Request, c call, a *armed, d *delivery, resp *w
 	f := &a.Fault
 	switch {
 	case f.Kind == Error && f.At == AtAnswer:
+		discard(resp)
 		return t.server.Refuse(r, c.exchange(), f.code(), f.Message)
 	case f.Kind == Delay && f.At == AtAnswer:
 		d.first = append(d.first, a)
@@ -195,7 +203,14 @@ func (f *Fault) code() string {
 func twice(next wire.Handler) wire.Handler {
 	return func(ctx context.Context, r *wire.Request) *wire.Response {
 		resp := next(ctx, r)
-		next(ctx, r)
+		discard(next(ctx, r))
 		return resp
+	}
+}
+
+// discard lets go of an answer that nobody gets.
+func discard(resp *wire.Response) {
+	if resp.Done != nil {
+		resp.Done()
 	}
 }

@@ -44,13 +44,17 @@ func (t *Troubles) swapAnswers(ctx context.Context, r *wire.Request, a *armed, m
 		own, others = m.second, m.first
 	}
 	resp := next(ctx, r)
-	// Somebody else writes and may change what it gets.
-	given := *resp
-	own <- &given
+	own <- resp
 	if got := t.meet(ctx, a, m, others); got != nil {
 		return got
 	}
-	return resp
+	select {
+	case <-own:
+		return resp
+	default:
+		// The other one has taken this answer, and left its own before that.
+		return <-others
+	}
 }
 
 // meet waits for the other call's answer; nil means that it does not come.
