@@ -33,6 +33,15 @@ func legal(s string) bool {
 // escapeText writes s as character data. A carriage return is written as a
 // reference, because a reader turns a raw one into a line feed.
 func escapeText(b *strings.Builder, s string) {
+	plain := true
+	for i := 0; i < len(s) && plain; i++ {
+		c := s[i]
+		plain = c >= ' ' && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>'
+	}
+	if plain {
+		b.WriteString(s)
+		return
+	}
 	for _, r := range s {
 		switch {
 		case r == '&':

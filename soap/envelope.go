@@ -31,6 +31,7 @@ func BuildRequest(h Header, body *etree.Element) ([]byte, error) {
 		return nil, fmt.Errorf("building a request: %w", err)
 	}
 	var b strings.Builder
+	b.Grow(2 << 10) // most requests
 	b.WriteString(declaration)
 	b.WriteString(`<env:Envelope xmlns:env="` + NSEnvelope + `" xmlns:x="` + NSXRoad + `" xmlns:i="` + NSIdentifiers + "\">\n  <env:Header>\n")
 	writeIdentifier(&b, "client", h.Client.ObjectType(), h.Client)

@@ -76,7 +76,8 @@ func (o *Outline) tree(withoutContent bool) *etree.Document {
 // end tag, is left out.
 func (t *Tokens) into(parent *etree.Element, cut *Span) {
 	depth := len(t.open)
-	el := t.element(parent)
+	var n nursery
+	el := t.element(&n, parent)
 	for len(t.open) > depth || !t.ended {
 		if cut != nil && t.pos == cut.Start && !t.empty {
 			t.pos, t.ended = cut.End, true
@@ -85,16 +86,18 @@ func (t *Tokens) into(parent *etree.Element, cut *Span) {
 		}
 		switch t.Next() {
 		case TokenStart:
-			el = t.element(el)
+			el = t.element(&n, el)
 		case TokenEnd:
 			el = el.Parent()
 		case TokenText:
+			text := n.text()
 			// SetData, other than the constructor, marks white space as such.
 			if t.built || t.text == "" {
-				el.CreateText("").SetData(string(t.Text()))
+				text.SetData(string(t.Text()))
 			} else {
-				el.CreateText("").SetData(t.text[t.run.Start:t.run.End])
+				text.SetData(t.text[t.run.Start:t.run.End])
 			}
+			el.AddChild(text)
 		}
 	}
 }
@@ -102,18 +105,55 @@ func (t *Tokens) into(parent *etree.Element, cut *Span) {
 // element makes the element that started. CreateAttr looks for an attribute of
 // the same name each time, which adds up; the first one that it made is copied
 // instead, because it knows its element, as all of them must.
-func (t *Tokens) element(parent *etree.Element) *etree.Element {
-	el := parent.CreateElement(t.open[len(t.open)-1].name)
+func (t *Tokens) element(n *nursery, parent *etree.Element) *etree.Element {
+	el, e := n.element(), &t.open[len(t.open)-1]
+	el.Space, el.Tag = e.prefix, e.local
+	parent.AddChild(el)
 	if len(t.attrs) == 0 {
 		return el
 	}
+	el.Attr = make([]etree.Attr, 0, len(t.attrs))
 	made := *el.CreateAttr("a", "")
-	el.Attr = make([]etree.Attr, len(t.attrs))
+	el.Attr = el.Attr[:len(t.attrs)]
 	for i, a := range t.attrs {
 		made.Space, made.Key, made.Value = a.Prefix, a.Local, a.Value
 		el.Attr[i] = made
 	}
 	return el
+}
+
+// nursery makes the parts of one tree many at a time: a message of 2 KB has a
+// hundred, and each by itself costs more than reading it.
+type nursery struct {
+	elements []etree.Element
+	texts    []etree.CharData
+	places   []etree.Token
+}
+
+// litter is how many parts are made at once.
+const litter = 16
+
+func (n *nursery) element() *etree.Element {
+	if len(n.elements) == 0 {
+		n.elements = make([]etree.Element, litter)
+	}
+	el := &n.elements[0]
+	n.elements = n.elements[1:]
+	if len(n.places) == 0 {
+		n.places = make([]etree.Token, litter)
+	}
+	// Most elements have one child, their text.
+	el.Child, n.places = n.places[:0:1], n.places[1:]
+	return el
+}
+
+func (n *nursery) text() *etree.CharData {
+	if len(n.texts) == 0 {
+		n.texts = make([]etree.CharData, litter)
+	}
+	c := &n.texts[0]
+	n.texts = n.texts[1:]
+	return c
 }
 
 // writeSettings are the only ones that do not change data: by default etree
