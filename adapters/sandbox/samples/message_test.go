@@ -101,14 +101,12 @@ func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect s
 	} else if err != nil {
 		t.Fatalf("the hub refuses the request: %v", err)
 	}
-	if multipart(contentType) {
-		r.wantSaid(t, m, attachments)
-		return
-	}
 	r.tryHubProvider(t, contentType, data, expect)
 	h := soap.Header{}
 	if m != nil {
 		h = m.Header
+	} else if first, err := soap.ReadRequest(envelope, soap.Limits{}); err == nil {
+		h = first.Header // the defect is behind the envelope
 	}
 	p := newProvider(t, func(got message) message { return r.answerTo(m, got) })
 	got := post(t, start(t, worldOf(h, expect, r, p.url)), message{contentType: contentType, body: data})
@@ -128,7 +126,7 @@ func (r *row) tryRequest(t *testing.T, contentType string, data []byte, expect s
 func (r *row) answerTo(req *soap.Message, got message) message {
 	for _, other := range r.set.rows {
 		types := other.contentTypes()
-		if other.folder() != r.folder() || other.stem() != r.stem() || len(types) == 0 || other.verdict != "accept" || multipart(types[0]) {
+		if other.folder() != r.folder() || other.stem() != r.stem() || len(types) == 0 || other.verdict != "accept" {
 			continue
 		}
 		m := other.read(types[0])
@@ -163,14 +161,14 @@ func (r *row) tryAnswer(t *testing.T, contentType, expect string) {
 	if expect != "" {
 		wantCode(t, "the hub's reading", expect, err)
 	}
+	if m != nil && m.Header.Service.Code == "getWsdl" {
+		r.wantSaid(t, m, attachments)
+		return // the Security Server itself answers it
+	}
 	req, sent, sentType := r.requestFor(t, m)
 	sentEnvelope, _, err := open(request, sentType, sent)
 	if err != nil {
 		t.Fatal(err)
-	}
-	if multipart(contentType) || multipart(sentType) {
-		r.wantSaid(t, m, attachments)
-		return
 	}
 	data := r.data
 	if m != nil && m.Header.ID != "" {
@@ -185,7 +183,9 @@ func (r *row) tryAnswer(t *testing.T, contentType, expect string) {
 		r.wantSaid(t, m, attachments)
 		r.wantAnswer(t, got, req, sentEnvelope)
 	}
-	r.tryClient(t, url, req, expect)
+	if !multipart(contentType) {
+		r.tryClient(t, url, req, expect)
+	}
 }
 
 // requestFor is the request that an answer answers: the one that the words

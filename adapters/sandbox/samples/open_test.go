@@ -9,7 +9,8 @@ import (
 )
 
 // open takes the envelope out of the HTTP body of a request or an answer and
-// counts the attachments, each read to its end.
+// counts the attachments, each read to its end. The
+// envelope comes with the errors of what follows it.
 func open(as role, contentType string, data []byte) (envelope []byte, attachments int, err error) {
 	opened := soap.OpenRequest
 	if as == answer {
@@ -25,10 +26,10 @@ func open(as role, contentType string, data []byte) (envelope []byte, attachment
 			return in.Envelope(), attachments, nil
 		}
 		if err != nil {
-			return nil, attachments, err
+			return in.Envelope(), attachments, err
 		}
 		if _, err := io.Copy(io.Discard, part.Body); err != nil {
-			return nil, attachments, err
+			return in.Envelope(), attachments, err
 		}
 	}
 }

