@@ -29,6 +29,8 @@ func (r *row) tryDocument(t *testing.T) bool {
 		return r.trySchema(t)
 	case strings.HasPrefix(kind, "wiremock"):
 		return r.tryStub(t, []byte(`{"a": 1}`))
+	case strings.Contains(r.words, "servers[].url reduced"):
+		return r.tryServedOpenAPI(t)
 	case kind == "application/json":
 		return r.tryPosted(t)
 	case kind == "wsdl", r.says("where wsdl is expected"):
@@ -99,6 +101,9 @@ func (r *row) tryIdentifier(t *testing.T) bool {
 
 // tryWSDL reads a service description.
 func (r *row) tryWSDL(t *testing.T) bool {
+	if said := saidAddress.FindStringSubmatch(r.words); said != nil {
+		r.tryServedWSDL(t, said[1])
+	}
 	name := filepath.Base(r.path)
 	c, err := contract.Load(fstest.MapFS{name: {Data: r.data}}, name)
 	switch said := saidServices.FindStringSubmatch(r.exercises + " | " + r.words); {

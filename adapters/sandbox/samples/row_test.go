@@ -164,7 +164,7 @@ func (r *row) contentType(kind string) string {
 	media, params, err := mime.ParseMediaType(kind)
 	if err == nil && params["boundary"] != "" && mediaStart.MatchString(kind) {
 		// Some name the whole delimiter as the boundary.
-		if first := r.delimiter(); first != "" && first == strings.TrimPrefix(params["boundary"], "--") && !strings.HasPrefix(r.verdict, "fault") {
+		if first := r.delimiter(); first != "" && first != params["boundary"] && first == strings.TrimPrefix(params["boundary"], "--") && !strings.HasPrefix(r.verdict, "fault") {
 			params["boundary"] = first
 			return mime.FormatMediaType(media, params)
 		}

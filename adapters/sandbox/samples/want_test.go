@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/beevik/etree"
+	"github.com/google/go-cmp/cmp"
 
 	"ristmik/soap"
 )
@@ -95,6 +96,28 @@ func (r *row) wantUntouched(t *testing.T, got message, contentType string, data,
 	reached, _, err := open(request, got.contentType, got.body)
 	if err != nil || !bytes.Equal(reached, envelope) {
 		t.Errorf("the provider got another envelope: %v %.300s", err, reached)
+	}
+	if diff := cmp.Diff(attachmentsOf(t, request, message{contentType: contentType, body: data}), attachmentsOf(t, request, got)); diff != "" {
+		t.Errorf("the provider got other attachments: %s", diff)
+	}
+}
+
+// wantSameParts checks that the attachments of an answer reached the client as
+// the provider sent them, under its Content-Type, which has a charset then.
+func (r *row) wantSameParts(t *testing.T, got, sent message) {
+	t.Helper()
+	if !multipart(sent.contentType) {
+		return
+	}
+	if diff := cmp.Diff(attachmentsOf(t, answer, sent), attachmentsOf(t, answer, got)); diff != "" {
+		t.Errorf("the client got other attachments: %s", diff)
+	}
+	want := sent.contentType
+	if !strings.Contains(strings.ToLower(want), "charset=") {
+		want += ";charset=UTF-8"
+	}
+	if got.contentType != want {
+		t.Errorf("the client got Content-Type %q, want %q", got.contentType, want)
 	}
 }
 

@@ -39,7 +39,7 @@ func TestAttachmentsTravelUntouchedBothWays(t *testing.T) {
 	t.Parallel()
 	conformance.Covers(t, "C-066", "C-086", "C-088", "C-099", "C-100", "C-101")
 	for name, c := range map[string]struct{ contentType, answerType, wantType string }{
-		"SwA":  {swaType, `multipart/related; type="text/xml"; boundary="hub-7f3c"`, `multipart/related; type="text/xml"; boundary="hub-7f3c";charset=utf-8`},
+		"SwA":  {swaType, `multipart/related; type="text/xml"; boundary="hub-7f3c"`, `multipart/related; type="text/xml"; boundary="hub-7f3c";charset=UTF-8`},
 		"MTOM": {`multipart/related; type="application/xop+xml"; start-info="text/xml"; boundary="hub-7f3c"`, `Multipart/Related; type="application/xop+xml"; charset="UTF-8"; boundary=hub-7f3c`, `Multipart/Related; type="application/xop+xml"; charset="UTF-8"; boundary=hub-7f3c`},
 	} {
 		for _, attached := range [][]string{{pdf, nested}, nil} {

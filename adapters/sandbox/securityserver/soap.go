@@ -242,7 +242,7 @@ func spliced(parts *wire.Spool, contentType string, old, envelope []byte) (*soap
 	}
 	at += first
 	if params["charset"] == "" {
-		contentType += ";charset=utf-8"
+		contentType += ";charset=UTF-8"
 	}
 	return &soapAnswer{
 		contentType: contentType, envelope: envelope, body: append(bytes.Clone(head[:at]), envelope...),
