@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop conformance bench lint ci
+.PHONY: help demo demo-stay test interop conformance bench mutants lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ conformance: ## run every test and write docs/conformance.md from what they cove
 	@records=$$(mktemp -d) && trap 'rm -rf "$$records"' EXIT && \
 	RISTMIK_CONFORMANCE=$$records $(GO) test -count=1 ./... && \
 	$(GO) run ./soap/conformance/document $$records docs/conformance.md
+
+mutants: ## a million mutated documents before the gate and libxml2
+	RISTMIK_MUTANTS=1000000 $(GO) test ./soap -run GateAcceptsNothing -v -timeout 30m
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint

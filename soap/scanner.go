@@ -41,7 +41,12 @@ type binding struct{ prefix, uri []byte }
 // attr is an attribute as written.
 type attr struct{ prefix, local, value []byte }
 
-var scanners = sync.Pool{New: func() any { return &scanner{seed: maphash.MakeSeed()} }}
+// scanners are kept for the next document, with room for an ordinary one.
+var scanners = sync.Pool{New: func() any {
+	return &scanner{
+		seed: maphash.MakeSeed(), open: make([]frame, 0, 32), bindings: make([]binding, 0, 16), attrs: make([]attr, 0, 16),
+	}
+}}
 
 // scan checks the document text, whose markup begins at start, and fills
 // outline if there is one. The error is a *SyntaxError.

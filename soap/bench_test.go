@@ -1,0 +1,213 @@
+package soap_test
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/beevik/etree"
+
+	"ristmik/soap"
+	"ristmik/soap/conformance"
+)
+
+// bodyOf returns a wrapper whose content is about n bytes of records.
+func bodyOf(n int) *etree.Element {
+	w := etree.NewElement("p:vehicleByPlate")
+	w.CreateAttr("xmlns:p", "http://registry.example/producer")
+	list := w.CreateElement("response").CreateElement("records")
+	for i := 0; n > 0; i++ {
+		r := list.CreateElement("record")
+		r.CreateAttr("no", strconv.Itoa(i))
+		r.CreateElement("personCode").SetText("38001085718")
+		r.CreateElement("name").SetText("Mari-Liis & Jüri Õunapuu")
+		r.CreateElement("address").SetText("Harju maakond, Tallinn, Kesklinna linnaosa, Pikk tänav 61")
+		r.CreateElement("from").SetText("2024-01-01")
+		n -= 260
+	}
+	return w
+}
+
+// envelopes are requests of the sizes that are measured.
+func envelopes(t testing.TB) []struct {
+	name string
+	body *etree.Element
+	doc  []byte
+} {
+	t.Helper()
+	sizes := []struct {
+		name string
+		body *etree.Element
+		doc  []byte
+	}{{name: "2KB"}, {name: "20KB"}, {name: "1MB"}}
+	for i, n := range []int{700, 19_000, 1 << 20} {
+		s := &sizes[i]
+		s.body = bodyOf(n)
+		var err error
+		if s.doc, err = soap.BuildRequest(goldenHeader(), s.body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return sizes
+}
+
+func measure(b *testing.B, size int, run func() error) {
+	b.Helper()
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkGate is the gate beside the readers it is compared with: Token of
+// encoding/xml, which checks less, and SAX2 of libxml2.
+func BenchmarkGate(b *testing.B) {
+	program := ""
+	for _, e := range envelopes(b) {
+		b.Run("scan/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error { _, err := soap.Scan(e.doc, soap.Limits{}); return err })
+		})
+		b.Run("encoding-xml/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error {
+				d := xml.NewDecoder(bytes.NewReader(e.doc))
+				for {
+					if _, err := d.Token(); errors.Is(err, io.EOF) {
+						return nil
+					} else if err != nil {
+						return err
+					}
+				}
+			})
+		})
+		b.Run("libxml2/"+e.name, func(b *testing.B) {
+			if program == "" {
+				program = judge(b)
+			}
+			cmd := exec.Command(program, "time", strconv.Itoa(b.N))
+			cmd.Stdin = bytes.NewReader(e.doc)
+			out, err := cmd.Output()
+			if err != nil {
+				b.Fatal(err)
+			}
+			ns, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+			if err != nil {
+				b.Fatal(err)
+			}
+			// The time is the judge's own, without the start of the program.
+			b.ReportMetric(ns/float64(b.N), "ns/op")
+			b.ReportMetric(float64(len(e.doc))*float64(b.N)/ns*1e3, "MB/s")
+		})
+	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	for _, e := range envelopes(b) {
+		b.Run(e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error { _, err := soap.BuildRequest(goldenHeader(), e.body); return err })
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, e := range envelopes(b) {
+		b.Run("tree/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error { _, err := soap.ReadRequest(e.doc, soap.Limits{}); return err })
+		})
+		b.Run("header/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error { _, err := soap.ReadRequest(e.doc, soap.Limits{Tree: 1}); return err })
+		})
+		b.Run("tokens/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error {
+				m, err := soap.ReadRequest(e.doc, soap.Limits{Tree: 1})
+				if err != nil {
+					return err
+				}
+				for walk := m.Outline.WrapperTokens(); walk.Next() != soap.TokenNone; {
+				}
+				return nil
+			})
+		})
+		b.Run("etree/"+e.name, func(b *testing.B) {
+			measure(b, len(e.doc), func() error { return etree.NewDocument().ReadFromBytes(e.doc) })
+		})
+	}
+}
+
+// The gate allocates a fixed few times for a good message of any size.
+func TestGateAllocatesLittle(t *testing.T) {
+	for _, e := range envelopes(t) {
+		if n := testing.AllocsPerRun(20, func() {
+			if _, err := soap.Scan(e.doc, soap.Limits{}); err != nil {
+				t.Fatal(err)
+			}
+		}); n > 4 {
+			t.Errorf("%s: %v allocations", e.name, n)
+		}
+	}
+}
+
+// hostile are documents that try to cost more than they weigh.
+func hostile() map[string][]byte {
+	distinct := func(n int, format string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, format, i)
+		}
+		return b.String()
+	}
+	attributes := distinct(256, ` a%d=""`)
+	envelope := func(head, body string) string {
+		return "<e:Envelope xmlns:e='" + soap.NSEnvelope + "'><e:Header>" + head + "</e:Header><e:Body>" + body + "</e:Body></e:Envelope>"
+	}
+	out := map[string][]byte{}
+	for name, doc := range map[string]string{
+		"150k nested":               strings.Repeat("<a>", 150_000),
+		"10 MB of nested tags":      strings.Repeat("<a>", 10<<20/3),
+		"260k empty elements":       "<r>" + strings.Repeat("<a/>", 260_000) + "</r>",
+		"99k empty elements":        "<r>" + strings.Repeat("<a/>", 99_000) + "</r>",
+		"100k attributes":           "<a" + distinct(100_000, ` a%d=""`) + "/>",
+		"256 attributes, 700 times": "<r>" + strings.Repeat("<a"+attributes+"/>", 700) + "</r>",
+		"9 MB attribute":            `<a b="` + strings.Repeat("x", 9<<20) + `"/>`,
+		"1 MB name":                 "<" + strings.Repeat("x", 1<<20) + "/>",
+		"10k prefixes":              distinct(10_000, `<a xmlns:p%d="urn:x">`),
+		"10k header blocks":         envelope(strings.Repeat("<a/>", 10_000), "<b/>"),
+		"10k wrappers":              envelope("", strings.Repeat("<b/>", 10_000)),
+		"9 MB of references":        "<a>" + strings.Repeat("&#x41;", 9<<20/6) + "</a>",
+		"references in namespaces":  "<r>" + strings.Repeat(`<a xmlns="`+strings.Repeat("&#x41;", 10_000)+`"/>`, 20) + "</r>",
+		"9 MB of comments":          "<a>" + strings.Repeat("<!---->", 9<<20/7) + "</a>",
+		"9 MB of instructions":      "<a>" + strings.Repeat("<?p?>", 9<<20/5) + "</a>",
+		"9 MB of brackets":          "<a>" + strings.Repeat("]", 9<<20) + "</a>",
+		"ISO-8859-1":                "<?xml version='1.0' encoding='ISO-8859-1'?><a>" + strings.Repeat("\xE4", 1<<20) + "</a>",
+		"unfinished comment":        "<a>" + strings.Repeat("<!-- -", 1<<20),
+		"billion laughs":            `<!DOCTYPE a [<!ENTITY a "x">` + strings.Repeat("<!ENTITY b '&a;&a;'>", 10_000) + "]><a>&b;</a>",
+	} {
+		out[name] = []byte(doc)
+	}
+	return out
+}
+
+// The gate allocates at most two bytes for each byte that it reads, and what
+// the allocator adds by rounding up.
+func TestGateAllocatesLittleOnHostileDocuments(t *testing.T) {
+	conformance.Covers(t, "C-167")
+	for name, doc := range hostile() {
+		soap.Scan(doc, soap.Limits{}) // what is kept from one document to the next
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		soap.Scan(doc, soap.Limits{})
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > 2*uint64(len(doc))+16<<10 {
+			t.Errorf("%s: %d bytes allocated for %d", name, n, len(doc))
+		}
+	}
+}
