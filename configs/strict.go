@@ -284,9 +284,10 @@ func kindOf(n *yaml.Node) string {
 
 func fieldNamed(v reflect.Value, key string) (reflect.Value, bool) {
 	t := v.Type()
-	for i := range t.NumField() {
-		if name := t.Field(i).Tag.Get("yaml"); name != "" && name == key {
-			return v.Field(i), true
+	// Fields of embedded structs stand beside the others.
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("yaml"); name != "" && name == key {
+			return v.FieldByIndex(f.Index), true
 		}
 	}
 	return reflect.Value{}, false
@@ -294,8 +295,8 @@ func fieldNamed(v reflect.Value, key string) (reflect.Value, bool) {
 
 func keysOf(t reflect.Type) []string {
 	var keys []string
-	for i := range t.NumField() {
-		if name := t.Field(i).Tag.Get("yaml"); name != "" {
+	for _, f := range reflect.VisibleFields(t) {
+		if name := f.Tag.Get("yaml"); name != "" {
 			keys = append(keys, name)
 		}
 	}

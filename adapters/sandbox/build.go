@@ -25,7 +25,7 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 	c := o.Config
 	so := securityserver.Options{
 		Instance: c.Instance, Server: c.Server, Spelling: c.Spelling, Certificate: own,
-		EnforceValidity: c.EnforceCertificateValidity, LoggableLimit: c.MaxLoggableBody, TimestampAfter: c.TimestampAfter,
+		EnforceValidity: c.EnforceCertificateValidity, LoggableLimit: int64(c.MaxLoggableBody), TimestampAfter: c.TimestampAfter,
 		Limits: soap.DefaultLimits(), NewID: o.NewID, Now: o.Now, Log: o.Log,
 	}
 	for _, s := range c.Servers {
@@ -34,20 +34,20 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 	systems := map[string][]soap.ServiceID{}
 	for _, m := range c.Members {
 		member := soap.ClientID{Instance: c.Instance, Class: string(m.Class), Member: m.Code}
-		so.Subsystems = append(so.Subsystems, securityserver.Subsystem{ID: member, MemberName: m.Name.ET})
-		for _, sub := range m.Subsystems {
+		parties := []Subsystem{{Party: m.Party}}
+		for _, p := range append(parties, m.Subsystems...) {
 			id := member
-			id.Subsystem = sub.Code
-			certificates, err := c.certificates(sub.Certificates)
+			id.Subsystem = p.Code
+			certificates, err := c.certificates(p.Certificates)
 			if err != nil {
-				return nil, nil, fmt.Errorf("subsystem %s: %w", id, err)
+				return nil, nil, fmt.Errorf("%s: %w", id, err)
 			}
 			so.Subsystems = append(so.Subsystems, securityserver.Subsystem{
-				ID: id, MemberName: m.Name.ET, SubsystemName: sub.Name.ET,
-				Connection: sub.Connection, Certificates: certificates, Servers: sub.Servers,
+				ID: id, MemberName: m.Name.ET, SubsystemName: p.Name.ET,
+				Connection: p.Connection, Certificates: certificates, Servers: p.Servers,
 			})
-			for _, v := range sub.Services {
-				service := c.service(id, sub, v)
+			for _, v := range p.Services {
+				service := c.service(id, p.Party, v)
 				so.Services = append(so.Services, service)
 				if v.Simulated != "" {
 					systems[string(v.Simulated)] = append(systems[string(v.Simulated)], service.ID)
@@ -59,7 +59,7 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 	return server, systems, err
 }
 
-func (c Config) service(provider soap.ClientID, sub Subsystem, v Service) securityserver.Service {
+func (c Config) service(provider soap.ClientID, sub Party, v Service) securityserver.Service {
 	s := securityserver.Service{
 		ID: soap.ServiceID{Provider: provider, Code: v.Code, Version: v.Version}, Kind: v.Type,
 		URL: v.URL, Description: v.Description, VerifyTLS: v.VerifyTLS, Timeout: v.Timeout, Disabled: v.Disabled,
@@ -73,7 +73,7 @@ func (c Config) service(provider soap.ClientID, sub Subsystem, v Service) securi
 
 // clients are those that a list of rights names, by themselves or by their
 // groups; what does not parse is left out, since [ParseConfig] has refused it.
-func (c Config) clients(provider Subsystem, rights []string) []soap.ClientID {
+func (c Config) clients(provider Party, rights []string) []soap.ClientID {
 	var ids []soap.ClientID
 	for _, text := range rights {
 		names := []string{text}

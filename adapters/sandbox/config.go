@@ -33,7 +33,7 @@ type Config struct {
 	EnforceCertificateValidity bool `yaml:"enforce_certificate_validity"`
 	// MaxLoggableBody is the longest body of a REST message, in bytes; zero is 20
 	// MiB.
-	MaxLoggableBody int64 `yaml:"max_loggable_body"`
+	MaxLoggableBody int `yaml:"max_loggable_body"`
 	// Spelling is how error codes are written: "7.7" or "7.8".
 	Spelling securityserver.Spelling `yaml:"error_spelling"`
 	// TimestampAfter is how long a message waits for its time-stamp, until which
@@ -86,25 +86,33 @@ type System string
 // Allowed lists the values a file may hold.
 func (System) Allowed() []string { return simulated.Names() }
 
-// Member is one member with its subsystems.
+// Member is one member with its subsystems. A member can be a client and a
+// provider itself, as a subsystem can.
 type Member struct {
-	Class      Class       `yaml:"class"`
-	Code       string      `yaml:"code"`
-	Name       Title       `yaml:"name"`
+	Class Class  `yaml:"class"`
+	Code  string `yaml:"code"`
+	Name  Title  `yaml:"name"`
+	Party
 	Subsystems []Subsystem `yaml:"subsystems"`
 }
 
-// Subsystem is one subsystem: how its information systems connect, the files of
-// their certificates (PEM, as clients and as providers), the servers where it is
-// registered (none is on this one), its local groups and its services.
-type Subsystem struct {
-	Code         string                    `yaml:"code"`
-	Name         Title                     `yaml:"name"`
+// Party is what a member and a subsystem can have: how its information systems
+// connect, the files of their certificates (PEM, as clients and as providers),
+// the servers where it is registered (none is on this one), its local groups and
+// its services.
+type Party struct {
 	Connection   securityserver.Connection `yaml:"connection"`
 	Certificates []string                  `yaml:"certificates"`
 	Servers      []string                  `yaml:"servers"`
 	LocalGroups  []Group                   `yaml:"local_groups"`
 	Services     []Service                 `yaml:"services"`
+}
+
+// Subsystem is one subsystem.
+type Subsystem struct {
+	Code string `yaml:"code"`
+	Name Title  `yaml:"name"`
+	Party
 }
 
 // Service is one service. Description is where its OpenAPI document or its WSDL

@@ -62,20 +62,9 @@ func (w *world) check(c Config) {
 		w.groups[g.Code] = true
 	}
 	for i, m := range c.Members { // rights last: they may name a subsystem that stands further down
+		w.granted(fmt.Sprintf("members[%d]", i), c.Instance, m.Party)
 		for j, sub := range m.Subsystems {
-			at := fmt.Sprintf("members[%d].subsystems[%d]", i, j)
-			local := map[string]bool{}
-			for k, g := range sub.LocalGroups {
-				w.group(fmt.Sprintf("%s.local_groups[%d]", at, k), g)
-				local[g.Code] = true
-			}
-			for k, s := range sub.Services {
-				service := fmt.Sprintf("%s.services[%d]", at, k)
-				w.rights(service, c.Instance, s.Clients, local)
-				for l, e := range s.Endpoints {
-					w.rights(fmt.Sprintf("%s.endpoints[%d]", service, l), c.Instance, e.Clients, local)
-				}
-			}
+			w.granted(fmt.Sprintf("members[%d].subsystems[%d]", i, j), c.Instance, sub.Party)
 		}
 	}
 }
@@ -105,6 +94,7 @@ func (w *world) member(path, instance string, m Member) {
 		w.fault(path, "duplicate", fmt.Sprintf("member %s stands twice", id))
 	}
 	w.known[id] = true
+	w.party(path, m.Party)
 	for i, s := range m.Subsystems {
 		w.subsystem(fmt.Sprintf("%s.subsystems[%d]", path, i), id, s)
 	}
@@ -118,6 +108,11 @@ func (w *world) subsystem(path string, id soap.ClientID, s Subsystem) {
 		w.fault(path, "duplicate", fmt.Sprintf("subsystem %s stands twice", id))
 	}
 	w.known[id] = true
+	w.party(path, s.Party)
+}
+
+// party checks what members and subsystems have alike.
+func (w *world) party(path string, s Party) {
 	for i, server := range s.Servers {
 		if !w.servers[server] {
 			w.fault(fmt.Sprintf("%s.servers[%d]", path, i), "unknown-server", fmt.Sprintf("no Security Server %s is known here", server))
@@ -182,6 +177,22 @@ func (w *world) service(path string, s Service) {
 func (w *world) address(path, address string) {
 	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		w.fault(path, "not-an-address", "an address is needed", "http://HOST[:PORT]/…", "https://HOST[:PORT]/…")
+	}
+}
+
+// granted checks the groups of a party and the rights on its services.
+func (w *world) granted(path, instance string, p Party) {
+	local := map[string]bool{}
+	for i, g := range p.LocalGroups {
+		w.group(fmt.Sprintf("%s.local_groups[%d]", path, i), g)
+		local[g.Code] = true
+	}
+	for i, s := range p.Services {
+		at := fmt.Sprintf("%s.services[%d]", path, i)
+		w.rights(at, instance, s.Clients, local)
+		for j, e := range s.Endpoints {
+			w.rights(fmt.Sprintf("%s.endpoints[%d]", at, j), instance, e.Clients, local)
+		}
 	}
 }
 

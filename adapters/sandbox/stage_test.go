@@ -47,10 +47,10 @@ func newStage(t *testing.T, timeout time.Duration) *stage {
 	o := options(t, "")
 	o.Config = sandbox.Config{Instance: "EE", Server: "EE/GOV/70008440/arendus", Spelling: securityserver.Spelling78, Members: []sandbox.Member{
 		{Class: "GOV", Code: hub.Member, Name: title, Subsystems: []sandbox.Subsystem{{Code: hub.Subsystem, Name: title}}},
-		{Class: "GOV", Code: tor.Member, Name: title, Subsystems: []sandbox.Subsystem{{Code: tor.Subsystem, Name: title, Services: []sandbox.Service{
+		{Class: "GOV", Code: tor.Member, Name: title, Subsystems: []sandbox.Subsystem{{Code: tor.Subsystem, Name: title, Party: sandbox.Party{Services: []sandbox.Service{
 			{Code: echo.Code, Version: echo.Version, Type: securityserver.WSDL, URL: provider.URL + "/soap", Clients: []string{hub.String()}},
 			{Code: ping.Code, Type: securityserver.REST, URL: provider.URL + "/rest", Clients: []string{hub.String()}},
-		}}}},
+		}}}}},
 	}}
 	s.box = start(t, o)
 	transport := xroad.NewTransport()

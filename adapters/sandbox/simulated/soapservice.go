@@ -16,10 +16,12 @@ import (
 // contracts are the operations that the simulated systems offer or call.
 type contracts struct {
 	torik, permitNotice, consultationRequest, submitAnswer *contract.Operation
+
+	files map[*contract.Operation]string // the WSDL of each
 }
 
 func loadContracts(fsys fs.FS) (contracts, error) {
-	var c contracts
+	c := contracts{files: map[*contract.Operation]string{}}
 	for _, want := range []struct {
 		file, code, version string
 		into                **contract.Operation
@@ -40,7 +42,7 @@ func loadContracts(fsys fs.FS) (contracts, error) {
 		if op.Unsupported != nil {
 			return c, fmt.Errorf("contract %s: operation %s: %w", want.file, want.code, op.Unsupported)
 		}
-		*want.into = op
+		*want.into, c.files[op] = op, want.file
 	}
 	return c, nil
 }
@@ -61,6 +63,10 @@ type operate func(ctx context.Context, req *soap.Message, request map[string]any
 func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 	echoes := op == w.contracts.torik // its answer repeats the question, as the tax board's do
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodGet && r.URL.RawQuery == "wsdl" {
+			http.ServeFileFS(rw, r, w.o.Contracts, w.contracts.files[op])
+			return
+		}
 		data, err := io.ReadAll(io.LimitReader(r.Body, int64(w.o.Limits.Bytes)+1))
 		if err != nil {
 			return // the caller went away
