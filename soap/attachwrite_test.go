@@ -56,6 +56,32 @@ func TestWrittenMessageIsReadBack(t *testing.T) {
 	}
 }
 
+// requestHash covers the SOAP part's content and nothing else: a byte order
+// mark in it counts, the line break before the boundary does not (PR-MESS 2.2).
+func TestHashCoversTheContentOfTheSOAPPart(t *testing.T) {
+	t.Parallel()
+	conformance.Covers(t, "C-086", "C-088")
+	request := golden(t, "request.xml")
+	for _, p := range []soap.Packaging{soap.PackagingSwA, soap.PackagingMTOM} {
+		for envelope, want := range map[string]string{
+			request:            goldenHash,
+			"\ufeff" + request: soap.HashOf([]byte("\ufeff" + request)),
+		} {
+			contentType, body, err := soap.WriteMessage([]byte(envelope), p, "hash", []soap.Attachment{{ContentID: "a", Body: strings.NewReader("x")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			in, err := soap.OpenRequest(contentType, body, soap.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := soap.HashOf(in.Envelope()); got != want {
+				t.Errorf("the hash is %s, want %s", got, want)
+			}
+		}
+	}
+}
+
 // Nested multiparts and fields that nobody knows reach the other side.
 func TestRawPartsPassAsTheyCame(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,9 @@
 // Package soap speaks the X-Road message protocol 4.0 (SOAP 1.1): identifiers,
-// header fields, envelopes, faults, and the closed set of failure kinds that
-// every other package decides by.
+// header fields, envelopes, attachments, faults, and the closed set of failure
+// kinds that every other package decides by.
 //
-// The package is pure: bytes in, values out. It opens no connection, reads no
-// file and logs nothing. ReadTree is the only door from bytes to an XML tree;
+// The package is pure: bytes in, values out; attachments stream through it. It
+// opens no connection, reads no file and logs nothing. ReadTree is the only door from bytes to an XML tree;
 // nothing behind it meets a document type declaration, an undeclared prefix, a
 // comment or a processing instruction.
 //

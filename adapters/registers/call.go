@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"time"
 
 	"ristmik/adapters/web"
@@ -100,6 +101,9 @@ func newest(c *contract.Contract, code string) *contract.Operation {
 	return best
 }
 
+// countryFirst is how X-Road wants a person to be named.
+var countryFirst = regexp.MustCompile(`^[A-Z]{2}[^A-Za-z]`)
+
 // read checks the request and makes the call of it, or says everything that is
 // wrong.
 func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *contract.Operation) (xroad.Call, *web.Problem) {
@@ -127,6 +131,10 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 		case !mapping.Carries(h.value) || len(h.value) > 255:
 			faults = append(faults, web.FieldError{Path: h.name, Code: "character", Message: "The header is longer than 255 bytes or holds characters that messages cannot carry."})
 		}
+	}
+	// PR-MESS 2.2: who asks is named with the country first.
+	if user != "" && len(faults) == 0 && !countryFirst.MatchString(user) {
+		faults = append(faults, web.FieldError{Path: headerUser, Code: "country", Message: "The code must begin with the two letters of its country, such as EE38001085718."})
 	}
 	if len(faults) > 0 {
 		return xroad.Call{}, &web.Problem{Type: typeHeader, Status: http.StatusBadRequest, Detail: "Headers are wrong; errors names each.", Errors: faults}

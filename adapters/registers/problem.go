@@ -67,8 +67,8 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	a.o.Log.WarnContext(r.Context(), "register call failed", "register", reg.Name, "operation", op.Code,
 		"kind", string(f.Kind), "code", f.Code, "message_id", f.MessageID, "detail", f.Detail)
 	p := failed{
-		Problem: web.Problem{Type: typeRegister, Status: statuses[f.Kind], Detail: f.Kind.Advice()},
-		Kind:    f.Kind, Turn: f.Kind.Turn(), Code: f.Code, Reason: f.Message, MessageID: f.MessageID,
+		Problem: web.Problem{Type: typeRegister, Status: statuses[f.Kind], Detail: f.Advice()},
+		Kind:    f.Kind, Turn: f.Turn(), Code: f.Code, Reason: f.Message, MessageID: f.MessageID,
 	}
 	if p.Status == 0 {
 		p.Status = http.StatusBadGateway

@@ -25,6 +25,7 @@ import (
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 	"ristmik/soap/contract"
 )
 
@@ -240,6 +241,7 @@ func TestAnOperationIsATypedJSONEndpoint(t *testing.T) {
 
 func TestARequestThatCannotBeRightDoesNotLeave(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-047")
 	w := newWorld(t, func(r *registers.Register) { r.RequireUser, r.RequireIssue = true, true })
 	good := []string{"X-Road-UserId", "EE38001085718", "X-Road-Issue", "PERMIT-1"}
 	for name, tc := range map[string]struct {
@@ -253,6 +255,7 @@ func TestARequestThatCannotBeRightDoesNotLeave(t *testing.T) {
 		"no JSON":             {"POST", "/cars/cars", `{`, good, 400, nil},
 		"key twice":           {"POST", "/cars/cars", `{"owner":"a","owner":"b"}`, good, 400, []string{"/owner duplicate_key"}},
 		"nobody asks":         {"POST", "/cars/cars", `{"owner":"x"}`, nil, 400, []string{"X-Road-Issue required", "X-Road-UserId required"}},
+		"no country":          {"POST", "/cars/cars", `{"owner":"x"}`, []string{"X-Road-UserId", "38001085718", "X-Road-Issue", "PERMIT-1"}, 400, []string{"X-Road-UserId country"}},
 		"two ask":             {"POST", "/cars/cars", `{"owner":"x"}`, append([]string{"X-Road-UserId", "EE2"}, good...), 400, []string{"X-Road-UserId duplicate"}},
 		"unknown register":    {"POST", "/boats/cars", `{}`, good, 404, nil},
 		"unknown operation":   {"POST", "/cars/boats", `{}`, good, 404, nil},
