@@ -155,7 +155,7 @@ func document(got *reply, name string) *Document {
 	case "application/octet-stream": // encrypted archives
 		ending = ".gpg"
 	}
-	return &Document{Name: fileName(name) + ending, ContentType: media, Body: got.body}
+	return &Document{Name: FileName(name) + ending, ContentType: media, Body: got.body}
 }
 
 func part(p Part) string {
@@ -168,9 +168,9 @@ func part(p Part) string {
 // maxFileName leaves room for an ending.
 const maxFileName = 200
 
-// fileName makes one name of any text: what is not a letter, digit, "-", "_" or
+// FileName makes one file name of any text: what is not a letter, digit, "-", "_" or
 // a dot behind the beginning is percent-encoded. Long texts are cut.
-func fileName(s string) string {
+func FileName(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s) && b.Len() < maxFileName; i++ {
 		switch c := s[i]; {

@@ -28,6 +28,7 @@ const (
 type commands struct {
 	Demo     demoCommand     `cmd:"" help:"Play one consultation end to end on this machine: private PostgreSQL, sandbox Security Server, hub."`
 	Serve    serveCommand    `cmd:"" help:"Run the hub."`
+	Call     callCommand     `cmd:"" help:"Call a service over X-Road, SOAP or REST, or list what there is."`
 	Contract contractCommand `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's version."`
