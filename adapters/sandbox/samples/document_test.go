@@ -31,12 +31,16 @@ func (r *row) tryDocument(t *testing.T) bool {
 		return r.tryStub(t, []byte(`{"a": 1}`))
 	case strings.Contains(r.words, "servers[].url reduced"):
 		return r.tryServedOpenAPI(t)
+	case strings.HasPrefix(kind, "openapi"):
+		return r.tryOpenAPI(t)
 	case kind == "application/json":
 		return r.tryPosted(t)
 	case kind == "wsdl", r.says("where wsdl is expected"):
 		return r.tryWSDL(t)
 	case !bytes.HasPrefix(bytes.TrimLeft(bytes.TrimPrefix(r.data, []byte(bom)), " \t\r\n"), []byte("<")):
 		return false
+	case bytes.Contains(r.data, []byte("clientList")):
+		return r.tryClientList(t)
 	case r.says("not well-formed", "empty document"):
 		if _, err := soap.ReadTree(r.data, soap.Limits{}); err == nil && !r.says("empty document") {
 			t.Error("a document that is not well-formed was read")

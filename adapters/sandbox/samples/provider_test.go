@@ -61,7 +61,7 @@ func hubProvider(t *testing.T) string {
 // defect.
 func (r *row) tryHubProvider(t *testing.T, contentType string, data []byte, expect string) {
 	t.Helper()
-	got := post(t, hubProvider(t), message{contentType: contentType, body: data})
+	got := post(t, r.set.provider, message{contentType: contentType, body: data})
 	if got.status != 200 && got.status != 500 || !strings.HasPrefix(got.contentType, "text/xml") {
 		t.Errorf("the hub as provider answers %d %s", got.status, got.contentType)
 	}

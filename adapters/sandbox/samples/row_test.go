@@ -19,10 +19,12 @@ type row struct {
 	set                                   *set
 }
 
-// set is one folder of samples with its table.
+// set is one folder of samples with its table, and the address of the hub's own
+// service, on which they are tried.
 type set struct {
-	dir  string
-	rows []*row
+	dir      string
+	rows     []*row
+	provider string
 }
 
 // load reads the table of a folder; columns are found by their names.

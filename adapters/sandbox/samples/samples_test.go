@@ -50,6 +50,7 @@ type report struct {
 // counted; with all set there must be none.
 func try(t *testing.T, s *set, all bool) {
 	var done report
+	s.provider = hubProvider(t)
 	t.Run("rows", func(t *testing.T) {
 		for _, r := range s.rows {
 			t.Run(strings.ReplaceAll(r.path, "/", "."), func(t *testing.T) {

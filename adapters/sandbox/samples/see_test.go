@@ -133,13 +133,20 @@ func (r *row) tryBusinessFault(t *testing.T, m *soap.Message, code string) bool 
 			t.Errorf("not even well-formed: %v", err)
 			return true
 		}
-		if el := doc.FindElement("//faultCode"); el == nil || el.Text() != code || doc.FindElement("//Fault") != nil {
-			t.Errorf("no business fault with code %s", code)
+		body := soap.Child(doc.Root(), soap.NSEnvelope, "Body")
+		if body == nil || len(body.ChildElements()) != 1 {
+			t.Fatal("no wrapper")
+		}
+		if fault, ok := soap.ReadBusinessFault(body.ChildElements()[0]); !ok || fault.Code != code {
+			t.Errorf("the business fault is %+v, want %s", fault, code)
 		}
 		return true
 	}
-	if el := m.Body.FindElement(".//faultCode"); m.Fault != nil || el == nil || el.Text() != code {
-		t.Errorf("no business fault with code %s", code)
+	if m.Fault != nil {
+		t.Fatal("a business fault was taken for a SOAP Fault")
+	}
+	if fault, ok := soap.ReadBusinessFault(m.Body); !ok || fault.Code != code {
+		t.Errorf("the business fault is %+v, want %s", fault, code)
 	}
 	return true
 }
