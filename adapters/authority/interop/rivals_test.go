@@ -23,6 +23,8 @@ type job struct {
 	Client    [4]string `json:"client"`
 	Provider  [4]string `json:"provider"`
 	Calls     []call    `json:"calls"`
+	// Attachments says that the answers may have some.
+	Attachments bool `json:"attachments"`
 }
 
 // call is one call; its other header fields follow from the job.
@@ -33,6 +35,15 @@ type call struct {
 	UserID    string         `json:"user_id"`
 	Issue     string         `json:"issue"`
 	Body      map[string]any `json:"body"`
+	// Attachments go with the message.
+	Attachments []attachment `json:"attachments,omitempty"`
+}
+
+// attachment is a file beside the message.
+type attachment struct {
+	ContentID   string `json:"content_id"`
+	ContentType string `json:"content_type"`
+	Content     []byte `json:"content"`
 }
 
 // outcome is what a script prints: the operations that it found in the
@@ -50,6 +61,7 @@ type result struct {
 		Code   string `json:"code"`
 		String string `json:"string"`
 	} `json:"fault"`
+	Attachments []attachment `json:"attachments"`
 }
 
 // library is a SOAP library of another maker.

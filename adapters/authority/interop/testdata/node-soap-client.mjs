@@ -26,7 +26,7 @@ function identifier(type, parts) {
   return fields;
 }
 
-const client = await soap.createClientAsync(job.wsdl, { httpClient: new LocalSchemas(), endpoint: job.endpoint });
+const client = await soap.createClientAsync(job.wsdl, { httpClient: new LocalSchemas({ parseReponseAttachments: job.attachments }), endpoint: job.endpoint });
 Object.assign(client.wsdl.definitions.xmlns, { xrd: 'http://x-road.eu/xsd/xroad.xsd', id: 'http://x-road.eu/xsd/identifiers' });
 client.wsdl.xmlnsInEnvelope = client.wsdl._xmlnsMap();
 
@@ -40,8 +40,17 @@ async function make(call) {
     'xrd:issue': call.issue,
     'xrd:protocolVersion': '4.0',
   });
-  const [body, , header] = await client[call.operation + 'Async'](call.body);
-  return { header, body };
+  const files = (call.attachments ?? []).map((a) => ({
+    name: a.content_id, contentId: a.content_id, mimetype: a.content_type, body: Buffer.from(a.content, 'base64'),
+  }));
+  // With attachments node-soap speaks MTOM, and only then reads them.
+  const options = files.length ? { attachments: files, forceMTOM: true } : {};
+  const [body, , header] = await client[call.operation + 'Async'](call.body, options);
+  const attachments = files.length && client.lastResponseAttachments?.parts.map((part) => ({
+    content_id: part.headers['content-id'].replace(/^<|>$/g, ''), content_type: part.headers['content-type'],
+    content: Buffer.from(part.body).toString('base64'),
+  }));
+  return { header, body, attachments: attachments || [] };
 }
 
 if (job.repeat) { // a benchmark: the first call, so many times, after half as many to warm up

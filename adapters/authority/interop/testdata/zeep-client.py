@@ -3,6 +3,7 @@
 Reads one job as JSON from standard input and prints what it got. What a job and
 a result hold is told by the types job and result of the test.
 """
+import base64
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from urllib.parse import urlparse
 import zeep
 from zeep.helpers import serialize_object
 from zeep.transports import Transport
+from zeep.wsdl.attachments import MessagePack
 
 job = json.load(sys.stdin)
 
@@ -26,6 +28,21 @@ class LocalSchemas(Transport):
         if urlparse(url).hostname not in (None, "127.0.0.1"):
             raise ValueError("not on this machine: " + url)
         return super().load(url)
+
+    # zeep itself reads attachments and sends none, so those who need them wrap
+    # the message on its way out: SOAP with attachments.
+    attachments = ()
+
+    def post(self, address, message, headers):
+        if self.attachments:
+            parts = [({"Content-Type": "text/xml; charset=UTF-8", "Content-ID": "<root>"}, message)]
+            parts += [({"Content-Type": a["content_type"], "Content-ID": "<%s>" % a["content_id"], "Content-Transfer-Encoding": "binary"},
+                       base64.b64decode(a["content"])) for a in self.attachments]
+            lines = b"".join(b"--part-of-zeep\r\n" + "".join("%s: %s\r\n" % f for f in fields.items()).encode() + b"\r\n" + body + b"\r\n"
+                             for fields, body in parts)
+            message = lines + b"--part-of-zeep--\r\n"
+            headers = {**headers, "Content-Type": 'multipart/related; type="text/xml"; start="<root>"; boundary="part-of-zeep"'}
+        return super().post(address, message, headers)
 
 
 def identifier(kind, parts):
@@ -47,6 +64,7 @@ def make(call):
         "issue": call["issue"],
         "protocolVersion": "4.0",
     }
+    client.transport.attachments = call.get("attachments") or ()
     return service[call["operation"]](_soapheaders=header, **call["body"])
 
 
@@ -67,7 +85,12 @@ results = []
 for call in job["calls"]:
     try:
         answer = make(call)
-        results.append({"header": serialize_object(answer.header, dict), "body": serialize_object(answer.body, dict)})
+        attachments = []
+        if isinstance(answer, MessagePack):
+            attachments = [{"content_id": a.content_id.strip("<>"), "content_type": a.content_type,
+                            "content": base64.b64encode(a.content).decode()} for a in answer.attachments]
+            answer = answer.root
+        results.append({"header": serialize_object(answer.header, dict), "body": serialize_object(answer.body, dict), "attachments": attachments})
     except zeep.exceptions.Fault as fault:
         results.append({"fault": {"code": fault.code, "string": fault.message}})
 print(json.dumps({"operations": sorted(binding.all()), "results": results}, default=str))
