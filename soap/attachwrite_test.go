@@ -169,7 +169,7 @@ func TestLargeAttachmentStreams(t *testing.T) {
 		},
 	} {
 		want := int64(size)
-		var content io.Reader = io.LimitReader(pattern{}, size)
+		content := io.LimitReader(pattern{}, size)
 		encoding := ""
 		if encode != nil {
 			want = 20 << 20

@@ -135,7 +135,7 @@ func (a *API) Handler() http.Handler {
 		mux.HandleFunc(r.path, notAllowed(r.allow))
 	}
 	if a.o.Registers != nil {
-		var handler http.Handler = a.o.Registers
+		handler := a.o.Registers
 		if len(a.o.Tokens) > 0 {
 			handler = web.Bearer(a.o.Tokens, handler)
 		}

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"sync"
 	"time"
+
+	"ristmik/adapters/web/pemfile"
 )
 
 // Server is one Security Server as our side sees it.
@@ -125,14 +127,18 @@ func (o *Options) newServer(s Server) (*server, error) {
 	}
 	id := &identity{}
 	broken := func(code string) func(error) {
-		return func(err error) { o.Alarm(Alarm{Code: code, Server: base.Host, Err: err}) }
+		return func(err error) {
+			if err != nil {
+				o.Alarm(Alarm{Code: code, Server: base.Host, Err: err})
+			}
+		}
 	}
-	id.pinned, err = newWatched([]string{s.CertificateFile}, func() ([][]byte, error) { return readPinned(s.CertificateFile) }, broken(AlarmPinnedUnreadable))
+	id.pinned, err = pemfile.Watch([]string{s.CertificateFile}, func() ([][]byte, error) { return pemfile.Certificates(s.CertificateFile) }, broken(AlarmPinnedUnreadable))
 	if err != nil {
 		return nil, fmt.Errorf("Security Server %s: %w", base.Host, err)
 	}
 	if k := o.Certificate; k != (KeyPair{}) {
-		id.own, err = newWatched([]string{k.CertificateFile, k.KeyFile}, k.read, broken(AlarmCertificateUnreadable))
+		id.own, err = pemfile.Watch([]string{k.CertificateFile, k.KeyFile}, k.read, broken(AlarmCertificateUnreadable))
 		if err != nil {
 			return nil, err
 		}

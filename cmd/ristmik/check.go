@@ -10,6 +10,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/web"
+	"ristmik/adapters/web/pemfile"
 	"ristmik/configs"
 	"ristmik/mapping"
 	"ristmik/schedules"
@@ -214,7 +215,7 @@ func (m *meaning) xroadListener() {
 	l := m.cfg.Listeners.XRoad
 	m.certificates(path+".tls", l.TLS)
 	for i, file := range l.PinnedCertificates {
-		if _, err := web.ReadPinned(file); err != nil {
+		if _, err := pemfile.Certificates(file); err != nil {
 			m.fault(fmt.Sprintf("%s.pinned_certificates[%d]", path, i), "bad-certificate", err.Error())
 		}
 	}

@@ -123,7 +123,7 @@ var (
 	separator  = regexp.MustCompile(`[-_. ]|query|answer|request|response`)
 	mediaStart = regexp.MustCompile(`^(?i)(text/xml|multipart/[a-z]+|application/[a-z+.-]+)`)
 	boundaryIn = regexp.MustCompile(`boundary[ =]"?([^";, )]+)"?`)
-	namedFile  = regexp.MustCompile("[A-Za-z0-9_.-]+\\.(?:query|answer|xml|txt|json|wsdl|asice)\\b")
+	namedFile  = regexp.MustCompile(`[A-Za-z0-9_.-]+\.(?:query|answer|xml|txt|json|wsdl|asice)\b`)
 )
 
 // stem is what the files of one exchange have in common in their names.
