@@ -145,3 +145,16 @@ func sendNoticeFast(t testing.TB, s *sandbox.Sandbox, event string) {
 		t.Fatalf("fault %s: %s", m.Fault.Code, m.Fault.String)
 	}
 }
+
+// BenchmarkFirstAnswer is a sandbox of the shipped world from nothing to its
+// first answer.
+func BenchmarkFirstAnswer(b *testing.B) {
+	o := options(b, "")
+	for b.Loop() {
+		s, kill := killable(b, o)
+		call(b, s, envelope(hub, torikService, "first", "", torik("1", "", "")))
+		b.StopTimer()
+		kill()
+		b.StartTimer()
+	}
+}
