@@ -69,10 +69,8 @@ func measure(b *testing.B, size int, run func() error) {
 	}
 }
 
-// BenchmarkGate is the gate beside the readers it is compared with: Token of
-// encoding/xml, which checks less, and SAX2 of libxml2.
+// BenchmarkGate is the gate beside Token of encoding/xml, which checks less.
 func BenchmarkGate(b *testing.B) {
-	program := ""
 	for _, e := range envelopes(b) {
 		b.Run("scan/"+e.name, func(b *testing.B) {
 			measure(b, len(e.doc), func() error { _, err := soap.Scan(e.doc, soap.Limits{}); return err })
@@ -89,10 +87,14 @@ func BenchmarkGate(b *testing.B) {
 				}
 			})
 		})
+	}
+}
+
+// BenchmarkGateRival is the other reader: SAX2 of libxml2.
+func BenchmarkGateRival(b *testing.B) {
+	program := judge(b)
+	for _, e := range envelopes(b) {
 		b.Run("libxml2/"+e.name, func(b *testing.B) {
-			if program == "" {
-				program = judge(b)
-			}
 			cmd := exec.Command(program, "time", strconv.Itoa(b.N))
 			cmd.Stdin = bytes.NewReader(e.doc)
 			out, err := cmd.Output()
@@ -157,7 +159,7 @@ func TestGateAllocatesLittle(t *testing.T) {
 }
 
 // hostile are documents that try to cost more than they weigh.
-func hostile() map[string][]byte {
+func hostile() map[string]func() string {
 	distinct := func(n int, format string) string {
 		var b strings.Builder
 		for i := range n {
@@ -165,42 +167,44 @@ func hostile() map[string][]byte {
 		}
 		return b.String()
 	}
-	attributes := distinct(256, ` a%d=""`)
 	envelope := func(head, body string) string {
 		return "<e:Envelope xmlns:e='" + soap.NSEnvelope + "'><e:Header>" + head + "</e:Header><e:Body>" + body + "</e:Body></e:Envelope>"
 	}
-	out := map[string][]byte{}
-	for name, doc := range map[string]string{
-		"150k nested":               strings.Repeat("<a>", 150_000),
-		"10 MB of nested tags":      strings.Repeat("<a>", 10<<20/3),
-		"260k empty elements":       "<r>" + strings.Repeat("<a/>", 260_000) + "</r>",
-		"99k empty elements":        "<r>" + strings.Repeat("<a/>", 99_000) + "</r>",
-		"100k attributes":           "<a" + distinct(100_000, ` a%d=""`) + "/>",
-		"256 attributes, 700 times": "<r>" + strings.Repeat("<a"+attributes+"/>", 700) + "</r>",
-		"9 MB attribute":            `<a b="` + strings.Repeat("x", 9<<20) + `"/>`,
-		"1 MB name":                 "<" + strings.Repeat("x", 1<<20) + "/>",
-		"10k prefixes":              distinct(10_000, `<a xmlns:p%d="urn:x">`),
-		"10k header blocks":         envelope(strings.Repeat("<a/>", 10_000), "<b/>"),
-		"10k wrappers":              envelope("", strings.Repeat("<b/>", 10_000)),
-		"9 MB of references":        "<a>" + strings.Repeat("&#x41;", 9<<20/6) + "</a>",
-		"references in namespaces":  "<r>" + strings.Repeat(`<a xmlns="`+strings.Repeat("&#x41;", 10_000)+`"/>`, 20) + "</r>",
-		"9 MB of comments":          "<a>" + strings.Repeat("<!---->", 9<<20/7) + "</a>",
-		"9 MB of instructions":      "<a>" + strings.Repeat("<?p?>", 9<<20/5) + "</a>",
-		"9 MB of brackets":          "<a>" + strings.Repeat("]", 9<<20) + "</a>",
-		"ISO-8859-1":                "<?xml version='1.0' encoding='ISO-8859-1'?><a>" + strings.Repeat("\xE4", 1<<20) + "</a>",
-		"unfinished comment":        "<a>" + strings.Repeat("<!-- -", 1<<20),
-		"billion laughs":            `<!DOCTYPE a [<!ENTITY a "x">` + strings.Repeat("<!ENTITY b '&a;&a;'>", 10_000) + "]><a>&b;</a>",
-	} {
-		out[name] = []byte(doc)
+	return map[string]func() string{
+		"150k nested":               func() string { return strings.Repeat("<a>", 150_000) },
+		"10 MB of nested tags":      func() string { return strings.Repeat("<a>", 10<<20/3) },
+		"260k empty elements":       func() string { return "<r>" + strings.Repeat("<a/>", 260_000) + "</r>" },
+		"99k empty elements":        func() string { return "<r>" + strings.Repeat("<a/>", 99_000) + "</r>" },
+		"100k attributes":           func() string { return "<a" + distinct(100_000, ` a%d=""`) + "/>" },
+		"256 attributes, 700 times": func() string { return "<r>" + strings.Repeat("<a"+distinct(256, ` a%d=""`)+"/>", 700) + "</r>" },
+		"9 MB attribute":            func() string { return `<a b="` + strings.Repeat("x", 9<<20) + `"/>` },
+		"1 MB name":                 func() string { return "<" + strings.Repeat("x", 1<<20) + "/>" },
+		"10k prefixes":              func() string { return distinct(10_000, `<a xmlns:p%d="urn:x">`) },
+		"10k header blocks":         func() string { return envelope(strings.Repeat("<a/>", 10_000), "<b/>") },
+		"10k wrappers":              func() string { return envelope("", strings.Repeat("<b/>", 10_000)) },
+		"9 MB of references":        func() string { return "<a>" + strings.Repeat("&#x41;", 9<<20/6) + "</a>" },
+		"references in namespaces": func() string {
+			return "<r>" + strings.Repeat(`<a xmlns="`+strings.Repeat("&#x41;", 10_000)+`"/>`, 20) + "</r>"
+		},
+		"9 MB of comments":     func() string { return "<a>" + strings.Repeat("<!---->", 9<<20/7) + "</a>" },
+		"9 MB of instructions": func() string { return "<a>" + strings.Repeat("<?p?>", 9<<20/5) + "</a>" },
+		"9 MB of brackets":     func() string { return "<a>" + strings.Repeat("]", 9<<20) + "</a>" },
+		"ISO-8859-1": func() string {
+			return "<?xml version='1.0' encoding='ISO-8859-1'?><a>" + strings.Repeat("\xE4", 1<<20) + "</a>"
+		},
+		"unfinished comment": func() string { return "<a>" + strings.Repeat("<!-- -", 1<<20) },
+		"billion laughs": func() string {
+			return `<!DOCTYPE a [<!ENTITY a "x">` + strings.Repeat("<!ENTITY b '&a;&a;'>", 10_000) + "]><a>&b;</a>"
+		},
 	}
-	return out
 }
 
 // The gate allocates at most two bytes for each byte that it reads, and what
 // the allocator adds by rounding up.
 func TestGateAllocatesLittleOnHostileDocuments(t *testing.T) {
 	conformance.Covers(t, "C-167")
-	for name, doc := range hostile() {
+	for name, build := range hostile() {
+		doc := []byte(build())
 		soap.Scan(doc, soap.Limits{}) // what is kept from one document to the next
 		var before, after runtime.MemStats
 		runtime.ReadMemStats(&before)

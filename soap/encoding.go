@@ -6,13 +6,12 @@ import (
 	"unicode/utf8"
 )
 
-// decode checks size and encoding and returns the document as UTF-8, the
-// offset behind byte order mark and XML declaration, and whether the text is a
-// copy. Characters are not checked.
-func decode(data []byte, lim Limits) (text []byte, start int, copied bool, err error) {
-	refuse := func(reason string) ([]byte, int, bool, error) { return nil, 0, false, &SyntaxError{0, reason} }
+// decode checks size and encoding and returns the document as UTF-8 and the
+// offset behind byte order mark and XML declaration. Characters are not checked.
+func decode(data []byte, lim Limits) (text []byte, start int, err error) {
+	refuse := func(reason string) ([]byte, int, error) { return nil, 0, &SyntaxError{0, reason} }
 	if len(data) > lim.Bytes {
-		return nil, 0, false, &SyntaxError{lim.Bytes, fmt.Sprintf("the document is larger than %d bytes", lim.Bytes)}
+		return nil, 0, &SyntaxError{lim.Bytes, fmt.Sprintf("the document is larger than %d bytes", lim.Bytes)}
 	}
 	body, marked := bytes.CutPrefix(data, []byte("\xEF\xBB\xBF"))
 	if bytes.HasPrefix(body, []byte("\xFE\xFF")) || bytes.HasPrefix(body, []byte("\xFF\xFE")) {
@@ -29,18 +28,18 @@ func decode(data []byte, lim Limits) (text []byte, start int, copied bool, err e
 	case named("us-ascii"), named("ascii"):
 		for i, c := range body {
 			if c >= utf8.RuneSelf {
-				return nil, 0, false, &SyntaxError{i, "a character outside US-ASCII, which is the declared encoding"}
+				return nil, 0, &SyntaxError{i, "a character outside US-ASCII, which is the declared encoding"}
 			}
 		}
 	case named("iso-8859-1"), named("latin1"):
 		if marked {
 			return refuse("a UTF-8 byte order mark before a document declared as ISO-8859-1")
 		}
-		return latin1(data), start, true, nil
+		return latin1(data), start, nil
 	default:
 		return refuse("the declared encoding is not supported; allowed are UTF-8, US-ASCII and ISO-8859-1")
 	}
-	return data, start, false, nil
+	return data, start, nil
 }
 
 // latin1 maps each byte to the character with its number.

@@ -28,7 +28,6 @@ type Outline struct {
 	Children int
 
 	start        int  // behind byte order mark and XML declaration
-	copied       bool // Text is a copy that nobody else can change
 	wrapperStart Span // the wrapper's start tag
 	fault        bool // the wrapper is a SOAP Fault
 
@@ -49,11 +48,11 @@ const mostBlocks = 256
 // than 256 header blocks are refused, too.
 func Scan(data []byte, lim Limits) (*Outline, error) {
 	lim = lim.orDefaults()
-	text, start, copied, err := decode(data, lim)
+	text, start, err := decode(data, lim)
 	if err != nil {
 		return nil, err
 	}
-	o := &Outline{Text: text, start: start, copied: copied}
+	o := &Outline{Text: text, start: start}
 	if err := scan(text, start, lim, o); err != nil {
 		return nil, err
 	}

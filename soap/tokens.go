@@ -24,7 +24,7 @@ const (
 type Tokens struct {
 	src  []byte
 	pos  int
-	text string // the same as src, so that strings are parts of it; may be empty
+	text string // the same as src as far as it goes, so that strings are parts of it
 	seen map[string]string
 
 	open     []element
@@ -232,7 +232,7 @@ const mostSeen = 256
 // string returns a part of the document as a string. Without a copy to cut
 // from, short ones, which are mostly names, are made only once.
 func (t *Tokens) string(s Span) string {
-	if t.text != "" {
+	if s.End <= len(t.text) {
 		return t.text[s.Start:s.End]
 	}
 	b := s.Of(t.src)

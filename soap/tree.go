@@ -35,7 +35,7 @@ func (e *SyntaxError) Error() string {
 // ever fetched or included. The tree shares memory with a copy of the document.
 func ReadTree(data []byte, lim Limits) (*etree.Document, error) {
 	lim = lim.orDefaults()
-	text, start, _, err := decode(data, lim)
+	text, start, err := decode(data, lim)
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +63,7 @@ func (o *Outline) tree(withoutContent bool) *etree.Document {
 	var cut *Span
 	if withoutContent {
 		cut = &Span{o.wrapperStart.End, o.Wrapper.End}
+		t.text = string(o.Text[:cut.Start])
 	} else {
 		t.text = string(o.Text)
 	}
@@ -92,7 +93,7 @@ func (t *Tokens) into(parent *etree.Element, cut *Span) {
 		case TokenText:
 			text := n.text()
 			// SetData, other than the constructor, marks white space as such.
-			if t.built || t.text == "" {
+			if t.built || t.run.End > len(t.text) {
 				text.SetData(string(t.Text()))
 			} else {
 				text.SetData(t.text[t.run.Start:t.run.End])
