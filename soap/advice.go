@@ -129,6 +129,17 @@ func Advise(kind Kind, code string) (Turn, string) {
 	return s.turn, s.text
 }
 
+// Advices returns every sentence that Advise makes more precise than the kind,
+// in alphabetical order, for whoever has to say it in another language.
+func Advices() []string {
+	texts := []string{badAnswer.text, badRequest.text}
+	for _, a := range advices {
+		texts = append(texts, a.own.text, a.theirs.text)
+	}
+	slices.Sort(texts)
+	return slices.Compact(texts)
+}
+
 // Turn returns who has to act on the failure. See Advise.
 func (f *Failure) Turn() Turn {
 	turn, _ := Advise(f.Kind, f.Code)

@@ -36,11 +36,11 @@ func TestTroubleIsToldFirst(t *testing.T) {
 	for lang, wants := range map[string][]string{
 		"en": {
 			"3 things need attention", "Tax and Customs Board, Labour Inspectorate, tax-debts · since ", "The breaker is open",
-			"2 messages were given up", "Their turn.", "Ask the partner to grant the access right", "changed: 3, persons: 120", "Failed",
+			"2 messages were given up", "Their turn.", "Ask the partner to grant our subsystem the right", "changed: 3, persons: 120", "Failed",
 		},
 		"et": {
 			"3 asja vajab tähelepanu", "Maksu- ja Tolliamet, Tööinspektsioon, tax-debts · alates ", "Kaitselüliti on lahti",
-			"2 sõnumit on luhtunud", "Nende kord.", "küsi vastaspoolelt õigust", "Ebaõnnestus",
+			"2 sõnumit on luhtunud", "Nende kord.", "Palu vastaspoolelt", "Ebaõnnestus",
 		},
 	} {
 		page := h.get("/?lang=" + lang)

@@ -77,9 +77,12 @@ func explain(l lang, reason string) *why {
 		}
 		return &why{Code: reason}
 	}
-	w := &why{Turn: say(l, "turn."+string(kind.Turn())), Text: kind.Advice(), Code: code}
+	turn, text := soap.Advise(kind, code)
+	w := &why{Turn: say(l, "turn."+string(turn)), Text: text, Code: code}
 	if l == estonian {
-		w.Text = inEstonian
+		if w.Text = advicesEstonian[text]; w.Text == "" {
+			w.Text = inEstonian
+		}
 	}
 	return w
 }

@@ -1,0 +1,48 @@
+package console
+
+import (
+	"slices"
+	"testing"
+
+	"ristmik/soap"
+)
+
+// Everything that can be advised is said in Estonian as well, and nothing is
+// translated that nobody says.
+func TestEveryAdviceIsTranslated(t *testing.T) {
+	t.Parallel()
+	all := soap.Advices()
+	for _, text := range all {
+		if advicesEstonian[text] == "" {
+			t.Errorf("not in Estonian: %s", text)
+		}
+	}
+	for text := range advicesEstonian {
+		if !slices.Contains(all, text) {
+			t.Errorf("nobody says: %s", text)
+		}
+	}
+	for _, kind := range soap.Kinds() {
+		if kindsEstonian[kind] == "" {
+			t.Errorf("not in Estonian: %s", kind)
+		}
+	}
+}
+
+// Where a code says more than its kind, the page says it and whose turn it is.
+func TestReasonsAreExplainedByTheirCode(t *testing.T) {
+	t.Parallel()
+	const code = "server.serverproxy.unknown_service"
+	for l, want := range map[lang]string{
+		english:  "The partner has no service of this name and version; ask what it is called now and correct the configuration.",
+		estonian: "Vastaspoolel ei ole sellise nime ja versiooniga teenust; küsi, mis selle nimi nüüd on, ja paranda seadistus.",
+	} {
+		w := explain(l, "fix_rights "+code)
+		if w.Text != want || w.Code != code || w.Turn != say(l, "turn.ours") {
+			t.Errorf("%+v", w)
+		}
+	}
+	if w := explain(estonian, "own_server connect"); w.Text != kindsEstonian[soap.KindOwnServer] {
+		t.Errorf("%+v", w)
+	}
+}
