@@ -66,8 +66,8 @@ func (o *Operation) TitleIn(lang string) string {
 
 // Load reads the WSDL file name of fsys and compiles every operation in it.
 //
-// It returns an error when the file cannot be read, is not a WSDL or exceeds
-// the budgets for foreign schemas. A construct that is merely not supported, a
+// It returns an error when the file cannot be read, is not a WSDL, has the same
+// operation twice or exceeds the budgets for foreign schemas. A construct that is merely not supported, a
 // missing import or an undeclared message is no error of Load: it is reported by
 // [Operation.Unsupported] of the operations concerned.
 func Load(fsys fs.FS, name string) (*Contract, error) {
@@ -88,7 +88,10 @@ func Load(fsys fs.FS, name string) (*Contract, error) {
 		return nil, fmt.Errorf("reading schemas of contract %s: %w", name, err)
 	}
 	c := newCompiler(set)
-	operations := description.operations(c)
+	operations, err := description.operations(c)
+	if err != nil {
+		return nil, fmt.Errorf("reading contract %s: %w", name, err)
+	}
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("compiling schemas of contract %s: %w", name, err)
 	}

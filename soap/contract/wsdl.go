@@ -48,31 +48,38 @@ func readDescription(doc *etree.Document) (*description, error) {
 }
 
 // operations returns the operations of every SOAP 1.1 binding. An operation that
-// stands in two bindings with the same version is taken once.
-func (d *description) operations(c *compiler) []*Operation {
+// stands in two bindings with the same version is taken once; twice in one
+// binding is an error, because nobody can tell which of them is the service.
+func (d *description) operations(c *compiler) ([]*Operation, error) {
 	portTypes := map[string]*gowsdl.WSDLPortType{}
 	for _, p := range d.wsdl.PortTypes {
 		portTypes[p.Name] = p
 	}
 	type key struct{ code, version string }
-	seen := map[key]bool{}
+	seen := map[key]string{} // the binding where it stands
 	var out []*Operation
 	for _, binding := range d.wsdl.Binding {
 		bindingNode := d.child(d.root, "binding", binding.Name)
 		if !hasSOAP11(bindingNode) {
 			continue
 		}
-		for _, bound := range binding.Operations {
+		nodes := operationNodes(bindingNode)
+		for i, bound := range binding.Operations {
 			node := d.child(bindingNode, "operation", bound.Name)
+			if i < len(nodes) && nodes[i].SelectAttrValue("name", "") == bound.Name {
+				node = nodes[i] // another version may have the same name
+			}
 			op := &Operation{
 				Code:       bound.Name,
 				Version:    versionOf(node),
 				SOAPAction: bound.SOAPOperation.SOAPAction,
 			}
-			if seen[key{op.Code, op.Version}] {
+			if at, twice := seen[key{op.Code, op.Version}]; twice && at == binding.Name {
+				return nil, fmt.Errorf("operation %s with version %q stands twice", op.Code, op.Version)
+			} else if twice {
 				continue
 			}
-			seen[key{op.Code, op.Version}] = true
+			seen[key{op.Code, op.Version}] = binding.Name
 			out = append(out, op)
 
 			abstract := findOperation(portTypes[localPart(binding.Type)], bound.Name)
@@ -93,7 +100,18 @@ func (d *description) operations(c *compiler) []*Operation {
 			op.Output, op.Unsupported = d.wrapper(c, abstract.Output.Message, out, bound.Output.SOAPHeader)
 		}
 	}
-	return out
+	return out, nil
+}
+
+// operationNodes are the operations of a binding in their order.
+func operationNodes(binding *etree.Element) []*etree.Element {
+	var nodes []*etree.Element
+	for _, el := range binding.ChildElements() {
+		if el.Tag == "operation" && el.NamespaceURI() == nsWSDL {
+			nodes = append(nodes, el)
+		}
+	}
+	return nodes
 }
 
 // checkStyle refuses everything but document/literal.
