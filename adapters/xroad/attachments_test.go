@@ -220,7 +220,8 @@ func TestEveryHeaderFieldGoesOut(t *testing.T) {
 	})
 	extra := notice()
 	extra.Tag = "pdu"
-	a, err := client(t, s.URL).Call(t.Context(), xroad.Call{
+	var recorded []xroad.Exchange
+	a, err := client(t, s.URL, func(o *xroad.Options) { o.Record = func(x xroad.Exchange) { recorded = append(recorded, x) } }).Call(t.Context(), xroad.Call{
 		Service: them, Body: notice(), UserID: "EE80001010000", Issue: "CASE-1", Extra: []*etree.Element{extra},
 		RepresentedParty: &soap.RepresentedParty{Class: "COM", Code: "10000002"},
 		SecurityServer:   &soap.ServerID{Instance: "EE", Class: "GOV", Member: "70008440", Code: "arendus"},
@@ -237,6 +238,43 @@ func TestEveryHeaderFieldGoesOut(t *testing.T) {
 	x := a.Exchange
 	if x.Client != us || x.Service != them || x.UserID != "EE80001010000" || x.Issue != "CASE-1" || x.RepresentedParty != "COM/10000002" || x.MessageID != h.ID || x.RequestHash != soap.HashOf(got.Raw) {
 		t.Errorf("exchange is %+v", x)
+	}
+	if len(recorded) != 1 || recorded[0] != x {
+		t.Errorf("recorded is %+v", recorded)
+	}
+}
+
+// A failed call is recorded with everything that one would ask the partner or
+// an administrator with.
+func TestFailedCallsAreRecorded(t *testing.T) {
+	t.Parallel()
+	conformance.Covers(t, "C-093", "C-159")
+	s := server(t, func(w http.ResponseWriter, r *http.Request, _ []byte) {
+		if r.Method == http.MethodPost {
+			sendSOAP(w, 200, string(soap.BuildFault(soap.Fault{Code: "Server.ServerProxy.AccessDenied", String: "no", Detail: "uuid-1"})))
+			return
+		}
+		w.Header().Set("X-Road-Error", "Server.ServerProxy.AccessDenied")
+		w.WriteHeader(500)
+		_, _ = io.WriteString(w, `{"type":"Server.ServerProxy.AccessDenied","message":"no","detail":"uuid-1"}`)
+	})
+	var recorded []xroad.Exchange
+	c := client(t, s.URL, func(o *xroad.Options) { o.Record = func(x xroad.Exchange) { recorded = append(recorded, x) } })
+	_, _ = c.Call(t.Context(), xroad.Call{Service: them, Body: notice(), UserID: "EE80001010000", Issue: "CASE-1"})
+	_, _ = c.REST(t.Context(), xroad.RESTCall{Service: rest, Method: "GET", UserID: "EE80001010000", Issue: "CASE-1", RepresentedParty: "COM/1"})
+	_, _ = c.REST(t.Context(), xroad.RESTCall{Service: rest, Method: "BREW"})
+	if len(recorded) != 3 {
+		t.Fatalf("%d calls are recorded", len(recorded))
+	}
+	for i, x := range recorded[:2] {
+		f := x.Failure
+		if x.MessageID == "" || x.Client != us || x.Service != []soap.ServiceID{them, rest}[i] || x.UserID != "EE80001010000" || x.Issue != "CASE-1" || x.Finished.IsZero() ||
+			f == nil || f.Raw != "Server.ServerProxy.AccessDenied" || f.Code != "server.serverproxy.access_denied" || f.Detail != "uuid-1" {
+			t.Errorf("recorded is %+v with %+v", x, f)
+		}
+	}
+	if recorded[1].RepresentedParty != "COM/1" || recorded[2].Failure.Code != "request.method" {
+		t.Errorf("recorded is %+v", recorded[1:])
 	}
 }
 

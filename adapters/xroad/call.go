@@ -91,36 +91,79 @@ func (a *AnswerStream) Close() error { return a.body.Close() }
 // the kind is KindTampered, and KindHashMismatch when the hash is another one.
 func (c *Client) Call(ctx context.Context, call Call) (*Answer, error) {
 	call.MaxAnswer = c.bytes
-	a, err := c.Open(ctx, call)
+	x, a, err := c.open(ctx, call)
+	if err == nil {
+		defer a.Close()
+		for err == nil {
+			_, err = a.Next()
+		}
+		if err == io.EOF {
+			err = nil
+		}
+	}
+	c.record(x, err)
 	if err != nil {
 		return nil, err
 	}
-	defer a.Close()
-	for {
-		if _, err := a.Next(); err == io.EOF {
-			a.Exchange.Finished = c.o.Now()
-			return &a.Answer, nil
-		} else if err != nil {
-			return nil, err
-		}
-	}
+	a.Exchange = *x
+	return &a.Answer, nil
 }
 
 // Open is Call with the attachments of the answer, which are streamed: nothing
 // is held of them. Finished in its Exchange is when the envelope was read.
 func (c *Client) Open(ctx context.Context, call Call) (*AnswerStream, error) {
+	x, a, err := c.open(ctx, call)
+	c.record(x, err)
+	if err != nil {
+		return nil, err
+	}
+	a.Exchange = *x
+	return a, nil
+}
+
+// open sends the request and checks that the answer is to it.
+func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream, error) {
 	id := c.o.NewID()
+	x := c.exchange(id, call.Service)
+	x.UserID, x.Issue = call.UserID, call.Issue
+	if p := call.RepresentedParty; p != nil {
+		x.RepresentedParty = strings.TrimPrefix(p.Class+"/"+p.Code, "/")
+	}
 	h := soap.Header{
 		Client: c.o.Client, Service: call.Service, ID: id,
 		UserID: call.UserID, Issue: call.Issue, ProtocolVersion: soap.ProtocolVersion,
 		RepresentedParty: call.RepresentedParty, SecurityServer: call.SecurityServer, SecurityToken: call.SecurityToken, Extra: call.Extra,
 	}
-	if !headerValue(call.SOAPAction) || strings.ContainsAny(call.SOAPAction, `"\ `) {
-		return nil, notSent(id, "request.soap_action", "the SOAPAction is not a URI")
-	}
 	sent, err := soap.BuildRequest(h, call.Body)
 	if err != nil {
-		return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.message", Message: err.Error(), MessageID: id, Err: err}
+		return x, nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.message", Message: err.Error(), MessageID: id, Err: err}
+	}
+	r, err := c.soapRequest(call, id, sent)
+	if err != nil {
+		return x, nil, err
+	}
+	got, err := c.send(ctx, r)
+	if err != nil {
+		return x, nil, err
+	}
+	m, in, err := c.message(got, id)
+	if err == nil {
+		if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
+			err = c.alarmed(got.server, f)
+		}
+	}
+	if err != nil {
+		_ = got.body.Close()
+		return x, nil, err
+	}
+	x.RequestHash = withoutSpace(m.Header.RequestHash)
+	return x, &AnswerStream{Answer: Answer{Body: m.Body, Message: m, Exchange: *x}, in: in, body: got.body}, nil
+}
+
+// soapRequest puts the envelope, and attachments behind it, into a request.
+func (c *Client) soapRequest(call Call, id string, sent []byte) (*request, error) {
+	if !headerValue(call.SOAPAction) || strings.ContainsAny(call.SOAPAction, `"\ `) {
+		return nil, notSent(id, "request.soap_action", "the SOAPAction is not a URI")
 	}
 	r := &request{
 		id: id, method: http.MethodPost, target: url.URL{Path: "/"}, whole: sent, length: -1,
@@ -130,35 +173,15 @@ func (c *Client) Open(ctx context.Context, call Call) (*AnswerStream, error) {
 	if r.limit <= 0 {
 		r.limit = maxStream
 	}
-	if len(call.Attachments) > 0 {
-		contentType, body, err := soap.WriteMessage(sent, call.Packaging, "ristmik-"+c.o.NewID(), call.Attachments)
-		if err != nil {
-			return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.attachment", Message: err.Error(), MessageID: id, Err: err}
-		}
-		r.header["Content-Type"], r.whole, r.stream = []string{contentType}, nil, body
+	if len(call.Attachments) == 0 {
+		return r, nil
 	}
-	x := c.exchange(id, call.Service)
-	x.UserID, x.Issue = call.UserID, call.Issue
-	if p := call.RepresentedParty; p != nil {
-		x.RepresentedParty = strings.TrimPrefix(p.Class+"/"+p.Code, "/")
-	}
-	got, err := c.send(ctx, r)
+	contentType, body, err := soap.WriteMessage(sent, call.Packaging, "ristmik-"+c.o.NewID(), call.Attachments)
 	if err != nil {
-		return nil, err
+		return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.attachment", Message: err.Error(), MessageID: id, Err: err}
 	}
-	m, in, err := c.message(got, id)
-	x.Finished = c.o.Now()
-	if err == nil {
-		if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
-			err = c.alarmed(got.server, f)
-		}
-	}
-	if err != nil {
-		_ = got.body.Close()
-		return nil, err
-	}
-	x.RequestHash = withoutSpace(m.Header.RequestHash)
-	return &AnswerStream{Answer: Answer{Body: m.Body, Message: m, Exchange: x}, in: in, body: got.body}, nil
+	r.header["Content-Type"], r.whole, r.stream = []string{contentType}, nil, body
+	return r, nil
 }
 
 // message reads the envelope of a reply as an answer that is not a Fault.

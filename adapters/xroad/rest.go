@@ -87,39 +87,47 @@ func (c *Client) REST(ctx context.Context, call RESTCall) (*RESTAnswer, error) {
 	if call.MaxAnswer == 0 {
 		call.MaxAnswer = c.bytes
 	}
-	got, err := c.OpenREST(ctx, call)
+	x, got, err := c.openREST(ctx, call)
+	var body []byte
+	if err == nil {
+		body, err = got.body.all()
+	}
+	c.record(x, err)
 	if err != nil {
 		return nil, err
 	}
-	body, err := got.Body.(*replyBody).all()
-	if err != nil {
-		return nil, err
-	}
-	got.Exchange.Finished = c.o.Now()
-	return &RESTAnswer{Status: got.Status, Header: got.Header, Body: body, Exchange: got.Exchange}, nil
+	return &RESTAnswer{Status: got.status, Header: got.header, Body: body, Exchange: *x}, nil
 }
 
 // OpenREST is REST without reading the answer's body. Finished in its Exchange
 // is when the body began.
 func (c *Client) OpenREST(ctx context.Context, call RESTCall) (*RESTStream, error) {
-	id := c.o.NewID()
-	r, err := c.restRequest(call, id)
+	x, got, err := c.openREST(ctx, call)
+	c.record(x, err)
 	if err != nil {
 		return nil, err
 	}
-	x := c.exchange(id, call.Service)
-	x.UserID, x.Issue, x.RepresentedParty = r.header.Get("X-Road-UserId"), r.header.Get("X-Road-Issue"), r.header.Get("X-Road-Represented-Party")
-	got, err := c.send(ctx, r)
-	x.Finished = c.o.Now()
+	return &RESTStream{Status: got.status, Header: got.header, Body: got.body, Exchange: *x}, nil
+}
+
+// openREST sends the request and checks that the answer is to it.
+func (c *Client) openREST(ctx context.Context, call RESTCall) (*Exchange, *reply, error) {
+	x := c.exchange(c.o.NewID(), call.Service)
+	r, err := c.restRequest(call, x.MessageID)
 	if err != nil {
-		return nil, err
+		return x, nil, err
+	}
+	x.UserID, x.Issue, x.RepresentedParty = single(r.header, "X-Road-UserId"), single(r.header, "X-Road-Issue"), single(r.header, "X-Road-Represented-Party")
+	got, err := c.send(ctx, r)
+	if err != nil {
+		return x, nil, err
 	}
 	x.RequestHash, x.RequestID = got.header.Get("X-Road-Request-Hash"), got.header.Get("X-Road-Request-Id")
-	if f := c.belongs(got, call.Service, id); f != nil {
+	if f := c.belongs(got, call.Service, x.MessageID); f != nil {
 		_ = got.body.Close()
-		return nil, c.alarmed(got.server, f)
+		return x, nil, c.alarmed(got.server, f)
 	}
-	return &RESTStream{Status: got.status, Header: got.header, Body: got.body, Exchange: x}, nil
+	return x, got, nil
 }
 
 const (
@@ -216,6 +224,15 @@ func valuesOf(h http.Header, name string) []string {
 		}
 	}
 	return out
+}
+
+// single returns the value of a header of ours, whose names are written as the
+// protocol does and not as Go would.
+func single(h http.Header, name string) string {
+	if v := h[name]; len(v) > 0 {
+		return v[0]
+	}
+	return ""
 }
 
 // belongs tells an answer of the provider to our request from everything else.

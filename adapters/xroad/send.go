@@ -84,7 +84,11 @@ func (c *Client) send(ctx context.Context, r *request) (*reply, error) {
 func (c *Client) try(parent, limited context.Context, stop context.CancelCauseFunc, s *server, r *request, stream *streamBody) (_ *reply, _ *soap.Failure, stale bool) {
 	var a attempt
 	wait := headerWait{time: r.timeouts.Header, expired: func() { stop(errNoHeader) }}
-	resp, err := s.transport.RoundTrip(r.to(httptrace.WithClientTrace(limited, a.trace(wait.begin)), s, stream))
+	transport := s.transport
+	if r.method == http.MethodTrace && s.once != nil {
+		transport = s.once
+	}
+	resp, err := transport.RoundTrip(r.to(httptrace.WithClientTrace(limited, a.trace(wait.begin)), s, stream))
 	wait.over()
 	if err != nil {
 		sent, reused := a.maybeSent(limited.Err() == nil)

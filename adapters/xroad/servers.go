@@ -31,6 +31,10 @@ type Server struct {
 type server struct {
 	base      url.URL
 	transport http.RoundTripper
+	// once keeps no connection. TRACE goes over it: a transport would repeat it
+	// on a kept connection that breaks, and it cannot have a body that prevents
+	// that.
+	once http.RoundTripper
 	// failing is until when another one is asked first; guarded by servers.
 	failing time.Time
 }
@@ -115,7 +119,7 @@ func (o *Options) newServer(s Server) (*server, error) {
 			return nil, fmt.Errorf("Security Server %s: plain HTTP to another machine must be allowed (plaintext)", base.Host)
 		}
 		if v.transport == nil {
-			v.transport = newDirect(NewTransport())
+			v.over(NewTransport())
 		}
 		return v, nil
 	}
@@ -145,8 +149,15 @@ func (o *Options) newServer(s Server) (*server, error) {
 	}
 	t := NewTransport()
 	t.DialTLSContext = dialTLS(id)
-	v.transport = newDirect(t)
+	v.over(t)
 	return v, nil
+}
+
+// over makes the server's requests go out as t dials.
+func (s *server) over(t *http.Transport) {
+	once := t.Clone()
+	once.DisableKeepAlives = true
+	s.transport, s.once = newDirect(t), once
 }
 
 // connectKey carries the time to connect of one call to the dialler.

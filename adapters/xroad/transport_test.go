@@ -104,6 +104,10 @@ func TestBrokenConnectionIsNeverRepeated(t *testing.T) {
 			_, err := c.Call(t.Context(), xroad.Call{Service: them, Body: notice()})
 			return err
 		},
+		"REST TRACE": func(c *xroad.Client) error {
+			_, err := c.REST(t.Context(), xroad.RESTCall{Service: rest, Method: "TRACE", Path: "/a"})
+			return err
+		},
 		"REST GET": func(c *xroad.Client) error {
 			_, err := c.REST(t.Context(), xroad.RESTCall{Service: rest, Method: "GET", Path: "/a"})
 			return err
@@ -134,7 +138,7 @@ func TestBrokenConnectionIsNeverRepeated(t *testing.T) {
 				}
 				_ = conn.Close()
 			})
-			c := client(t, s.URL)
+			c := newClient(t, xroad.Options{SecurityServer: s.URL})
 			if err := call(c); err != nil {
 				t.Fatal(err)
 			}

@@ -96,6 +96,10 @@ type Options struct {
 	// Limits bound answers that are read as a whole; zero fields mean
 	// soap.DefaultLimits.
 	Limits soap.Limits
+	// Record is told of every call that has ended, with or without a failure;
+	// nil means nobody is. It may be called by many goroutines at once. A call
+	// whose attachments or body are streamed has ended for it when they begin.
+	Record func(Exchange)
 	// Alarm is told what a person must see; nil means nobody is. It may be
 	// called by many goroutines at once.
 	Alarm func(Alarm)
@@ -133,6 +137,9 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Record == nil {
+		o.Record = func(Exchange) {}
 	}
 	if o.Alarm == nil {
 		o.Alarm = func(Alarm) {}
@@ -185,8 +192,20 @@ type Exchange struct {
 	UserID, Issue, RepresentedParty string
 	Started                         time.Time
 	Finished                        time.Time
+	// Failure is why the call failed: its code raw and normalised, and the
+	// correlation id of the Security Server. Nil when it was answered.
+	Failure *soap.Failure
 }
 
-func (c *Client) exchange(id string, service soap.ServiceID) Exchange {
-	return Exchange{MessageID: id, Client: c.o.Client, Service: service, Started: c.o.Now()}
+func (c *Client) exchange(id string, service soap.ServiceID) *Exchange {
+	return &Exchange{MessageID: id, Client: c.o.Client, Service: service, Started: c.o.Now()}
+}
+
+// record closes an exchange and tells it.
+func (c *Client) record(x *Exchange, err error) {
+	x.Finished = c.o.Now()
+	if err != nil && !errors.As(err, &x.Failure) {
+		x.Failure = &soap.Failure{Kind: soap.KindInternal, Code: "internal", MessageID: x.MessageID, Err: err}
+	}
+	c.o.Record(*x)
 }

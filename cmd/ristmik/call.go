@@ -17,9 +17,11 @@ import (
 type callCommand struct {
 	Service string `arg:"" optional:"" help:"INSTANCE/CLASS/MEMBER/SUBSYSTEM/SERVICE, with /VERSION for SOAP; with --list a member, a subsystem or nothing."`
 
-	List bool   `short:"l" help:"List members and subsystems; of a subsystem, its services and whether we may call them."`
-	Data string `short:"d" placeholder:"@FILE" help:"The request: JSON by the contract for SOAP, any body for REST. @FILE reads a file, @- standard input."`
-	XML  bool   `help:"SOAP without a contract: -d is the wrapper as XML, and so is what is printed."`
+	List      bool   `short:"l" help:"List members and subsystems; of a subsystem, its services and whether we may call them."`
+	Documents string `placeholder:"MESSAGE-ID" help:"Fetch the signed documents of an exchange of ours from our Security Server, into --output or a file named after the id."`
+	Now       bool   `help:"With --documents: have the signature time-stamped now instead of waiting for its batch, up to a minute or so."`
+	Data      string `short:"d" placeholder:"@FILE" help:"The request: JSON by the contract for SOAP, any body for REST. @FILE reads a file, @- standard input."`
+	XML       bool   `help:"SOAP without a contract: -d is the wrapper as XML, and so is what is printed."`
 
 	Method string `short:"X" placeholder:"METHOD" help:"Call over REST with this method."`
 	Path   string `help:"REST: what follows the service code, percent-encoded."`
@@ -55,6 +57,7 @@ func (callCommand) Help() string {
   ristmik call EE/GOV/70000349/tor/TORIK/v2 -d '{"request":{"isikukoodid":"38001085718","paringu_liik":"A"}}' --user-id EE80001010000
   ristmik call EE/GOV/70000349/tor/TORIK/v2 -d @in.json -o out.json
   ristmik call EE/GOV/79990000/jarelevalve/konsult -X POST --path /permit-notices -d @notice.json
+  ristmik call --documents 5505d92f-237a-469c-a218-0cc47331be1c -o evidence.zip
 
 ristmik contract sample shows what a request looks like.
 Exit codes: 0 answered, 1 failed or refused, 2 wrong usage.`
@@ -66,7 +69,7 @@ func (c callCommand) Run(p *surroundings) error {
 	if err != nil {
 		return usage(err)
 	}
-	xr, err := newXRoad(cfg.XRoad, client, func(a xroad.Alarm) {
+	xr, err := newXRoad(cfg.XRoad, client, nil, func(a xroad.Alarm) {
 		fmt.Fprintf(p.err, "ristmik: alarm: %s at %s\n", a.Code, a.Server)
 	})
 	if err != nil {
@@ -76,6 +79,8 @@ func (c callCommand) Run(p *surroundings) error {
 	switch {
 	case c.List:
 		err = c.list(p, xr, told)
+	case c.Documents != "":
+		err = c.documents(p, xr)
 	case c.Service == "":
 		return usage(errors.New("call: which service? ristmik call --list shows what there is, ristmik call --help how"))
 	case c.Method != "" || c.Path != "" || c.Query != "":

@@ -54,6 +54,8 @@ const (
 	permits = "EE/GOV/70000349/tor/permitNotice/v1"
 	konsult = "EE/GOV/79990000/jarelevalve/konsult"
 	ask     = `{"request":{"isikukoodid":"38001085718","paringu_liik":"A"}}`
+
+	permitNotice = `{"event_id":"e-1","event_type":"permit.issued","occurred_at":"2026-01-01T10:00:00Z","permit_id":"p-1","personal_code":"38001085718","employer_code":"10000003","valid_from":"2026-01-01","valid_to":"2027-01-01"}`
 )
 
 // What is there can be looked up, without any configuration.
@@ -120,6 +122,17 @@ func TestCallSpeaksSOAP(t *testing.T) {
 	}
 
 	const wrapper = `<p:TORIK xmlns:p="http://emta-v6.x-road.eu"><request><paringu_liik>A</paringu_liik><isikukoodid>38001085718</isikukoodid></request></p:TORIK>`
+	// What proves that exchange is there.
+	id, zip := whole.Exchange.MessageID, filepath.Join(dir, "evidence.zip")
+	code, text, errOut = calling(t, address, "--documents", id, "--now", "-o", zip)
+	if evidence, err := os.ReadFile(zip); err != nil || code != exitDone || !bytes.HasPrefix(evidence, []byte("PK")) {
+		t.Errorf("exit code %d, %v\n%s%s", code, err, text, errOut)
+	}
+	code, text, errOut = calling(t, address, "--documents", "no such/id", "--now", "-o", zip)
+	if code != exitFailed || !strings.Contains(errOut, "asic.not_found") {
+		t.Errorf("exit code %d\n%s%s", code, text, errOut)
+	}
+
 	code, text, errOut = calling(t, address, torik, "--xml", "-d", wrapper, "--user-id", "EE80001010000")
 	if code != exitDone || !strings.Contains(text, "TORIKResponse") {
 		t.Errorf("exit code %d\n%s%s", code, text, errOut)
@@ -137,8 +150,7 @@ func TestCallSpeaksREST(t *testing.T) {
 	t.Parallel()
 	conformance.Covers(t, "C-110", "C-128")
 	address := sandboxAddress(t)
-	notice := `{"event_id":"e-1","event_type":"permit.issued","occurred_at":"2026-01-01T10:00:00Z","permit_id":"p-1","personal_code":"38001085718","employer_code":"10000003","valid_from":"2026-01-01","valid_to":"2027-01-01"}`
-	code, out, errOut := calling(t, address, konsult, "-X", "post", "--path", "/permit-notices", "-d", notice)
+	code, out, errOut := calling(t, address, konsult, "-X", "post", "--path", "/permit-notices", "-d", permitNotice)
 	if code != exitDone || !json.Valid([]byte(out)) {
 		t.Errorf("exit code %d\n%s%s", code, out, errOut)
 	}

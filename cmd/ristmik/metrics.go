@@ -24,6 +24,7 @@ type meters struct {
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
+	sent     *prometheus.HistogramVec
 }
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
@@ -50,6 +51,10 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 			Name: "ristmik_register_call_seconds", Help: "Calls of register operations by the core, by how they ended.",
 			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}, []string{"register", "operation", "result"}),
+		sent: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ristmik_xroad_call_seconds", Help: "Calls of services over X-Road, by how they ended: answered, or the kind of the failure.",
+			Buckets: []float64{.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}, []string{"service", "result"}),
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_xroad_alarms_total", Help: "Answers that were not to our request, servers that were not the pinned ones, certificate files that cannot be used.",
 		}, []string{"code"}),
@@ -57,7 +62,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
 }
 
 func (m *meters) delivery(o outbox.Observation) {
@@ -66,6 +71,15 @@ func (m *meters) delivery(o outbox.Observation) {
 	}
 	m.attempts.WithLabelValues(o.Destination, string(o.Result)).Inc()
 	m.latency.WithLabelValues(o.Destination).Observe(o.Took.Seconds())
+}
+
+// call counts one call; services come from the configuration.
+func (m *meters) call(x xroad.Exchange) {
+	result := "answered"
+	if x.Failure != nil {
+		result = string(x.Failure.Kind)
+	}
+	m.sent.WithLabelValues(x.Service.String(), result).Observe(x.Finished.Sub(x.Started).Seconds())
 }
 
 func (m *meters) alarm(a xroad.Alarm) { m.alarms.WithLabelValues(a.Code).Inc() }

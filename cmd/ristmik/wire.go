@@ -88,7 +88,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	xr, err := newXRoad(cfg.XRoad, client, func(a xroad.Alarm) {
+	xr, err := newXRoad(cfg.XRoad, client, metrics.call, func(a xroad.Alarm) {
 		metrics.alarm(a)
 		logAlarm(log, a)
 	})

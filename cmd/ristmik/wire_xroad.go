@@ -13,11 +13,11 @@ import (
 )
 
 // newXRoad makes the client of one subsystem from the configuration.
-func newXRoad(cfg configs.XRoad, client soap.ClientID, alarm func(xroad.Alarm)) (*xroad.Client, error) {
+func newXRoad(cfg configs.XRoad, client soap.ClientID, record func(xroad.Exchange), alarm func(xroad.Alarm)) (*xroad.Client, error) {
 	o := xroad.Options{
 		Client: client, Pause: cfg.Pause,
 		Timeout: cfg.Timeout, ConnectTimeout: cfg.ConnectTimeout, HeaderTimeout: cfg.HeaderTimeout,
-		NewID: uuid.NewString, Now: time.Now, Limits: soap.DefaultLimits(), Alarm: alarm,
+		NewID: uuid.NewString, Now: time.Now, Limits: soap.DefaultLimits(), Record: record, Alarm: alarm,
 		Services: map[soap.ServiceID]xroad.Timeouts{},
 	}
 	for _, s := range cfg.SecurityServers() {
