@@ -75,9 +75,10 @@ func mimeInputs() []badInput {
 		{54, "xop:Include", func(h *hostile) {
 			const include = `<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:a"/>`
 			const mtom = `multipart/related; type="application/xop+xml"; start-info="text/xml"; boundary="b-1"`
-			for _, text := range []string{h.swap("<e:Header>", "<e:Header>"+include), h.put(include), h.put(repeat(include, 50_000))} {
+			for _, text := range []string{h.swap("<e:Header>", "<e:Header>"+include), h.put(include), h.put(repeat(include, 100))} {
 				h.refused(notTaken, related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, text)+file("Content-ID: <a>")+end))
 			}
+			h.refused(invalidSOAP, related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, h.put(repeat(include, 50_000)))+end))
 			h.refused("Client.InvalidXml", related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, h.put(include))+end))
 		}},
 	}

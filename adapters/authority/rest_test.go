@@ -12,6 +12,7 @@ import (
 	"ristmik/adapters/authority"
 	"ristmik/adapters/web"
 	"ristmik/soap"
+	"ristmik/soap/conformance"
 )
 
 func problemOf(t *testing.T, got response) web.Problem {
@@ -29,10 +30,11 @@ func problemOf(t *testing.T, got response) web.Problem {
 // An answer by REST has the same effect as one by SOAP, once.
 func TestRESTAnswerIsTakenOnce(t *testing.T) {
 	t.Parallel()
+	conformance.Covers(t, "C-140", "C-168")
 	w := newWorld(t)
 	for _, want := range []string{`{"status":"accepted","leg_state":"ANSWERED"}`, `{"status":"duplicate","leg_state":"ANSWERED"}`} {
 		got := w.rest(w.leg("labour"), restBody("B-1"))
-		if got.status != http.StatusOK || strings.TrimSpace(got.body) != want {
+		if got.status != http.StatusOK || strings.TrimSpace(got.body) != want || got.header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%d %s, want %s", got.status, got.body, want)
 		}
 	}

@@ -18,7 +18,7 @@ import (
 // many values they may hold.
 const (
 	maxDepth  = 64
-	maxValues = 100_000
+	maxValues = 10_000
 )
 
 // bodyTimeout is how long a caller may take to send a body. It is set for each
@@ -28,7 +28,7 @@ const bodyTimeout = 30 * time.Second
 // ReadJSON reads the body of r, of limit bytes at most, and returns it when it
 // is exactly one JSON document that means the same to every reader: declared
 // as application/json, UTF-8 without byte order mark, no key twice in one
-// object, at most 64 levels and 100,000 values, no text that the database cannot hold. Otherwise
+// object, at most 64 levels and 10,000 values, no text that the database cannot hold. Otherwise
 // it returns the problem to answer with: 415, 413 or 400. It writes nothing.
 func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Problem) {
 	if p := checkContentType(r); p != nil {

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 )
 
@@ -60,6 +62,8 @@ func (c *strictTLSConn) ConnectionState() tls.ConnectionState {
 
 const badRequest = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 16\r\n\r\n400 Bad Request\n"
 
+var errRefused = errors.New("the request was refused")
+
 // The places of a connection's stream of requests.
 const (
 	inHead = iota
@@ -82,7 +86,7 @@ type strictConn struct {
 	length bool
 	coding bool
 	n      int64 // the Content-Length
-	bad    bool
+	bad    atomic.Bool
 }
 
 // maxLine bounds what is kept of a line: net/http bounds whole heads.
@@ -90,16 +94,25 @@ const maxLine = 64 << 10
 
 // Read implements net.Conn.
 func (c *strictConn) Read(p []byte) (int, error) {
-	if c.bad {
-		return 0, io.EOF
+	if c.bad.Load() {
+		return 0, errRefused
 	}
 	n, err := c.Conn.Read(p)
 	c.follow(p[:n])
-	if c.bad {
+	if c.bad.Load() {
 		_, _ = io.WriteString(c.Conn, badRequest) // whoever smuggles may have gone
-		return 0, io.EOF
+		return 0, errRefused
 	}
 	return n, err
+}
+
+// Write implements net.Conn. Behind the refusal nothing follows: net/http may
+// have seen half of the request and have an answer of its own.
+func (c *strictConn) Write(p []byte) (int, error) {
+	if c.bad.Load() {
+		return 0, errRefused
+	}
+	return c.Conn.Write(p)
 }
 
 // CloseWrite lets net/http say the end and still hear what is on the way.
@@ -112,7 +125,7 @@ func (c *strictConn) CloseWrite() error {
 
 // follow walks over bytes that the server is about to get.
 func (c *strictConn) follow(b []byte) {
-	for len(b) > 0 && !c.bad && c.place != lost {
+	for len(b) > 0 && !c.bad.Load() && c.place != lost {
 		if c.place == inBody || c.place == inChunk {
 			n := min(c.left, int64(len(b)))
 			b, c.left = b[n:], c.left-n
@@ -171,7 +184,7 @@ func (c *strictConn) head(line string) {
 		}
 		switch {
 		case c.coding && c.length:
-			c.bad = true
+			c.bad.Store(true)
 		case c.coding:
 			c.place = inChunkSize
 		case c.n > 0:
@@ -184,7 +197,7 @@ func (c *strictConn) head(line string) {
 		return // the request line
 	}
 	if line[0] == ' ' || line[0] == '\t' {
-		c.bad = true
+		c.bad.Store(true)
 		return
 	}
 	name, value, _ := strings.Cut(line, ":")
