@@ -40,6 +40,9 @@ func shipped(t *testing.T, name string) *codelist.List {
 func TestCountriesAreOneThingInEverySystem(t *testing.T) {
 	t.Parallel()
 	l := shipped(t, "countries")
+	if l.Name() != "countries" || l.Version() == "" || l.Title().ET == "" || l.Title().EN == "" {
+		t.Errorf("the list calls itself %q, version %q, %+v", l.Name(), l.Version(), l.Title())
+	}
 	for _, tc := range []struct {
 		from, to, code, day string
 		want                string
