@@ -92,7 +92,10 @@ func faultView(a trouble.Armed) map[string]any {
 func kindViews() []map[string]any {
 	var list []map[string]any
 	for _, k := range trouble.Specs() {
-		list = append(list, map[string]any{"kind": k.Kind, "does": k.Does, "needed": k.Needed, "optional": k.Takes()})
+		list = append(list, map[string]any{"kind": k.Kind, "does": k.Does, "needed": listed(k.Needed), "optional": listed(k.Takes())})
 	}
 	return list
 }
+
+// listed keeps a list that is empty from being none in JSON.
+func listed(names []string) []string { return append([]string{}, names...) }

@@ -13,6 +13,7 @@ type Door struct {
 
 	mu      sync.Mutex
 	ln      net.Listener // nil while the door is shut
+	release func()       // lets go of the address that is reserved while it is shut
 	changed chan struct{}
 	closed  bool
 }
@@ -73,6 +74,7 @@ func (d *Door) Close() error {
 	d.closed = true
 	close(d.changed)
 	if d.ln == nil {
+		d.release()
 		return nil
 	}
 	ln := d.ln
@@ -91,6 +93,7 @@ func (d *Door) set(shut bool) error {
 		ln := d.ln
 		d.ln = nil
 		err := ln.Close()
+		d.release = reserve(d.address)
 		d.drop()
 		return err
 	}
@@ -98,6 +101,7 @@ func (d *Door) set(shut bool) error {
 	if err != nil {
 		return err
 	}
+	d.release()
 	d.ln = ln
 	close(d.changed)
 	d.changed = make(chan struct{})
