@@ -54,13 +54,15 @@ func (s *scanner) startTag() error {
 func (s *scanner) name() (prefix, local []byte, err error) {
 	rest, colon := s.src[s.pos:], -1
 	rest = rest[:min(len(rest), s.lim.Name+1)]
-	end := 0
-	if end < len(rest) && class[rest[0]]&isStart != 0 {
-		for end++; end < len(rest) && class[rest[end]]&isName != 0; end++ {
+	end := asciiName(rest, 0)
+	if end > 0 && end+1 < len(rest) && rest[end] == ':' {
+		if local := asciiName(rest, end+1); local > end+1 {
+			end, colon = local, end
 		}
 	}
+	// What is left is rare: a second colon, half a name, or letters beyond ASCII.
 	if end < len(rest) && (rest[end] == ':' || rest[end] >= utf8.RuneSelf) {
-		if end, colon, err = s.oddName(rest, end); err != nil {
+		if end, colon, err = s.oddName(rest); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -77,11 +79,19 @@ func (s *scanner) name() (prefix, local []byte, err error) {
 	return rest[:colon], rest[colon+1 : end], nil
 }
 
-// oddName goes on reading a name at the first character that is a colon or not
-// ASCII and checks both halves.
-func (s *scanner) oddName(rest []byte, end int) (newEnd, colon int, err error) {
+// asciiName returns the end of the name in ASCII without a colon at i.
+func asciiName(b []byte, i int) int {
+	if i < len(b) && class[b[i]]&isStart != 0 {
+		for i++; i < len(b) && class[b[i]]&isName != 0; i++ {
+		}
+	}
+	return i
+}
+
+// oddName reads any qualified name, character by character.
+func (s *scanner) oddName(rest []byte) (end, colon int, err error) {
 	colon = -1
-	first := end == 0 // of a half
+	first := true // of a half
 	for end < len(rest) {
 		c := rest[end]
 		if c == ':' {
@@ -115,6 +125,10 @@ func (s *scanner) oddName(rest []byte, end int) (newEnd, colon int, err error) {
 // into scope, checks its attributes and tells whether the element is empty.
 func (s *scanner) attributes() (empty bool, err error) {
 	s.attrs = s.attrs[:0]
+	if s.pos < len(s.src) && s.src[s.pos] == '>' {
+		s.pos++
+		return false, nil
+	}
 	declares := false
 	for {
 		spaced := s.skipSpace()

@@ -266,6 +266,8 @@ func FuzzReadTree(f *testing.F) {
 		f.Add([]byte(doc))
 	}
 	f.Add([]byte(golden(f, "request.xml")))
+	f.Add([]byte(rich))
+	f.Add([]byte(rich1))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		doc, err := soap.ReadTree(data, soap.DefaultLimits())
 		if err != nil {
@@ -274,6 +276,19 @@ func FuzzReadTree(f *testing.F) {
 				t.Fatalf("error is %T", err)
 			}
 			return
+		}
+		o, err := soap.Scan(data, soap.DefaultLimits())
+		if err != nil {
+			if strings.Contains(err.Error(), "header blocks") {
+				return
+			}
+			t.Fatalf("a tree but no outline: %v", err)
+		}
+		if a, b := written(o.Tokens()), expanded(doc.Root()); a != b {
+			t.Fatalf("tokens of %q are %q, the tree is %q", data, a, b)
+		}
+		if got := written(o.WrapperTokens()); !strings.Contains(expanded(doc.Root()), got) {
+			t.Fatalf("the wrapper of %q is %q", data, got)
 		}
 		out, err := doc.WriteToBytes()
 		if err != nil {
