@@ -7,7 +7,7 @@ RACE ?=
 .PHONY: help demo demo-stay test interop conformance bench mutants lint ci
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: ## play one consultation end to end (SEED=n chooses another story)
 	@./.ci/postgres
