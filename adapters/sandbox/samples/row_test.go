@@ -201,6 +201,22 @@ func multipart(contentType string) bool {
 	return strings.HasPrefix(strings.ToLower(contentType), "multipart/")
 }
 
+// code is the code that the verdict names, in the spelling of 7.8 and in full;
+// "" when it names none.
+func (r *row) code() string {
+	code, fault := strings.CutPrefix(r.verdict, "fault:")
+	code = strings.TrimSpace(code)
+	switch {
+	case !fault:
+		return ""
+	case strings.HasPrefix(code, "service_failed."):
+		return "server.serverproxy." + code
+	case known(code):
+		return "client." + strings.TrimPrefix(code, "client.")
+	}
+	return soap.Normalize(code)
+}
+
 // says tells whether the row's words about what it shows or what is expected
 // hold any of these.
 func (r *row) says(words ...string) bool {
@@ -225,7 +241,7 @@ const (
 // role is told by the verdict's code, the name, what stands in the message, and
 // last by the words.
 func (r *row) role(m *soap.Message) role {
-	code, _ := strings.CutPrefix(r.verdict, "fault:")
+	code := r.code()
 	switch {
 	case strings.HasPrefix(code, "client."):
 		return request

@@ -42,7 +42,7 @@ func (r *row) seeMessage(t *testing.T, contentType string) bool {
 	}
 	words := r.words
 	if strings.Contains(words, "same defect") {
-		words = r.firstDefect()
+		words = r.defectAbove()
 	}
 	if code := saidCode.FindString(words); code != "" && known(code) {
 		r.tryDefect(t, contentType, code)
@@ -76,14 +76,18 @@ func (r *row) named() *row {
 	return nil
 }
 
-// firstDefect are the words of the first row of the folder that name a code.
-func (r *row) firstDefect() string {
+// defectAbove are the words of the nearest row above that name a code.
+func (r *row) defectAbove() string {
+	words := ""
 	for _, other := range r.set.rows {
-		if other.folder() == r.folder() && known(saidCode.FindString(other.words)) {
-			return other.words
+		if other == r {
+			break
+		}
+		if known(saidCode.FindString(other.words)) {
+			words = other.words
 		}
 	}
-	return ""
+	return words
 }
 
 // known says whether a code is one of those that messages are refused with.
