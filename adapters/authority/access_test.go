@@ -128,7 +128,8 @@ func TestThePinnedSecurityServerIsServed(t *testing.T) {
 
 	door := httptest.NewUnstartedServer(w.handler)
 	door.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-	listener := tls.NewListener(door.Listener, pinned.ServerConfig())
+	var told lines
+	listener := web.StrictHeads(door.Listener, pinned.ServerConfig(), slog.New(slog.NewJSONHandler(&told, nil)))
 	go func() { _ = door.Config.Serve(listener) }()
 	t.Cleanup(func() { _ = door.Config.Close() })
 	client := func(own *tls.Certificate, expect tls.Certificate, most uint16) *http.Client {
@@ -171,6 +172,10 @@ func TestThePinnedSecurityServerIsServed(t *testing.T) {
 		if got := get(c.client); got != c.want {
 			t.Errorf("%s: status %d, want %d", name, got, c.want)
 		}
+	}
+
+	if n := len(told.take()); n != 6 {
+		t.Errorf("the log has %d lines about six handshakes that failed", n)
 	}
 
 	// The Security Server gets a new certificate, and so does the hub.

@@ -70,7 +70,7 @@ func httpInputs() []badInput {
 				h.t.Fatal(err)
 			}
 			server := web.Server(h.handler, slog.New(slog.DiscardHandler))
-			go func() { _ = server.Serve(web.StrictHeads(l, own.ServerConfig())) }()
+			go func() { _ = server.Serve(web.StrictHeads(l, own.ServerConfig(), slog.New(slog.DiscardHandler))) }()
 			h.t.Cleanup(func() { _ = server.Close() })
 			conn, err := tls.Dial("tcp", l.Addr().String(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
 			if err == nil {
@@ -135,7 +135,7 @@ func serve(h *hostile, server *http.Server) net.Conn {
 		h.t.Fatal(err)
 	}
 	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Serve(web.StrictHeads(l, nil)) }()
+	go func() { defer close(done); _ = server.Serve(web.StrictHeads(l, nil, slog.New(slog.DiscardHandler))) }()
 	conn, err := net.Dial("tcp", l.Addr().String())
 	if err != nil {
 		h.t.Fatal(err)

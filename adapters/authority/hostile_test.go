@@ -77,7 +77,7 @@ func newHostile(t *testing.T, change ...func(*authority.Options)) *hostile {
 	}
 	server := web.Server(web.Recover(log, w.handler), log)
 	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Serve(web.StrictHeads(listener, nil)) }()
+	go func() { defer close(done); _ = server.Serve(web.StrictHeads(listener, nil, log)) }()
 	t.Cleanup(func() { _ = server.Close(); <-done })
 	w.url = "http://" + listener.Addr().String()
 	// Nothing of it is ever stored, so the whole way can be gone.

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -21,12 +22,16 @@ import (
 // whole of it.
 //
 // With a config the connections are TLS; the handshake takes at most five
-// seconds. Requests then have their TLS state, and HTTP/2 is not spoken.
-func StrictHeads(l net.Listener, config *tls.Config) net.Listener { return strictListener{l, config} }
+// seconds, and log is told of one that fails. Requests then have their TLS
+// state, and HTTP/2 is not spoken.
+func StrictHeads(l net.Listener, config *tls.Config, log *slog.Logger) net.Listener {
+	return strictListener{l, config, log}
+}
 
 type strictListener struct {
 	net.Listener
 	config *tls.Config
+	log    *slog.Logger
 }
 
 // Accept implements net.Listener.
@@ -39,7 +44,7 @@ func (l strictListener) Accept() (net.Conn, error) {
 		return &strictConn{Conn: conn}, nil
 	}
 	secure := tls.Server(conn, l.config)
-	return &strictTLSConn{strictConn{Conn: secure}, secure}, nil
+	return &strictTLSConn{strictConn{Conn: secure}, secure, l.log}, nil
 }
 
 // handshakeTimeout is how long a caller may take to show who it is.
@@ -49,6 +54,7 @@ const handshakeTimeout = 5 * time.Second
 type strictTLSConn struct {
 	strictConn
 	tls *tls.Conn
+	log *slog.Logger
 }
 
 // ConnectionState is asked for by net/http before it reads. A handshake that
@@ -56,7 +62,9 @@ type strictTLSConn struct {
 func (c *strictTLSConn) ConnectionState() tls.ConnectionState {
 	ctx, cancel := context.WithTimeout(context.Background(), handshakeTimeout)
 	defer cancel()
-	_ = c.tls.HandshakeContext(ctx)
+	if err := c.tls.HandshakeContext(ctx); err != nil {
+		c.log.Warn("TLS handshake failed", "remote", c.RemoteAddr().String(), "error", err.Error())
+	}
 	return c.tls.ConnectionState()
 }
 

@@ -26,7 +26,7 @@ func strictServer(t *testing.T) string {
 		fmt.Fprintf(w, "%s %d %v", r.URL.Path, n, err)
 	}), slog.New(slog.DiscardHandler))
 	done := make(chan struct{})
-	go func() { defer close(done); _ = server.Serve(web.StrictHeads(l, nil)) }()
+	go func() { defer close(done); _ = server.Serve(web.StrictHeads(l, nil, slog.New(slog.DiscardHandler))) }()
 	t.Cleanup(func() { _ = server.Close(); <-done })
 	return l.Addr().String()
 }

@@ -109,7 +109,7 @@ func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error
 			if certificates != nil {
 				config = certificates.ServerConfig()
 			}
-			listener = web.StrictHeads(listener, config)
+			listener = web.StrictHeads(listener, config, h.log)
 		}
 		server := web.Server(r.metrics.requests.Wrap(p.name, handler), h.log)
 		if certificates != nil && p.name != "xroad" {

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"ristmik/adapters/authority"
+	"ristmik/adapters/web"
+	"ristmik/configs"
+	"ristmik/soap"
+)
+
+func (r rooms) provider(cfg *configs.Config, certificates *web.Certificates, log *slog.Logger) (http.Handler, error) {
+	c, err := loadContract(contractAnswer)
+	if err != nil {
+		return nil, err
+	}
+	allowed, err := prefixes(cfg.Listeners.XRoad.AllowFrom)
+	if err != nil {
+		return nil, err
+	}
+	callers, err := callersOf(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if len(cfg.Listeners.XRoad.PinnedCertificates) == 0 {
+		certificates = nil // the door has TLS, but asks its callers for no certificate
+	}
+	p, err := authority.New(authority.Options{
+		Pool: r.pool, Procedure: r.procedure, Contract: c, Self: r.client, RESTService: cfg.XRoad.RESTService,
+		RequireUserID: cfg.XRoad.RequireUserID, AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: time.Now, Log: log, Observe: r.metrics.answer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	// The provider logs each message itself, once, with its X-Road ids.
+	return web.Recover(log, p.Handler()), nil
+}
+
+// callersOf says who may call which of our X-Road services.
+func callersOf(cfg *configs.Config) (map[string][]soap.ClientID, error) {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
+		all = append(all, cfg.Authorities[name].Subsystem)
+	}
+	out := map[string][]soap.ClientID{}
+	for _, code := range []string{authority.SOAPService, cfg.XRoad.RESTService} {
+		out[code] = nil // a service that nobody may call is a service
+		list := all
+		if s, ok := cfg.Listeners.XRoad.Services[code]; ok {
+			list = s.Allowed
+		}
+		for _, text := range list {
+			id, err := soap.ParseClientID(text)
+			if err != nil {
+				return nil, fmt.Errorf("who may call %s: %w", code, err)
+			}
+			out[code] = append(out[code], id)
+		}
+	}
+	return out, nil
+}

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"ristmik/configs"
+	"ristmik/soap"
+)
+
+// Without a list all configured authorities may call a service, with one only
+// those on it.
+func TestCallersAreTheAuthoritiesUnlessListed(t *testing.T) {
+	t.Parallel()
+	cfg, err := configs.Load("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg.Listeners.XRoad.Services = map[string]configs.Service{"submitAnswer": {Allowed: []string{"EE/GOV/70000591/konsult"}}}
+	got, err := callersOf(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := func(member, subsystem string) soap.ClientID {
+		return soap.ClientID{Instance: "EE", Class: "GOV", Member: member, Subsystem: subsystem}
+	}
+	security := id("70000591", "konsult")
+	want := map[string][]soap.ClientID{
+		"submitAnswer": {security},
+		"konsult":      {id("79990000", "jarelevalve"), security, id("70000349", "tor")},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
