@@ -48,3 +48,24 @@ func TestClockOfTheSandboxIsMoved(t *testing.T) {
 		t.Errorf("an empty move: status %d", status)
 	}
 }
+
+// An authority that takes an hour answers when the hour has passed on the
+// sandbox's clock.
+func TestAuthoritiesWaitForTheClock(t *testing.T) {
+	t.Parallel()
+	s, h := start(t, options(t, "")), newHub(t)
+	h.register(s)
+	mustControl(t, s, "PUT", "clock", params{"frozen": true}, nil)
+	mustControl(t, s, "PUT", "authorities/labour-inspectorate", params{"delay_ms": 3600000}, nil)
+	if status, _, _ := askREST(t, s, "slow-1"); status != http.StatusAccepted {
+		t.Fatalf("status %d", status)
+	}
+	waiting(t, s, 1)
+	mustControl(t, s, "PUT", "clock", params{"advance": "59m"}, nil)
+	waiting(t, s, 1)
+	if n := len(h.got()); n != 0 {
+		t.Errorf("%d answers after 59 minutes", n)
+	}
+	mustControl(t, s, "PUT", "clock", params{"advance": "1m"}, nil)
+	eventually(t, "the answer", func() bool { return len(h.got()) == 1 })
+}

@@ -114,7 +114,7 @@ func TestDelayEndsWhenTheClockIsMoved(t *testing.T) {
 					_, err := s.call(t.Context(), "soap")
 					done <- err
 				}()
-				s.waiting(t, 1)
+				waiting(t, s.box, 1)
 				select {
 				case err := <-done:
 					t.Fatalf("the call ended early: %v", err)
@@ -134,11 +134,11 @@ func TestDelayEndsWhenTheClockIsMoved(t *testing.T) {
 }
 
 // waiting waits until n timers wait for the sandbox's clock.
-func (s *stage) waiting(t *testing.T, n int) {
+func waiting(t *testing.T, s *sandbox.Sandbox, n int) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("that %d wait", n), func() bool {
 		var c clockState
-		mustControl(t, s.box, "GET", "clock", nil, &c)
+		mustControl(t, s, "GET", "clock", nil, &c)
 		return c.Waiting == n
 	})
 }
@@ -158,12 +158,12 @@ func TestPauseEndsWhenTheClientLeaves(t *testing.T) {
 				_, err := s.call(ctx, "rest")
 				done <- err
 			}()
-			s.waiting(t, 1)
+			waiting(t, s.box, 1)
 			leave()
 			if f := failureOf(t, <-done); f.Kind != soap.KindUnknownResult {
 				t.Errorf("%v", f)
 			}
-			s.waiting(t, 0)
+			waiting(t, s.box, 0)
 		})
 	}
 }
@@ -265,8 +265,9 @@ func TestExpiryComesWithTheClock(t *testing.T) {
 	}
 }
 
-// Over TLS nothing of the request can have left before the handshake is over.
-func TestCutHandshakeIsTroubleOfOurOwn(t *testing.T) {
+// Over TLS nothing of the request can have left before the handshake is over:
+// whatever happens to it is trouble of our own.
+func TestHandshakeThatFailsIsTroubleOfOurOwn(t *testing.T) {
 	t.Parallel()
 	noneLeft(t)
 	o := options(t, "")
@@ -280,16 +281,24 @@ func TestCutHandshakeIsTroubleOfOurOwn(t *testing.T) {
 	if err := os.WriteFile(pin, pem, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	client, err := xroad.New(xroad.Options{Servers: []xroad.Server{{Address: s.box.TLSURL(), CertificateFile: pin}}, Client: hub, Timeout: 30 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.arm(t, params{"kind": "cut", "at": "connect", "times": 0})
-	for _, reset := range []bool{false, true} {
-		_, err := client.Call(t.Context(), xroad.Call{Service: torikService, Body: wrapper("TORIK")})
-		if f := failureOf(t, err); f.Kind != soap.KindOwnServer || f.Code != "transport.unreachable" {
-			t.Errorf("reset %t: %v", reset, f)
+	mustControl(t, s.box, "PUT", "clock", params{"frozen": true}, nil)
+	for _, fault := range []params{{"kind": "cut", "at": "connect"}, {"kind": "cut", "at": "connect", "reset": true}, {"kind": "delay", "at": "connect", "delay": "1h"}} {
+		timeout := 10 * time.Second
+		if fault["kind"] == "delay" {
+			timeout = 100 * time.Millisecond
 		}
+		client, err := xroad.New(xroad.Options{
+			Servers: []xroad.Server{{Address: s.box.TLSURL(), CertificateFile: pin}}, Client: hub, Timeout: 30 * time.Second, ConnectTimeout: timeout,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.arm(t, fault)
+		_, err = client.Call(t.Context(), xroad.Call{Service: torikService, Body: wrapper("TORIK")})
+		if f := failureOf(t, err); f.Kind != soap.KindOwnServer || f.Code != "transport.unreachable" {
+			t.Errorf("%v: %v", fault, f)
+		}
+		s.disarm(t)
 	}
 }
 

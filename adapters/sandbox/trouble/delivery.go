@@ -33,7 +33,7 @@ func (d *delivery) send(ctx context.Context, c net.Conn, message []byte) error {
 		return err
 	}
 	if d.cutAt == AtAnswer {
-		return d.cut(c)
+		return cut(c, d.reset)
 	}
 	if d.page != 0 {
 		return sendPage(c, d.page)
@@ -46,7 +46,7 @@ func (d *delivery) send(ctx context.Context, c net.Conn, message []byte) error {
 		return err
 	}
 	if d.cutAt == AtBody {
-		return d.cut(c)
+		return cut(c, d.reset)
 	}
 	return d.write(attended, c, message[half:])
 }
@@ -91,11 +91,11 @@ func middleOf(message []byte) int {
 }
 
 // cut ends a connection, with a reset if wanted.
-func (d *delivery) cut(c net.Conn) error {
+func cut(c net.Conn, reset bool) error {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	if t, ok := c.(*net.TCPConn); ok && d.reset {
+	if t, ok := c.(*net.TCPConn); ok && reset {
 		t.SetLinger(0)
 		t.Close()
 	}

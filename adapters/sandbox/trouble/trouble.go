@@ -11,6 +11,7 @@ package trouble
 import (
 	"context"
 	"errors"
+	"net"
 	"slices"
 	"strconv"
 	"sync"
@@ -174,13 +175,13 @@ func (t *Troubles) wait(ctx context.Context, a *armed, d time.Duration) error {
 var errCut = errors.New("cut on purpose")
 
 // Connected is the hook of wire.Options: it delays and cuts new connections.
-func (t *Troubles) Connected(ctx context.Context) error {
+func (t *Troubles) Connected(ctx context.Context, c net.Conn) error {
 	if t.quiet.Load() {
 		return nil
 	}
 	for _, a := range t.take(func(f *Fault) bool { return f.At == AtConnect }) {
 		if a.Fault.Kind == Cut {
-			return errCut
+			return cut(c, a.Fault.Reset)
 		}
 		if err := t.wait(ctx, a, a.Fault.Delay); err != nil {
 			return err

@@ -38,7 +38,7 @@ type Options struct {
 	MaxBody    int64
 	MaxLong    int64
 	Idle, Read time.Duration
-	Connected  func(ctx context.Context) error
+	Connected  func(ctx context.Context, c net.Conn) error
 	Now        func() time.Time
 	Log        *slog.Logger
 }
@@ -153,7 +153,7 @@ func (s *Server) serve(c net.Conn) {
 		delete(s.conns, c)
 		s.mu.Unlock()
 	}()
-	if s.o.Connected != nil && s.o.Connected(s.ctx) != nil {
+	if s.o.Connected != nil && s.o.Connected(s.ctx, c) != nil {
 		return
 	}
 	r, w := bufio.NewReaderSize(c, headLimit), bufio.NewWriter(c)

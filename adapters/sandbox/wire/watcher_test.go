@@ -101,7 +101,7 @@ func TestConnectedDecidesAboutAConnection(t *testing.T) {
 	answers <- nil
 	s := wire.Serve(t.Context(), ln, func(context.Context, *wire.Request) *wire.Response { return &wire.Response{Status: 200} }, wire.Options{
 		MaxBody: 100, Idle: time.Minute, Read: time.Minute, Now: time.Now, Log: slog.New(slog.DiscardHandler),
-		Connected: func(context.Context) error { return <-answers },
+		Connected: func(context.Context, net.Conn) error { return <-answers },
 	})
 	t.Cleanup(s.Abort)
 	refused, err := net.Dial("tcp", ln.Addr().String())
