@@ -14,7 +14,6 @@ import (
 	_ "time/tzdata" // Europe/Tallinn must be known on every machine
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
@@ -149,84 +148,6 @@ func (h *hub) run(ctx context.Context) error {
 	return nil
 }
 
-// syncedRegisters are the two rooms that are kept in sync.
-type syncedRegisters struct {
-	tax    *tax.Register
-	labour *labour.Register
-}
-
-func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (syncedRegisters, error) {
-	zone, err := time.LoadLocation("Europe/Tallinn")
-	if err != nil {
-		return syncedRegisters{}, err
-	}
-	employment, employmentOp, err := operation(cfg.Registers.Tax.EmploymentService, contractEmployment)
-	if err != nil {
-		return syncedRegisters{}, err
-	}
-	permits, permitsOp, err := operation(cfg.Registers.Tax.PermitService, contractPermits)
-	if err != nil {
-		return syncedRegisters{}, err
-	}
-	t, err := tax.New(tax.Options{
-		Pool: pool, XRoad: xr, Zone: zone,
-		Employment: employment, EmploymentOp: employmentOp, Permits: permits, PermitsOp: permitsOp,
-	})
-	if err != nil {
-		return syncedRegisters{}, err
-	}
-	service, err := soap.ParseServiceID(cfg.Registers.Labour.PermitService)
-	if err != nil {
-		return syncedRegisters{}, fmt.Errorf("registers.labour.permit_service: %w", err)
-	}
-	l, err := labour.New(xr, service)
-	if err != nil {
-		return syncedRegisters{}, err
-	}
-	return syncedRegisters{t, l}, nil
-}
-
-// operation finds a configured service's operation in its contract.
-func operation(service, file string) (soap.ServiceID, *contract.Operation, error) {
-	id, err := soap.ParseServiceID(service)
-	if err != nil {
-		return soap.ServiceID{}, nil, fmt.Errorf("service %q: %w", service, err)
-	}
-	c, err := loadContract(file)
-	if err != nil {
-		return soap.ServiceID{}, nil, err
-	}
-	op, ok := c.Operation(id.Code, id.Version)
-	if !ok {
-		return soap.ServiceID{}, nil, fmt.Errorf("%s has no operation %s/%s", file, id.Code, id.Version)
-	}
-	return id, op, nil
-}
-
-// intake is what a fact of the core sets going: both registers take note of it
-// in the core's own transaction, and then the messages to both are published,
-// because lanes are locked after everything else.
-func (r syncedRegisters) intake(ctx context.Context, tx pgx.Tx, e core.CoreEvent) error {
-	at := e.OccurredAt.UTC().Format(time.RFC3339Nano)
-	toTax, err := r.tax.Note(ctx, tx, tax.Notice{
-		EventID: e.ID, EventType: e.Type, OccurredAt: at,
-		PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
-		ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
-	})
-	if err != nil {
-		return err
-	}
-	toLabour, err := r.labour.Note(ctx, tx, labour.Notice{
-		EventID: e.ID, EventType: e.Type, OccurredAt: at,
-		PermitID: e.Data.PermitID, PersonalCode: e.Data.Person.PersonalCode, EmployerCode: e.Data.EmployerCode(),
-		ValidFrom: e.Data.ValidFrom, ValidTo: e.Data.ValidTo, EffectiveFrom: e.Data.EffectiveFrom, GroundCode: e.Data.GroundCode,
-	})
-	if err != nil {
-		return err
-	}
-	return outbox.Publish(ctx, tx, toTax, toLabour)
-}
-
 func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
 	for name, c := range cfg.Consultations {
@@ -249,55 +170,6 @@ func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 		authorities = append(authorities, consultation.Authority{Name: name, Title: a.Title.EN, Client: id})
 	}
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now})
-}
-
-func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
-	all := []outbox.Destination{
-		{Name: tax.Destination, Sender: r.tax, Policy: policyOf(cfg, tax.Destination)},
-		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination)},
-	}
-	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
-		wire, err := wireOf(cfg.Authorities[name], xr, r)
-		if err != nil {
-			return nil, fmt.Errorf("authority %s: %w", name, err)
-		}
-		destination := consultationsOf(name)
-		all = append(all, outbox.Destination{
-			Name: destination, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead,
-		})
-	}
-	return all, nil
-}
-
-// policyOf turns the configured pace of a destination into the outbox's own.
-// Every send of ours carries a business id by which the receiver recognises a
-// repetition, so an unknown result may be repeated.
-func policyOf(cfg *configs.Config, destination string) outbox.Policy {
-	c := cfg.Delivery.Destinations[destination].Or(cfg.Delivery.Default)
-	p := outbox.DefaultPolicy()
-	p.Base, p.Cap, p.MaxAttempts, p.MaxInFlight = c.Base, c.Cap, c.Attempts, c.MaxInFlight
-	p.Breaker = outbox.BreakerPolicy{Failures: uint32(c.Breaker.Failures), OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen}
-	p.Idempotent = true
-	return p
-}
-
-func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters) (consultation.Wire, error) {
-	switch a.Wire {
-	case configs.WireEmploymentRegister:
-		return registerWire{r.tax}, nil
-	case configs.WireREST:
-		id, err := soap.ParseServiceID(a.Service)
-		if err != nil {
-			return nil, err
-		}
-		return consultation.NewRESTWire(xr, id), nil
-	default:
-		id, op, err := operation(a.Service, contractRequest)
-		if err != nil {
-			return nil, err
-		}
-		return consultation.NewSOAPWire(xr, id, op), nil
-	}
 }
 
 func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
