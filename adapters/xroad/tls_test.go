@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -242,5 +243,45 @@ func TestConnectionsThatAreNotSafeAreRefused(t *testing.T) {
 	}
 	if _, err := xroad.New(xroad.Options{Client: us, Servers: []xroad.Server{{Address: "http://turvaserver.example", Plaintext: true}}}); err != nil {
 		t.Errorf("plain HTTP that was allowed: %v", err)
+	}
+}
+
+// A server that accepts and never shakes hands is left within the time to
+// connect, and the next one gets the whole request.
+func TestServerThatDoesNotShakeHandsIsPassedOver(t *testing.T) {
+	t.Parallel()
+	conformance.Covers(t, "C-030")
+	dir := t.TempDir()
+	own, text := pair(t, "turvaserver")
+	s, saw := tlsServer(t, own)
+	file := write(t, filepath.Join(dir, "s.pem"), text)
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // the kernel accepts, nobody answers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = silent.Close() })
+	first := xroad.Server{Address: "https://" + silent.Addr().String(), CertificateFile: file}
+	byClient := func(d time.Duration) xroad.Options { return xroad.Options{ConnectTimeout: d} }
+	byService := func(d time.Duration) xroad.Options {
+		return xroad.Options{ConnectTimeout: time.Hour, Services: map[soap.ServiceID]xroad.Timeouts{rest: {Connect: d}}}
+	}
+	for name, options := range map[string]func(time.Duration) xroad.Options{"client": byClient, "service": byService} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := options(50 * time.Millisecond)
+			o.Servers = []xroad.Server{first}
+			f := failure(t, ask(t, newClient(t, o)))
+			if f.Kind != soap.KindOwnServer || f.Code != "transport.unreachable" {
+				t.Errorf("failure is %+v", f)
+			}
+			// The second server has to shake hands within the same time, on a
+			// machine that may be busy.
+			o = options(2 * time.Second)
+			o.Servers = []xroad.Server{first, {Address: s.URL, CertificateFile: file}}
+			call := xroad.RESTCall{Service: rest, Method: "POST", Stream: strings.NewReader("{}")}
+			if _, err := newClient(t, o).REST(t.Context(), call); err != nil || len(saw()) == 0 {
+				t.Errorf("the second server saw %d calls, %v", len(saw()), err)
+			}
+		})
 	}
 }
