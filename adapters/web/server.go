@@ -24,6 +24,19 @@ func Server(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
+// LimitBodies gives a caller so long to send a body that nobody reads, as of a
+// request that is refused for its head: the server reads on what is on the way
+// before it answers, and would wait for ever. Whoever reads the body sets a
+// deadline of its own ([ReadJSON]).
+func LimitBodies(d time.Duration, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ContentLength != 0 {
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(d)) // not every writer has one (tests)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
 // Recover turns a panic of next into a problem with status 500, or, when the
 // answer has begun, into a broken connection. The log gets the stack and the
 // kind of the panic; its value only where the Go runtime made it, because any

@@ -111,7 +111,7 @@ func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error
 			}
 			listener = web.StrictHeads(listener, config, h.log)
 		}
-		server := web.Server(r.metrics.requests.Wrap(p.name, handler), h.log)
+		server := web.Server(web.LimitBodies(30*time.Second, r.metrics.requests.Wrap(p.name, handler)), h.log)
 		if certificates != nil && p.name != "xroad" {
 			server.TLSConfig = certificates.ServerConfig()
 		}
