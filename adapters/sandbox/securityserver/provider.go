@@ -8,10 +8,8 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
-	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -88,16 +86,9 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 	if err != nil {
 		return nil, refuse(prefix+"service_malformed_url", "Malformed service address '%s': %v", v.URL, err)
 	}
-	req := (&http.Request{Method: method, URL: u, Host: u.Host, Header: http.Header{"User-Agent": {userAgent}}}).WithContext(ctx)
-	for _, f := range fields {
-		req.Header[f.Name] = append(req.Header[f.Name], f.Value)
-	}
+	call := wire.Call{Method: method, Target: u.RequestURI(), Fields: append(slices.Clone(fields), wire.Field{Name: "User-Agent", Value: userAgent})}
 	if body != nil {
-		// GetBody stays nil: without it the transport cannot repeat the request.
-		req.Body, req.ContentLength = io.NopCloser(patience.watch(body)), length
-		if length == 0 {
-			req.Body = http.NoBody
-		}
+		call.Body, call.Length = patience.watch(body), length
 	}
 	failed := func(err error) error {
 		if cause := context.Cause(ctx); cause != nil {
@@ -105,20 +96,17 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 		}
 		return networkRefusal(prefix, u.Host, err)
 	}
-	resp, err := s.providers.transport(body != nil, v, s.certificatesOf(v.ID.Provider)).RoundTrip(req)
+	resp, err := s.providers.caller(v, s.certificatesOf(v.ID.Provider)).Do(ctx, u, call)
 	if err != nil {
 		return nil, failed(err)
 	}
 	defer resp.Body.Close()
-	resp.Body = struct {
-		io.Reader
-		io.Closer
-	}{patience.watch(resp.Body), resp.Body}
-	a := &providerAnswer{status: resp.StatusCode, reason: strings.TrimSpace(strings.TrimPrefix(resp.Status, fmt.Sprint(resp.StatusCode)))}
-	if prefix == failedPrefix && mediaType(resp.Header.Get("Content-Type")) == "multipart/related" {
-		a.parts, err = wire.NewSpool(decoded(resp), longMemory, MaxLong)
+	a := &providerAnswer{status: resp.Status, reason: resp.Reason, fields: resp.Fields}
+	read := a.decoded(patience.watch(resp.Body))
+	if prefix == failedPrefix && mediaType(a.fields.Get("Content-Type")) == "multipart/related" {
+		a.parts, err = wire.NewSpool(read, longMemory, MaxLong)
 	} else {
-		a.body, err = io.ReadAll(io.LimitReader(decoded(resp), maxAnswer+1))
+		a.body, err = io.ReadAll(io.LimitReader(read, maxAnswer+1))
 	}
 	if err == nil && len(a.body) > maxAnswer {
 		err = wire.ErrTooLarge
@@ -128,16 +116,6 @@ func (s *Server) callProvider(ctx context.Context, v Service, prefix, method, ta
 		return nil, refuse(prefix+"io_error", "The answer is longer than this server takes")
 	case err != nil:
 		return nil, failed(err)
-	}
-	names := make([]string, 0, len(resp.Header))
-	for name := range resp.Header {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, value := range resp.Header[name] {
-			a.fields = append(a.fields, wire.Field{Name: name, Value: value})
-		}
 	}
 	return a, nil
 }
@@ -167,8 +145,8 @@ func joined(base, target string) (*url.URL, error) {
 
 // decoded undoes the content coding, as a Security Server's HTTP library always
 // does, and forgets its header fields.
-func decoded(resp *http.Response) io.Reader {
-	coding := strings.ToLower(strings.TrimSpace(resp.Header.Get("Content-Encoding")))
+func (a *providerAnswer) decoded(body io.Reader) io.Reader {
+	coding := strings.ToLower(strings.TrimSpace(a.fields.Get("Content-Encoding")))
 	var open func(*bytes.Reader) (io.Reader, error)
 	switch coding {
 	case "gzip", "x-gzip":
@@ -184,9 +162,9 @@ func decoded(resp *http.Response) io.Reader {
 			return z, nil
 		}
 	default:
-		return resp.Body
+		return body
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	data, err := io.ReadAll(io.LimitReader(body, maxAnswer))
 	if err != nil {
 		return failing{err}
 	}
@@ -197,8 +175,7 @@ func decoded(resp *http.Response) io.Reader {
 	if err != nil {
 		return failing{err}
 	}
-	resp.Header.Del("Content-Encoding")
-	resp.Header.Del("Content-Length")
+	a.fields = a.fields.Without("Content-Encoding", "Content-Length")
 	return r
 }
 

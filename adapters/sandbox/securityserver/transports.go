@@ -6,50 +6,40 @@ import (
 	"crypto/x509"
 	"errors"
 	"io"
-	"net"
-	"net/http"
 	"sync"
 	"time"
 
+	"ristmik/adapters/sandbox/wire"
 	"ristmik/soap"
 )
 
-// providers are the ways to the information systems behind the services:
-// redirects are never followed and nothing is ever sent twice.
+// providers are the ways to the information systems behind the services.
 type providers struct {
 	own func() (*tls.Certificate, error)
 
-	mu   sync.Mutex
-	ways map[way]*http.Transport
-}
-
-// way tells transports apart: one that keeps connections from one that does
-// not, and by whose registered certificates an https address is verified, the
-// zero provider being "any certificate will do".
-type way struct {
-	kept   bool
-	verify soap.ClientID
+	mu      sync.Mutex
+	callers map[soap.ClientID]*wire.Caller
 }
 
 func newProviders(own func() (*tls.Certificate, error)) *providers {
-	return &providers{own: own, ways: map[way]*http.Transport{}}
+	return &providers{own: own, callers: map[soap.ClientID]*wire.Caller{}}
 }
 
-// errUntrusted is a provider whose certificate is none of the registered ones.
-var errUntrusted = errors.New("Server certificate is not trusted") // the text is X-Road's
+// errUntrusted is a provider whose certificate is none of the registered ones;
+// the text is X-Road's.
+var errUntrusted = errors.New("Server certificate is not trusted")
 
-// transport finds the way. net/http repeats a request without a body by itself
-// when a kept connection turns out to be dead; a Security Server never does, so
-// those get a new connection each.
-func (p *providers) transport(kept bool, v Service, certificates []*x509.Certificate) *http.Transport {
-	w := way{kept: kept}
+// caller finds the way to a service. Those whose certificate is verified have
+// one for each provider; one that takes any certificate does for all others.
+func (p *providers) caller(v Service, certificates []*x509.Certificate) *wire.Caller {
+	var key soap.ClientID
 	if v.VerifyTLS {
-		w.verify = v.ID.Provider
+		key = v.ID.Provider
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.ways[w]; t != nil {
-		return t
+	if c := p.callers[key]; c != nil {
+		return c
 	}
 	// Names and chains say nothing here: a certificate is registered or it is not.
 	config := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12, GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) { return p.own() }}
@@ -61,28 +51,22 @@ func (p *providers) transport(kept bool, v Service, certificates []*x509.Certifi
 			return nil
 		}
 	}
-	t := &http.Transport{
-		DialContext:         (&net.Dialer{}).DialContext,
-		TLSClientConfig:     config,
-		DisableCompression:  true,
-		DisableKeepAlives:   !kept,
-		MaxIdleConnsPerHost: 64,
-		IdleConnTimeout:     15 * time.Second,
-	}
-	p.ways[w] = t
-	return t
+	c := &wire.Caller{TLS: config}
+	p.callers[key] = c
+	return c
 }
 
 func (p *providers) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, t := range p.ways {
-		t.CloseIdleConnections()
+	for _, c := range p.callers {
+		c.Close()
 	}
 }
 
-// errSilent ends a call whose provider has been silent for the service timeout.
-var errSilent = errors.New("Read timed out") // the text is X-Road's
+// errSilent ends a call whose provider has been silent for the service timeout;
+// the text is X-Road's.
+var errSilent = errors.New("Read timed out")
 
 // patience ends a context when nothing has moved for a while: the service
 // timeout is one of silence, not of the whole call (UG-SYSPAR).
