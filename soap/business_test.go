@@ -61,8 +61,8 @@ func TestBusinessFaultsAreTold(t *testing.T) {
 
 func TestRealBusinessFaults(t *testing.T) {
 	t.Parallel()
-	dir := samples(t)
 	conformance.Covers(t, "C-095")
+	dir := samples(t)
 	for file, code := range map[string]string{
 		"dhx-adapter/dhx/sendDocument_response_fault.xml":      "DHX.InvalidAddressee",
 		"xroad-mock-proxy/captured/rr.rr456.v1__not_found.xml": "10027",

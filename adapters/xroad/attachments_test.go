@@ -163,10 +163,10 @@ func (p *peak) look() {
 // 200 MB pass in both directions through the memory of a few buffers. The test
 // is not parallel: the memory it looks at is that of the whole process.
 func TestLargeAttachmentsAreStreamed(t *testing.T) {
+	conformance.Covers(t, "C-037")
 	if testing.Short() {
 		t.Skip("moves 400 MB")
 	}
-	conformance.Covers(t, "C-037")
 	const size = 200 << 20
 	var most peak
 	var received int64
