@@ -1,3 +1,7 @@
+//go:build !race
+
+// The race detector allocates for itself.
+
 package authority_test
 
 import (
@@ -16,9 +20,6 @@ import (
 // twice as much. Bytes are counted, because time depends on the machine. Not
 // parallel: the counter is the whole process's.
 func TestBadInputsCostNoMoreThanTheirSize(t *testing.T) {
-	if withRace {
-		t.Skip("the race detector allocates for itself; run without it")
-	}
 	conformance.Covers(t, "C-167")
 	h := newHostile(t)
 	cost := func(message string) float64 {
