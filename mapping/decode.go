@@ -6,6 +6,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
@@ -30,13 +31,30 @@ func DecodeTolerant(el *contract.Element, x *etree.Element) (value map[string]an
 	return decode(el, x, true)
 }
 
-// decode walks once; where that found something to tell, it walks again to name
-// the places.
+// DecodeMessage reads the wrapper of a message as Decode does. A message that was read with Limits.Tree, so
+// that its wrapper came without content, is read from its bytes part by part:
+// it is never a tree as a whole.
+func DecodeMessage(el *contract.Element, m *soap.Message) (map[string]any, error) {
+	value, _, err := decodeFrom(el, m.Body, partsOf(m), false)
+	return value, err
+}
+
+// DecodeMessageTolerant is DecodeMessage with the tolerance of DecodeTolerant.
+func DecodeMessageTolerant(el *contract.Element, m *soap.Message) (value map[string]any, strangers Violations, err error) {
+	return decodeFrom(el, m.Body, partsOf(m), true)
+}
+
 func decode(el *contract.Element, x *etree.Element, tolerant bool) (map[string]any, Violations, error) {
-	d := decoder{tolerant: tolerant, report: report{quick: true}}
+	return decodeFrom(el, x, parts{}, tolerant)
+}
+
+// decodeFrom walks once; where that found something to tell, it walks again to
+// name the places.
+func decodeFrom(el *contract.Element, x *etree.Element, from parts, tolerant bool) (map[string]any, Violations, error) {
+	d := decoder{tolerant: tolerant, parts: from, report: report{quick: true}}
 	value, err := d.wrapper(el, x)
 	if err != nil || len(d.strangers.list) > 0 {
-		d = decoder{tolerant: tolerant}
+		d = decoder{tolerant: tolerant, parts: from}
 		value, err = d.wrapper(el, x)
 	}
 	return value, d.strangers.list, err
@@ -44,6 +62,7 @@ func decode(el *contract.Element, x *etree.Element, tolerant bool) (map[string]a
 
 type decoder struct {
 	report
+	parts
 	tolerant  bool
 	strangers report // what was taken though the contract does not have it
 }
@@ -90,6 +109,9 @@ func (d *decoder) element(el *contract.Element, x *etree.Element, path string, d
 	if el.Type.Unsupported != nil {
 		d.add(path, CodeUnsupported, el.Type.Unsupported.Error())
 		return nil
+	}
+	if d.expand(x) {
+		defer d.collapse(x)
 	}
 	if d.isNil(el, x, path) {
 		return nil

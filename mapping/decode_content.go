@@ -69,7 +69,7 @@ func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]
 		r.children, r.names = append(r.children, child), append(r.names, name)
 	}
 	if len(strangers) > 0 {
-		object[unknownKey] = markupOf(strangers)
+		object[unknownKey] = markupOf(d.whole(strangers))
 	}
 	if t.Content != nil {
 		r.particle(t.Content)

@@ -87,7 +87,7 @@ func (d *decoder) anything(x *etree.Element, path string) any {
 		object[textKey] = text
 	}
 	if len(children) > 0 {
-		object[anyKey] = markupOf(children)
+		object[anyKey] = markupOf(d.whole(children))
 	}
 	return object
 }
@@ -112,7 +112,7 @@ func (r *reader) wildcard(p *contract.Particle) {
 		r.add(r.join(r.path, anyKey), CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
 	}
 	if n > 0 {
-		r.object[anyKey] = markupOf(r.children[first:r.next])
+		r.object[anyKey] = markupOf(r.whole(r.children[first:r.next]))
 	}
 }
 

@@ -30,6 +30,7 @@ type Tokens struct {
 	open     []element
 	bindings []scoped
 	attrs    []Attr
+	tag      int  // where the last start tag begins
 	empty    bool // the last start tag was an empty element's
 	ended    bool // the last token was an end
 
@@ -157,6 +158,7 @@ func (t *Tokens) addText(s Span, references bool) {
 
 // start reads a start tag.
 func (t *Tokens) start() {
+	t.tag = t.pos
 	t.pos++
 	e := element{bindings: len(t.bindings)}
 	e.name, e.prefix, e.local = t.name()

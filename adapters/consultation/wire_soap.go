@@ -51,7 +51,7 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 		return Reply{}, err
 	}
 	reply := Reply{MessageID: answer.Exchange.MessageID}
-	content, err := mapping.Decode(w.op.Output, answer.Body)
+	content, err := mapping.DecodeMessage(w.op.Output, answer.Message)
 	if err != nil {
 		return reply, unreadable(reply.MessageID, err)
 	}

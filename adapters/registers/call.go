@@ -188,12 +188,12 @@ func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, e
 	var err error
 	if s.Tolerant {
 		var strangers mapping.Violations
-		res.Data, strangers, err = mapping.DecodeTolerant(op.Output, answer.Body)
+		res.Data, strangers, err = mapping.DecodeMessageTolerant(op.Output, answer.Message)
 		for _, one := range strangers {
 			res.Unknown = append(res.Unknown, one.Path)
 		}
 	} else {
-		res.Data, err = mapping.Decode(op.Output, answer.Body)
+		res.Data, err = mapping.DecodeMessage(op.Output, answer.Message)
 	}
 	if err != nil {
 		return res, &soap.Failure{

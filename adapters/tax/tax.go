@@ -71,7 +71,7 @@ func New(o Options) (*Register, error) {
 // inside it (faultCode, faultString; PR-MESS D.2) into a failure of its own
 // kind. The fault's text may name a person, so only the code is kept.
 func answerOf(op *contract.Operation, answer *xroad.Answer) (map[string]any, error) {
-	body, err := mapping.Decode(op.Output, answer.Body)
+	body, err := mapping.DecodeMessage(op.Output, answer.Message)
 	if err != nil {
 		// The partner broke its contract, and nobody knows what it did; the
 		// violations hold no values.

@@ -53,7 +53,9 @@ type Call struct {
 // Answer is the answer to a Call.
 type Answer struct {
 	// Body is the wrapper of the answer. A business fault inside it is the
-	// caller's to read.
+	// caller's to read. That of a large answer has no content (see
+	// Options.Limits): mapping.DecodeMessage reads it from Message part by part,
+	// and Message.Grow makes a tree of it all the same.
 	Body     *etree.Element
 	Message  *soap.Message
 	Exchange Exchange

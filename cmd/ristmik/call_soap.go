@@ -225,6 +225,7 @@ func (c callCommand) show(p *surroundings, op *contract.Operation, answer *xroad
 	told["exchange"] = exchangeOf(answer.Exchange)
 	if op == nil {
 		doc := etree.NewDocument()
+		answer.Message.Grow()
 		doc.SetRoot(answer.Body.Copy())
 		text, err := doc.WriteToString()
 		if err != nil || c.JSON {
@@ -236,7 +237,7 @@ func (c callCommand) show(p *surroundings, op *contract.Operation, answer *xroad
 			return err
 		})
 	}
-	value, strangers, err := mapping.DecodeTolerant(op.Output, answer.Body)
+	value, strangers, err := mapping.DecodeMessageTolerant(op.Output, answer.Message)
 	if err != nil {
 		return &soap.Failure{
 			Kind: soap.KindUnknownResult, Code: "answer.contract", MessageID: answer.Exchange.MessageID,

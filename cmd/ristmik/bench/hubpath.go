@@ -43,7 +43,7 @@ func (h *HubPath) Ask(ctx context.Context, request map[string]any) (map[string]a
 	if err != nil {
 		return nil, err
 	}
-	return mapping.Decode(h.op.Output, answer.Body)
+	return mapping.DecodeMessage(h.op.Output, answer.Message)
 }
 
 // ServeHTTP is a front that takes the question as JSON.
