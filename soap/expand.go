@@ -25,7 +25,7 @@ func (o *Outline) Expand(el *etree.Element, s Span, small int) map[*etree.Elemen
 			el.CreateText("").SetData(string(t.Text()))
 		case TokenStart:
 			if whole {
-				t.into(el, nil)
+				t.into(&n, el, nil)
 				continue
 			}
 			start := t.tag

@@ -45,7 +45,7 @@ func ReadTree(data []byte, lim Limits) (*etree.Document, error) {
 	doc := newDocument()
 	t := &Tokens{src: text, pos: start, text: string(text)}
 	t.Next()
-	t.into(&doc.Element, nil)
+	t.into(&nursery{}, &doc.Element, nil)
 	return doc, nil
 }
 
@@ -68,17 +68,16 @@ func (o *Outline) tree(withoutContent bool) *etree.Document {
 		t.text = string(o.Text)
 	}
 	t.Next()
-	t.into(&doc.Element, cut)
+	t.into(&nursery{}, &doc.Element, cut)
 	return doc
 }
 
 // into makes a tree of the element that started and hangs it below parent. The
 // content in the span cut, which reaches from behind a start tag to behind the
 // end tag, is left out.
-func (t *Tokens) into(parent *etree.Element, cut *Span) {
+func (t *Tokens) into(n *nursery, parent *etree.Element, cut *Span) {
 	depth := len(t.open)
-	var n nursery
-	el := t.element(&n, parent)
+	el := t.element(n, parent)
 	for len(t.open) > depth || !t.ended {
 		if cut != nil && t.pos == cut.Start && !t.empty {
 			t.pos, t.ended = cut.End, true
@@ -87,7 +86,7 @@ func (t *Tokens) into(parent *etree.Element, cut *Span) {
 		}
 		switch t.Next() {
 		case TokenStart:
-			el = t.element(&n, el)
+			el = t.element(n, el)
 		case TokenEnd:
 			el = el.Parent()
 		case TokenText:
