@@ -38,14 +38,14 @@ type exchange struct {
 }
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) {
-	started := time.Now()
+	started := a.o.Now()
 	reg, op := a.find(r.PathValue("register"), r.PathValue("operation"), r.URL.Query().Get("version"))
 	if reg == nil || op == nil {
 		notFound(w)
 		return
 	}
 	observe := func(what string) {
-		a.o.Observe(Observation{Register: reg.Name, Operation: op.Code, Result: what, Took: time.Since(started)})
+		a.o.Observe(Observation{Register: reg.Name, Operation: op.Code, Result: what, Took: a.o.Now().Sub(started)})
 	}
 	call, problem := a.read(w, r, reg, op)
 	if problem != nil {
@@ -99,6 +99,11 @@ func newest(c *contract.Contract, code string) *contract.Operation {
 		}
 	}
 	return best
+}
+
+// serviceOf names an operation as X-Road does.
+func serviceOf(r Register, op *contract.Operation) soap.ServiceID {
+	return soap.ServiceID{Provider: r.Provider, Code: op.Code, Version: op.Version}
 }
 
 // countryFirst is how X-Road wants a person to be named.
@@ -164,8 +169,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 		}
 	}
 	return xroad.Call{
-		Service: soap.ServiceID{Provider: reg.Provider, Code: op.Code, Version: op.Version},
-		Body:    wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
+		Service: serviceOf(reg.Register, op), Body: wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
 	}, nil
 }
 

@@ -11,6 +11,10 @@ import (
 // samples of the contract, so they are valid.
 func describe(r Register) map[string]any {
 	schemas := mapping.NewSchemas("#/components/schemas/")
+	definitions := schemas.Definitions()
+	// First, so that a type of the contract with such a name gets another one.
+	definitions["Problem"] = problemSchema()
+	definitions["Exchange"] = exchangeSchema()
 	paths := map[string]any{}
 	newestOf := map[string]*contract.Operation{}
 	for _, op := range r.Contract.Operations() {
@@ -27,9 +31,6 @@ func describe(r Register) map[string]any {
 		}
 		paths["/v1/registers/"+r.Name+"/"+op.Code] = map[string]any{"post": path(r, op, schemas)}
 	}
-	definitions := schemas.Definitions()
-	definitions["Problem"] = problemSchema()
-	definitions["Exchange"] = exchangeSchema()
 	return map[string]any{
 		"openapi": "3.1.0",
 		"info": map[string]any{
@@ -63,7 +64,7 @@ func path(r Register, op *contract.Operation, schemas *mapping.Schemas) map[stri
 	operation := map[string]any{
 		"operationId": op.Code,
 		"summary":     summary(op),
-		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + r.Provider.String() + "/" + op.Code + "/" + op.Version + "."),
+		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + serviceOf(r, op).String() + "."),
 		"parameters": []any{
 			parameter(headerUser, "The person on whose behalf the call is made, with the country before the code.", r.RequireUser),
 			parameter(headerIssue, "The reference of the case, which says why the call is made.", r.RequireIssue),

@@ -61,8 +61,9 @@ type Caller interface {
 type Options struct {
 	XRoad     Caller
 	Registers []Register
-	MaxBody   int64        // bytes; 1 MiB by default
-	Log       *slog.Logger // discards by default
+	MaxBody   int64            // bytes; 1 MiB by default
+	Now       func() time.Time // the clock; time.Now by default
+	Log       *slog.Logger     // discards by default
 	// Observe is told of every call, after it has been answered; it may be called
 	// from many goroutines at once.
 	Observe func(Observation)
@@ -98,6 +99,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

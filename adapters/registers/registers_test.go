@@ -36,9 +36,10 @@ const registerWSDL = `<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" 
   <xs:element name="owner" type="xs:string"/><xs:element name="since" type="xs:date" minOccurs="0"/><xs:element name="limit" minOccurs="0"><xs:simpleType><xs:restriction base="xs:int"><xs:maxInclusive value="100"/></xs:restriction></xs:simpleType></xs:element>
 </xs:sequence></xs:complexType></xs:element>
 <xs:element name="carsResponse"><xs:complexType><xs:sequence>
-  <xs:element name="car" minOccurs="0" maxOccurs="1000"><xs:complexType><xs:sequence><xs:element name="plate" type="xs:string"/><xs:element name="weight" type="xs:decimal" minOccurs="0"/></xs:sequence></xs:complexType></xs:element>
+  <xs:element name="car" type="t:Problem" minOccurs="0" maxOccurs="1000"/>
   <xs:element name="faultCode" type="xs:string" minOccurs="0"/><xs:element name="faultString" type="xs:string" minOccurs="0"/><xs:element name="Viga" type="xs:string" minOccurs="0"/>
 </xs:sequence></xs:complexType></xs:element>
+<xs:complexType name="Problem"><xs:sequence><xs:element name="plate" type="xs:string"/><xs:element name="weight" type="xs:decimal" minOccurs="0"/></xs:sequence></xs:complexType>
 <xs:element name="old"><xs:simpleType><xs:list itemType="xs:int"/></xs:simpleType></xs:element>
 </xs:schema></w:types>
 <w:message name="cars"><w:part name="body" element="t:cars"/></w:message><w:message name="carsResponse"><w:part name="body" element="t:carsResponse"/></w:message><w:message name="old"><w:part name="body" element="t:old"/></w:message>
@@ -350,8 +351,16 @@ func TestTheDescriptionSaysWhatTheRegisterTakes(t *testing.T) {
 	if len(paths) != 1 {
 		t.Errorf("paths %v", paths)
 	}
+	// A type of the contract may be called what we call one of ours.
+	schemas := doc["components"].(map[string]any)["schemas"].(map[string]any)
+	for name, field := range map[string]string{"Problem": "message_id", "Problem_2": "plate"} {
+		one, _ := schemas[name].(map[string]any)
+		if properties, _ := one["properties"].(map[string]any); properties[field] == nil {
+			t.Errorf("the schema %s is %v", name, one)
+		}
+	}
 	post := paths["/v1/registers/cars/cars"].(map[string]any)["post"].(map[string]any)
-	if post["summary"] != "Cars of an owner" || !strings.Contains(post["description"].(string), "Omaniku sõidukid") {
+	if post["summary"] != "Cars of an owner" || !strings.Contains(post["description"].(string), "Omaniku sõidukid\n\nService EE/GOV/70000310/cars/cars/v1.") {
 		t.Errorf("titles %v, %v", post["summary"], post["description"])
 	}
 	if user := post["parameters"].([]any)[0].(map[string]any); user["name"] != "X-Road-UserId" || user["required"] != true {

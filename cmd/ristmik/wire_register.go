@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/registers"
@@ -81,5 +82,5 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 			Tolerant:     k.Tolerant, Refusals: k.Refusals, Timeout: k.Timeout,
 		})
 	}
-	return registers.New(registers.Options{XRoad: xr, Registers: all, Log: log, Observe: observe})
+	return registers.New(registers.Options{XRoad: xr, Registers: all, Now: time.Now, Log: log, Observe: observe})
 }
