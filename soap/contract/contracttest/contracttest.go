@@ -5,9 +5,12 @@
 package contracttest
 
 import (
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"ristmik/soap/contract"
 )
 
 // CorpusVariable is the environment variable that names the folder of real
@@ -68,5 +71,29 @@ func Root(t testing.TB) string {
 			t.Fatal("no go.mod above the working folder")
 		}
 		dir = parent
+	}
+}
+
+// EachReal calls visit with every real description that can be loaded and its
+// path, and fails the test when there is none.
+func EachReal(t testing.TB, visit func(path string, c *contract.Contract)) {
+	t.Helper()
+	loaded := 0
+	err := filepath.WalkDir(Corpus(t), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || filepath.Ext(path) != ".wsdl" {
+			return err
+		}
+		// Why some cannot be loaded is the subject of a test of package contract.
+		if c, err := contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path)); err == nil {
+			loaded++
+			visit(path, c)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if loaded == 0 {
+		t.Error("no real description can be loaded")
 	}
 }
