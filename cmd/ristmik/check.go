@@ -51,8 +51,15 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 	if err != nil && !errors.As(err, &problems) {
 		return nil, nil, err
 	}
+	return cfg, problemsOf(cfg, problems), nil
+}
+
+// problemsOf adds what is wrong with the meaning of a configuration to what is
+// wrong with its form. The files of the contracts named unwritten are not
+// looked at.
+func problemsOf(cfg *configs.Config, problems configs.Problems, unwritten ...string) configs.Problems {
 	if !cfg.Any() {
-		return cfg, problems, nil // nothing could be read: nothing more can be said
+		return problems // nothing could be read: nothing more can be said
 	}
 	m := &meaning{cfg: cfg, problems: problems}
 	m.xroad()
@@ -79,11 +86,11 @@ func checkConfig(path string) (*configs.Config, configs.Problems, error) {
 	m.operation("registers.tax.employment_service", cfg.Registers.Tax.EmploymentService, contractEmployment)
 	m.operation("registers.tax.permit_service", cfg.Registers.Tax.PermitService, contractPermits)
 	m.service("registers.labour.permit_service", cfg.Registers.Labour.PermitService, false)
-	m.contracts()
+	m.contracts(unwritten)
 	m.schedules()
 	m.destinations()
 	m.problems.Sort()
-	return cfg, m.problems, nil
+	return m.problems
 }
 
 // meaning collects the faults of meaning of one configuration.
@@ -173,11 +180,11 @@ func (m *meaning) operation(path, value, file string) {
 }
 
 // contracts checks that every contract can be read and used.
-func (m *meaning) contracts() {
+func (m *meaning) contracts(unwritten []string) {
 	for name, k := range m.cfg.Contracts {
 		path := "contracts." + name
 		m.client(path+".provider", k.Provider)
-		if k.File == "" {
+		if k.File == "" || slices.Contains(unwritten, name) {
 			continue
 		}
 		c, err := openContract(m.cfg, k.File)

@@ -16,8 +16,9 @@ import (
 	"ristmik/soap/contract"
 )
 
-// contractCommand looks at contracts; it calls nobody.
+// contractCommand looks at contracts. Only add with --from calls anybody.
 type contractCommand struct {
+	Add    contractAdd    `cmd:"" help:"Add a register: copy its description beside the configuration, check it, and name it there."`
 	List   contractList   `cmd:"" help:"List the configured contracts and their operations."`
 	Check  contractCheck  `cmd:"" help:"Read a contract file and say which operations can be used, and why others can't."`
 	Sample contractSample `cmd:"" help:"Print the smallest or the fullest valid message of an operation, as JSON."`
@@ -161,12 +162,8 @@ func (c contractDiff) Run(p *surroundings) error {
 	}
 	found := contract.Compare(older, newer)
 	breaking := 0
-	for _, d := range found {
-		if d.Breaking {
-			breaking++
-		}
-	}
 	if c.JSON {
+		breaking = len(slices.DeleteFunc(slices.Clone(found), func(d contract.Difference) bool { return !d.Breaking }))
 		out := json.NewEncoder(p.out)
 		out.SetIndent("", "  ")
 		if found == nil {
@@ -176,23 +173,28 @@ func (c contractDiff) Run(p *surroundings) error {
 			return err
 		}
 	} else {
-		t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-		for _, d := range found {
-			verdict := "harmless"
-			if d.Breaking {
-				verdict = "BREAKING"
-			}
-			fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s\t%s\n", verdict, d.Operation, d.Version, d.Direction, d.Path, d.Message)
-		}
-		if err := t.Flush(); err != nil {
-			return err
-		}
-		fmt.Fprintf(p.out, "%d differences, %d of them breaking\n", len(found), breaking)
+		breaking = differences(p, found)
 	}
 	if breaking > 0 {
 		return fmt.Errorf("breaking differences: %d", breaking)
 	}
 	return nil
+}
+
+// differences prints what differs and returns how many of it break a caller.
+func differences(p *surroundings, found []contract.Difference) (breaking int) {
+	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
+	for _, d := range found {
+		verdict := "harmless"
+		if d.Breaking {
+			verdict = "BREAKING"
+			breaking++
+		}
+		fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s\t%s\n", verdict, d.Operation, d.Version, d.Direction, d.Path, d.Message)
+	}
+	_ = t.Flush() // the output is told by the line that follows
+	fmt.Fprintf(p.out, "%d differences, %d of them breaking\n", len(found), breaking)
+	return breaking
 }
 
 // contractFile reads a contract by its path, or by its name when it ships with
