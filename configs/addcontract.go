@@ -115,6 +115,9 @@ func entryLines(name string, k Contract, indent int) (string, error) {
 	}})
 	put("file", text(k.File))
 	put("provider", text(k.Provider))
+	if k.Service != "" {
+		put("service", text(k.Service))
+	}
 	if len(k.Require) > 0 {
 		var required []string
 		for _, r := range k.Require {

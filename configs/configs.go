@@ -10,6 +10,8 @@ package configs
 import (
 	"embed"
 	"io/fs"
+	"path"
+	"strings"
 	"time"
 )
 
@@ -172,6 +174,19 @@ type Binding string
 // Allowed lists the values a file may hold.
 func (Binding) Allowed() []string { return []string{"veto", "override", "advisory", "facts"} }
 
+// Consultation is one type of consultation: who is asked.
+type Consultation struct {
+	Title Title `yaml:"title"`
+	Legs  []Leg `yaml:"legs"`
+}
+
+// Leg is one authority of a consultation type.
+type Leg struct {
+	Authority string  `yaml:"authority"`
+	Mandatory bool    `yaml:"mandatory"`
+	Binding   Binding `yaml:"binding"`
+}
+
 // Registers are the two registers kept in sync with the migration core.
 type Registers struct {
 	Tax    TaxRegister    `yaml:"tax"`
@@ -192,8 +207,10 @@ type LabourRegister struct {
 }
 
 // Contract is a register whose operations the core may call as JSON, at
-// /v1/registers/NAME. File is its WSDL: beside the configuration file, or one
-// that ships with the program. Provider is the subsystem that offers it. Require
+// /v1/registers/NAME. File is its WSDL or OpenAPI description: beside the
+// configuration file, or one that ships with the program. Provider is the
+// subsystem that offers it; Service, with OpenAPI only, the code of the service
+// that the description is of. Require
 // are the headers that a call must have; Tolerant takes answers with fields that
 // the contract does not have; Refusals are JSON pointers into answers where a
 // text says that the register refused. Timeout zero means that of X-Road calls.
@@ -201,10 +218,20 @@ type Contract struct {
 	Title    Title         `yaml:"title"`
 	File     string        `yaml:"file"`
 	Provider string        `yaml:"provider"`
+	Service  string        `yaml:"service"`
 	Require  []Requirement `yaml:"require"`
 	Tolerant bool          `yaml:"tolerant"`
 	Refusals []string      `yaml:"refusals"`
 	Timeout  time.Duration `yaml:"timeout"`
+}
+
+// REST says whether the description is OpenAPI, by the name of its file.
+func (c Contract) REST() bool {
+	switch strings.ToLower(path.Ext(c.File)) {
+	case ".yaml", ".yml", ".json":
+		return true
+	}
+	return false
 }
 
 // Requirement is what a call of a register must say.

@@ -111,6 +111,12 @@ func (c *Config) check() Problems {
 		required(path+".title.en", k.Title.EN)
 		required(path+".file", k.File)
 		required(path+".provider", k.Provider)
+		switch {
+		case k.REST() && (k.Service == "" || strings.ContainsAny(k.Service, "/%;:\\ ")):
+			at(path+".service", "missing", "with OpenAPI the code of the service is needed, one part of an identifier", "cars")
+		case !k.REST() && k.Service != "":
+			at(path+".service", "contradiction", "a WSDL has the codes of its services itself; leave it out")
+		}
 		if k.Timeout < 0 {
 			at(path+".timeout", "not-positive", "a time above zero is needed")
 		}
@@ -130,6 +136,28 @@ func (c *Config) check() Problems {
 	}
 	c.checkDelivery(at)
 	return problems
+}
+
+func (c *Config) checkConsultation(name string, at func(path, code, message string, allowed ...string)) {
+	path := "consultations." + name
+	legs := c.Consultations[name].Legs
+	if len(legs) == 0 {
+		at(path+".legs", "missing", "a consultation needs at least one leg")
+	}
+	seen := map[string]bool{}
+	for i, leg := range legs {
+		legPath := fmt.Sprintf("%s.legs[%d]", path, i)
+		if _, ok := c.Authorities[leg.Authority]; !ok {
+			at(legPath+".authority", "unknown-authority", fmt.Sprintf("no authority is called %q", leg.Authority), sorted(c.Authorities)...)
+		}
+		if seen[leg.Authority] {
+			at(legPath+".authority", "duplicate-leg", "the authority is asked twice in one round")
+		}
+		seen[leg.Authority] = true
+		if leg.Binding == "" {
+			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
+		}
+	}
 }
 
 func (c *Config) checkDelivery(at func(path, code, message string, allowed ...string)) {

@@ -1,6 +1,9 @@
 package soap
 
-import "unicode/utf8"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // declaration starts every message we write.
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
@@ -27,34 +30,34 @@ func legal(s string) bool {
 	return true
 }
 
-// escaped writes s as character data. A carriage return is written as a
+// escapeText writes s as character data. A carriage return is written as a
 // reference, because a reader turns a raw one into a line feed.
-func (b text) escaped(s string) text {
+func escapeText(b *strings.Builder, s string) {
 	plain := true
 	for i := 0; i < len(s) && plain; i++ {
 		c := s[i]
 		plain = c >= ' ' && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>'
 	}
 	if plain {
-		return append(b, s...)
+		b.WriteString(s)
+		return
 	}
 	for _, r := range s {
 		switch {
 		case r == '&':
-			b = append(b, "&amp;"...)
+			b.WriteString("&amp;")
 		case r == '<':
-			b = append(b, "&lt;"...)
+			b.WriteString("&lt;")
 		case r == '>':
-			b = append(b, "&gt;"...)
+			b.WriteString("&gt;")
 		case r == '\r':
-			b = append(b, "&#xD;"...)
+			b.WriteString("&#xD;")
 		case !legalRune(r):
-			b = utf8.AppendRune(b, utf8.RuneError)
+			b.WriteRune(utf8.RuneError)
 		default:
-			b = utf8.AppendRune(b, r)
+			b.WriteRune(r)
 		}
 	}
-	return b
 }
 
 // nameStart and nameRune are the productions NameStartChar and NameChar of

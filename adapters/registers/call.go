@@ -1,6 +1,8 @@
 package registers
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -37,6 +39,10 @@ type exchange struct {
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) {
 	started := a.o.Now()
+	if reg := a.registers[r.PathValue("register")]; reg != nil && reg.REST != nil {
+		a.callREST(w, r, reg, started)
+		return
+	}
 	reg, op := a.find(r.PathValue("register"), r.PathValue("operation"), r.URL.Query().Get("version"))
 	if reg == nil || op == nil {
 		notFound(w)
@@ -61,7 +67,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	observe(string(soap.KindOf(err)))
-	a.fail(w, r, reg, op, err)
+	a.fail(w, r, reg, op.Code, err)
 }
 
 // find returns the operation of that code; of several versions the one asked
@@ -111,20 +117,59 @@ var countryFirst = regexp.MustCompile(`^[A-Z]{2}[^A-Za-z]`)
 // wrong.
 func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *contract.Operation) (xroad.Call, *web.Problem) {
 	if op.Unsupported != nil {
+		return xroad.Call{}, unusable(op.Unsupported)
+	}
+	user, issue, problem := who(r, reg.RequireUser, reg.RequireIssue)
+	if problem != nil {
+		return xroad.Call{}, problem
+	}
+	body, problem := web.ReadJSON(w, r, a.o.MaxBody)
+	if problem != nil {
+		return xroad.Call{}, problem
+	}
+	var value any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return xroad.Call{}, &web.Problem{Type: web.TypeMalformed, Status: http.StatusBadRequest, Detail: "The body is not JSON."}
+	}
+	object, ok := value.(map[string]any)
+	if !ok {
 		return xroad.Call{}, &web.Problem{
-			Type: typeUnusable, Status: http.StatusNotImplemented,
-			Detail: "The operation's contract cannot be used: " + op.Unsupported.Error() + ".",
+			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
+			Errors: []web.FieldError{{Path: "", Code: mapping.CodeType, Message: "must be an object"}},
 		}
 	}
+	wrapper, err := mapping.Encode(op.Input, object)
+	if violations, ok := errors.AsType[mapping.Violations](err); ok {
+		return xroad.Call{}, &web.Problem{
+			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
+			Errors: fieldErrors(violations),
+		}
+	}
+	return xroad.Call{
+		Service: serviceOf(reg.Register, op), Body: wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
+	}, nil
+}
+
+// unusable tells that the contract has what the hub cannot do.
+func unusable(why error) *web.Problem {
+	return &web.Problem{
+		Type: typeUnusable, Status: http.StatusNotImplemented, Detail: "The operation's contract cannot be used: " + why.Error() + ".",
+	}
+}
+
+// who reads on whose behalf and for which case a call is made.
+func who(r *http.Request, requireUser, requireIssue bool) (user, issue string, problem *web.Problem) {
 	var faults []web.FieldError
-	user, issue := r.Header.Get(headerUser), r.Header.Get(headerIssue)
+	user, issue = r.Header.Get(headerUser), r.Header.Get(headerIssue)
 	for _, h := range []struct {
 		name, value string
 		required    bool
 		message     string
 	}{
-		{headerUser, user, reg.RequireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
-		{headerIssue, issue, reg.RequireIssue, "The register wants to know why: the reference of the case."},
+		{headerUser, user, requireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
+		{headerIssue, issue, requireIssue, "The register wants to know why: the reference of the case."},
 	} {
 		switch {
 		case len(r.Header.Values(h.name)) > 1:
@@ -140,22 +185,9 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 		faults = append(faults, web.FieldError{Path: headerUser, Code: "country", Message: "The code must begin with the two letters of its country, such as EE38001085718."})
 	}
 	if len(faults) > 0 {
-		return xroad.Call{}, &web.Problem{Type: typeHeader, Status: http.StatusBadRequest, Detail: "Headers are wrong; errors names each.", Errors: faults}
+		return "", "", &web.Problem{Type: typeHeader, Status: http.StatusBadRequest, Detail: "Headers are wrong; errors names each.", Errors: faults}
 	}
-	body, problem := web.ReadJSON(w, r, a.o.MaxBody)
-	if problem != nil {
-		return xroad.Call{}, problem
-	}
-	wrapper, err := mapping.EncodeJSON(op.Input, body)
-	if violations, ok := errors.AsType[mapping.Violations](err); ok {
-		return xroad.Call{}, &web.Problem{
-			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
-			Errors: fieldErrors(violations),
-		}
-	}
-	return xroad.Call{
-		Service: serviceOf(reg.Register, op), XML: wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
-	}, nil
+	return user, issue, nil
 }
 
 func fieldErrors(violations mapping.Violations) []web.FieldError {
@@ -166,14 +198,18 @@ func fieldErrors(violations mapping.Violations) []web.FieldError {
 	return out
 }
 
+func exchangeOf(x xroad.Exchange) exchange {
+	return exchange{
+		Service: x.Service.String(), MessageID: x.MessageID, RequestHash: x.RequestHash,
+		AnsweredAt: x.Finished.UTC(), TookMS: x.Finished.Sub(x.Started).Milliseconds(),
+	}
+}
+
 // result reads an answer. The error is a *soap.Failure: the answer does not
 // keep to the contract, or says that the register refused.
 func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, error) {
 	x := answer.Exchange
-	res := result{Exchange: exchange{
-		Service: x.Service.String(), MessageID: x.MessageID, RequestHash: x.RequestHash,
-		AnsweredAt: x.Finished.UTC(), TookMS: x.Finished.Sub(x.Started).Milliseconds(),
-	}}
+	res := result{Exchange: exchangeOf(x)}
 	var err error
 	if s.Tolerant {
 		var strangers mapping.Violations

@@ -45,9 +45,6 @@ func describe(r Register) map[string]any {
 }
 
 func path(r Register, op *contract.Operation, schemas *mapping.Schemas) map[string]any {
-	parameter := func(name, description string, required bool) map[string]any {
-		return map[string]any{"name": name, "in": "header", "required": required, "description": description, "schema": map[string]any{"type": "string", "maxLength": 255}}
-	}
 	answer := map[string]any{
 		"type": "object", "required": []string{"data", "exchange"},
 		"properties": map[string]any{
@@ -56,40 +53,54 @@ func path(r Register, op *contract.Operation, schemas *mapping.Schemas) map[stri
 			"exchange": map[string]any{"$ref": "#/components/schemas/Exchange"},
 		},
 	}
-	problem := func(description string) map[string]any {
-		return map[string]any{"description": description, "content": map[string]any{
-			"application/problem+json": map[string]any{"schema": map[string]any{"$ref": "#/components/schemas/Problem"}},
-		}}
-	}
 	operation := map[string]any{
 		"operationId": op.Code,
-		"summary":     summary(op),
+		"summary":     orCode(op.Title, op.Code),
 		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + serviceOf(r, op).String() + "."),
-		"parameters": []any{
-			parameter(headerUser, "The person on whose behalf the call is made, with the country before the code.", r.RequireUser),
-			parameter(headerIssue, "The reference of the case, which says why the call is made.", r.RequireIssue),
-		},
+		"parameters":  headerParameters(r.RequireUser, r.RequireIssue),
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
 			"application/json": withExamples(map[string]any{"schema": schemas.Of(op.Input)}, op.Input),
 		}},
-		"responses": map[string]any{
-			"200": map[string]any{"description": "The register's answer.", "content": map[string]any{"application/json": map[string]any{"schema": answer}}},
-			"400": problem("Not JSON, or a header is wrong or missing."),
-			"401": problem("No token, or an unknown one."),
-			"422": problem("The body does not keep to the contract, or the register refused."),
-			"502": problem("The register's answer cannot be used, or rights are missing."),
-			"503": problem("The register or the Security Server cannot be reached; try again."),
-			"504": problem("No answer in time: the register may have acted."),
-		},
+		"responses": responses(map[string]any{"schema": answer}, "#/components/schemas/Problem"),
 	}
 	return operation
 }
 
-func summary(op *contract.Operation) string {
-	if op.Title != "" {
-		return op.Title
+// headerParameters describe by which headers a call says who asks and why.
+func headerParameters(requireUser, requireIssue bool) []any {
+	parameter := func(name, description string, required bool) map[string]any {
+		return map[string]any{"name": name, "in": "header", "required": required, "description": description, "schema": map[string]any{"type": "string", "maxLength": 255}}
 	}
-	return op.Code
+	return []any{
+		parameter(headerUser, "The person on whose behalf the call is made, with the country before the code.", requireUser),
+		parameter(headerIssue, "The reference of the case, which says why the call is made.", requireIssue),
+	}
+}
+
+// responses describe what may come of a call; the answer to a success is media,
+// all others refer to the problem document.
+func responses(media map[string]any, ref string) map[string]any {
+	problem := func(description string) map[string]any {
+		return map[string]any{"description": description, "content": map[string]any{
+			"application/problem+json": map[string]any{"schema": map[string]any{"$ref": ref}},
+		}}
+	}
+	return map[string]any{
+		"200": map[string]any{"description": "The register's answer.", "content": map[string]any{"application/json": media}},
+		"400": problem("Not JSON, or a header is wrong or missing."),
+		"401": problem("No token, or an unknown one."),
+		"422": problem("The body does not keep to the contract, or the register refused."),
+		"502": problem("The register's answer cannot be used, or rights are missing."),
+		"503": problem("The register or the Security Server cannot be reached; try again."),
+		"504": problem("No answer in time: the register may have acted."),
+	}
+}
+
+func orCode(title, code string) string {
+	if title != "" {
+		return title
+	}
+	return code
 }
 
 // withExamples adds the smallest and the fullest valid message.
@@ -113,6 +124,7 @@ func problemSchema() map[string]any {
 		"properties": map[string]any{
 			"type": text, "title": text, "status": map[string]any{"type": "integer"}, "detail": text, "instance": text,
 			"kind": text, "turn": text, "code": text, "reason": text, "message_id": text,
+			"answer": map[string]any{"description": "What a REST register itself said, where that is JSON."},
 			"errors": map[string]any{"type": "array", "items": map[string]any{
 				"type": "object", "required": []string{"path", "code", "message"},
 				"properties": map[string]any{"path": text, "code": text, "message": text},

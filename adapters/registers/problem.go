@@ -1,14 +1,16 @@
 package registers
 
 import (
+	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"ristmik/adapters/web"
 	"ristmik/mapping"
 	"ristmik/soap"
-	"ristmik/soap/contract"
 )
 
 // The headers by which a call says on whose behalf and why it is made; the same
@@ -52,11 +54,13 @@ type failed struct {
 	Reason string `json:"reason,omitempty"`
 	// MessageID is the X-Road message id of the exchange.
 	MessageID string `json:"message_id,omitempty"`
+	// Answer is what a REST register itself said, where that is JSON.
+	Answer json.RawMessage `json:"answer,omitempty"`
 }
 
 // fail answers with what went wrong, and logs it without the register's words,
 // which may be about a person.
-func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, op *contract.Operation, err error) {
+func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, operation string, err error) {
 	if r.Context().Err() != nil {
 		panic(http.ErrAbortHandler) // the caller has gone; nobody is there to answer
 	}
@@ -64,7 +68,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	if !ok {
 		f = &soap.Failure{Kind: soap.KindInternal, Err: err}
 	}
-	a.o.Log.WarnContext(r.Context(), "register call failed", "register", reg.Name, "operation", op.Code,
+	a.o.Log.WarnContext(r.Context(), "register call failed", "register", reg.Name, "operation", operation,
 		"kind", string(f.Kind), "code", f.Code, "message_id", f.MessageID, "detail", f.Detail)
 	p := failed{
 		Problem: web.Problem{Type: typeRegister, Status: statuses[f.Kind], Detail: f.Advice()},
@@ -78,6 +82,12 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	}
 	if violations, ok := errors.AsType[mapping.Violations](f.Err); ok {
 		p.Status, p.Errors = http.StatusBadGateway, fieldErrors(violations)
+	}
+	if invalid, ok := errors.AsType[*jsonschema.ValidationError](f.Err); ok {
+		p.Status, p.Errors = http.StatusBadGateway, schemaErrors(invalid)
+	}
+	if said, ok := errors.AsType[*saidNo](err); ok {
+		p.Answer = said.answer
 	}
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "30")

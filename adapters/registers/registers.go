@@ -5,7 +5,7 @@
 //	GET  /v1/registers/{register}/openapi.json    one register, described (OpenAPI 3.1)
 //	POST /v1/registers/{register}/{operation}     one call
 //
-// A register is a contract file and a few lines of configuration; nothing is
+// A register is a contract file (WSDL or OpenAPI) and a few lines of configuration; nothing is
 // written or generated for it. The shape of JSON and every rule about it come
 // from the contract (package mapping), so a request that would be refused is
 // refused here, with every fault named, and the register is not asked.
@@ -38,7 +38,11 @@ type Register struct {
 	Title string
 	// Provider is the subsystem whose services the contract describes.
 	Provider soap.ClientID
+	// Contract describes a SOAP register. One of REST has REST and Service, the
+	// code of the one service that the description is of, instead.
 	Contract *contract.Contract
+	REST     *contract.REST
+	Service  string
 	// RequireUser and RequireIssue refuse calls that name no person or no case
 	// (the headers X-Road-UserId and X-Road-Issue), as the register demands.
 	RequireUser, RequireIssue bool
@@ -52,9 +56,10 @@ type Register struct {
 	Timeout time.Duration
 }
 
-// Caller makes one X-Road call; a [xroad.Client] is one.
+// Caller makes one X-Road call, SOAP or REST; a [xroad.Client] is one.
 type Caller interface {
 	Call(ctx context.Context, call xroad.Call) (*xroad.Answer, error)
+	REST(ctx context.Context, call xroad.RESTCall) (*xroad.RESTAnswer, error)
 }
 
 // Options are what an [API] is made of. XRoad is needed; the rest has defaults.
@@ -114,10 +119,17 @@ func New(o Options) (*API, error) {
 		if a.registers[r.Name] != nil {
 			return nil, fmt.Errorf("registers: %s stands twice", r.Name)
 		}
-		if !slices.ContainsFunc(r.Contract.Operations(), func(op *contract.Operation) bool { return op.Unsupported == nil }) {
+		if (r.Contract == nil) == (r.REST == nil) {
+			return nil, fmt.Errorf("registers: %s has no contract, or two", r.Name)
+		}
+		if !slices.ContainsFunc(operationsOf(r), func(op operation) bool { return op.Unusable == "" }) {
 			return nil, fmt.Errorf("registers: no operation of %s can be called", r.Name)
 		}
-		document, err := json.Marshal(describe(r))
+		described := describe
+		if r.REST != nil {
+			described = describeREST
+		}
+		document, err := json.Marshal(described(r))
 		if err != nil {
 			return nil, fmt.Errorf("registers: describing %s: %w", r.Name, err)
 		}
@@ -174,6 +186,27 @@ type operation struct {
 	Unusable string `json:"unusable,omitempty"`
 }
 
+// operationsOf lists what a register offers, of either kind.
+func operationsOf(r Register) []operation {
+	list := []operation{}
+	add := func(one operation, unsupported error) {
+		if unsupported != nil {
+			one.Unusable = unsupported.Error()
+		}
+		list = append(list, one)
+	}
+	if r.REST != nil {
+		for _, op := range r.REST.Operations {
+			add(operation{Code: op.Code, Title: op.Title()}, op.Unsupported)
+		}
+		return list
+	}
+	for _, op := range r.Contract.Operations() {
+		add(operation{Code: op.Code, Version: op.Version, Title: op.Title}, op.Unsupported)
+	}
+	return list
+}
+
 func (a *API) list(w http.ResponseWriter, _ *http.Request) {
 	type register struct {
 		Name        string      `json:"register"`
@@ -184,15 +217,7 @@ func (a *API) list(w http.ResponseWriter, _ *http.Request) {
 	}
 	list := []register{}
 	for _, r := range a.o.Registers {
-		one := register{r.Name, r.Title, r.Provider.String(), "/v1/registers/" + r.Name + "/openapi.json", []operation{}}
-		for _, op := range r.Contract.Operations() {
-			entry := operation{Code: op.Code, Version: op.Version, Title: op.Title}
-			if op.Unsupported != nil {
-				entry.Unusable = op.Unsupported.Error()
-			}
-			one.Operations = append(one.Operations, entry)
-		}
-		list = append(list, one)
+		list = append(list, register{r.Name, r.Title, r.Provider.String(), "/v1/registers/" + r.Name + "/openapi.json", operationsOf(r)})
 	}
 	web.WriteJSON(w, http.StatusOK, map[string]any{"registers": list})
 }

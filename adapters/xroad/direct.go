@@ -20,9 +20,6 @@ const (
 	directBody = 32 << 10
 	// idlePerServer is how many unused connections to one server are kept.
 	idlePerServer = 64
-	// keptRoom is how long a request may be whose memory a connection keeps for
-	// the next one.
-	keptRoom = 8 << 10
 	// interim is how many 1xx answers may precede the answer itself.
 	interim = 5
 )
@@ -48,7 +45,7 @@ type directConn struct {
 	place  string
 	in     io.LimitedReader // what the server may still send of a header
 	reader *bufio.Reader
-	out    []byte    // room for the next request
+	writer *bufio.Writer
 	since  time.Time // when it became idle
 }
 
@@ -96,15 +93,11 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// exchange sends the request and reads the head of its answer. The request
-// leaves in one write, so that the server wakes once for it.
+// exchange sends the request and reads the head of its answer.
 func (c *directConn) exchange(req *http.Request, trace *httptrace.ClientTrace, headBytes int64) (*http.Response, error) {
-	out, err := appendRequest(c.out[:0], req)
-	if cap(out) <= keptRoom {
-		c.out = out
-	}
+	err := req.Write(c.writer)
 	if err == nil {
-		_, err = c.Write(out)
+		err = c.writer.Flush()
 	}
 	if trace != nil && trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
@@ -155,7 +148,7 @@ func (d *direct) connect(ctx context.Context, req *http.Request, dial func(conte
 	if err != nil {
 		return nil, false, err
 	}
-	c := &directConn{Conn: conn, place: place}
+	c := &directConn{Conn: conn, place: place, writer: bufio.NewWriterSize(conn, 8<<10)}
 	c.in.R = conn
 	c.reader = bufio.NewReader(&c.in)
 	return c, false, nil

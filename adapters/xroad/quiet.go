@@ -3,8 +3,7 @@ package xroad
 import (
 	"crypto/tls"
 	"net"
-
-	"ristmik/adapters/web/sockets"
+	"syscall"
 )
 
 // quiet tells whether an unused connection is still open and nothing has
@@ -18,5 +17,19 @@ func quiet(c net.Conn) bool {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	return sockets.Quiet(c)
+	s, ok := c.(syscall.Conn)
+	if !ok {
+		return false
+	}
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var peeked error
+	err = raw.Read(func(fd uintptr) bool {
+		var b [1]byte
+		_, _, peeked = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
+		return true
+	})
+	return err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK)
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -28,6 +29,10 @@ type RESTCall struct {
 	// leave the house; everything else is dropped, because a Security Server
 	// passes every header on to the foreign organisation.
 	Header http.Header
+	// Declared are headers that the description of the service asks for, by name.
+	// They leave the house beside those of Header; one that belongs to HTTP or
+	// X-Road itself is refused.
+	Declared map[string]string
 	// Body is allowed with POST, PUT and PATCH only: Security Servers sign the
 	// body of other methods but do not deliver it.
 	Body []byte
@@ -212,7 +217,30 @@ func (c *Client) restRequest(call RESTCall, id string) (*request, error) {
 		}
 		r.header[name] = []string{value}
 	}
+	for name, value := range call.Declared {
+		if !declarable(name) {
+			return nil, notSent(id, "request.header", "a declared header is not one that a description can ask for")
+		}
+		if err := singleValue(id, name, value); err != nil {
+			return nil, err
+		}
+		r.header[name] = []string{value}
+	}
 	return r, nil
+}
+
+// ofHTTP are the headers of the connection and the message, which are made by
+// whoever sends it, and those that would show secrets to a foreign organisation.
+var ofHTTP = []string{
+	"accept", "accept-encoding", "authorization", "connection", "content-encoding", "content-length", "content-type", "cookie", "expect",
+	"forwarded", "host", "keep-alive", "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "via",
+}
+
+// declarable says whether a description may ask for a header of that name.
+func declarable(name string) bool {
+	lower := strings.ToLower(name)
+	return name != "" && strings.Trim(lower, "abcdefghijklmnopqrstuvwxyz0123456789-_") == "" &&
+		!strings.HasPrefix(lower, "x-road-") && !strings.HasPrefix(lower, "x-forwarded-") && !slices.Contains(ofHTTP, lower)
 }
 
 // valuesOf returns the values of a header whatever the spelling of its name.

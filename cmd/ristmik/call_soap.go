@@ -136,7 +136,7 @@ func (c callCommand) contract(p *surroundings, cfg *configs.Config, xr *xroad.Cl
 		return k, nil
 	}
 	for _, known := range cfg.Contracts {
-		if provider, err := soap.ParseClientID(known.Provider); err != nil || provider != service.Provider {
+		if provider, err := soap.ParseClientID(known.Provider); err != nil || provider != service.Provider || known.REST() {
 			continue
 		}
 		k, err := openContract(cfg, known.File)

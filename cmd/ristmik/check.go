@@ -15,7 +15,6 @@ import (
 	"ristmik/mapping"
 	"ristmik/schedules"
 	"ristmik/soap"
-	"ristmik/soap/contract"
 )
 
 type checkCommand struct {
@@ -187,13 +186,12 @@ func (m *meaning) contracts(unwritten []string) {
 		if k.File == "" || slices.Contains(unwritten, name) {
 			continue
 		}
-		c, err := openContract(m.cfg, k.File)
+		offered, err := offeredBy(m.cfg, k)
 		if err != nil {
 			m.fault(path+".file", "bad-contract", err.Error())
 			continue
 		}
-		usable := func(op *contract.Operation) bool { return op.Unsupported == nil }
-		if !slices.ContainsFunc(c.Operations(), usable) {
+		if !slices.ContainsFunc(offered, offer.usable) {
 			m.fault(path+".file", "bad-contract", "none of its operations can be used; ristmik contract check tells why")
 		}
 	}

@@ -8,11 +8,9 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"ristmik/configs"
-	"ristmik/mapping"
 	"ristmik/soap/contract"
 )
 
@@ -40,22 +38,15 @@ func (c contractList) Run(p *surroundings) error {
 	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(t, "REGISTER\tOPERATION\tVERSION\tTITLE")
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
-		k, err := openContract(cfg, cfg.Contracts[name].File)
+		all, err := offeredBy(cfg, cfg.Contracts[name])
 		if err != nil {
 			return err
 		}
-		for _, op := range k.Operations() {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name, op.Code, op.Version, titleOrWhy(op))
+		for _, o := range all {
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", name, o.code, o.version, o.about())
 		}
 	}
 	return t.Flush()
-}
-
-func titleOrWhy(op *contract.Operation) string {
-	if op.Unsupported != nil {
-		return "cannot be used: " + op.Unsupported.Error()
-	}
-	return op.Title
 }
 
 type contractCheck struct {
@@ -63,84 +54,43 @@ type contractCheck struct {
 }
 
 func (c contractCheck) Run(p *surroundings) error {
-	switch strings.ToLower(filepath.Ext(c.File)) {
-	case ".yaml", ".yml", ".json":
-		return checkOpenAPI(p, c.File)
-	}
-	k, err := contractFile(c.File)
+	all, err := offersIn(c.File)
 	if err != nil {
 		return usage(err)
 	}
-	usable := 0
-	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-	for _, op := range k.Operations() {
-		if op.Unsupported == nil {
-			usable++
-		}
-		fmt.Fprintf(t, "%s\t%s\t%s\n", op.Code, op.Version, titleOrWhy(op))
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.out, "%d of %d operations can be used\n", usable, len(k.Operations()))
-	if usable == 0 {
+	good := printOffers(p, all)
+	fmt.Fprintf(p.out, "%d of %d operations can be used\n", good, len(all))
+	if good == 0 {
 		return errors.New("no operation can be used")
 	}
 	return nil
 }
 
-// checkOpenAPI lists the endpoints of a REST service's description.
-func checkOpenAPI(p *surroundings, file string) error {
-	a, err := contract.LoadOpenAPI(os.DirFS(filepath.Dir(file)), filepath.Base(file))
-	if err != nil {
-		return usage(err)
-	}
-	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-	for _, e := range a.Endpoints {
-		fmt.Fprintf(t, "%s\t%s%s\t%s\n", e.Method, a.Base, e.Path, e.Summary)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(p.out, "%s: %d endpoints\n", a.Title, len(a.Endpoints))
-	return nil
-}
-
 type contractSample struct {
-	File      string `arg:"" type:"path" help:"A WSDL file, or the name of a contract that ships with the program."`
-	Operation string `arg:"" help:"The service code."`
+	File      string `arg:"" type:"path" help:"A WSDL or OpenAPI file, or the name of a contract that ships with the program."`
+	Operation string `arg:"" help:"The service code; with OpenAPI the operationId."`
 	Version   string `help:"The version; without it, the first."`
 	Fullest   bool   `help:"Everything that may be there, instead of only what must be."`
 	Answer    bool   `help:"The answer instead of the request."`
 }
 
 func (c contractSample) Run(p *surroundings) error {
-	k, err := contractFile(c.File)
+	all, err := offersIn(c.File)
 	if err != nil {
 		return usage(err)
 	}
-	for _, op := range k.Operations() {
-		if op.Code != c.Operation || c.Version != "" && op.Version != c.Version {
+	for _, o := range all {
+		if o.code != c.Operation || c.Version != "" && o.version != c.Version {
 			continue
 		}
-		if op.Unsupported != nil {
-			return usage(fmt.Errorf("%s cannot be used: %w", op.Code, op.Unsupported))
+		if !o.usable() {
+			return usage(fmt.Errorf("%s cannot be used: %w", o.code, o.refused))
 		}
-		el, extent := op.Input, mapping.Smallest
-		if c.Answer {
-			el = op.Output
-		}
-		if c.Fullest {
-			extent = mapping.Fullest
-		}
-		value, err := mapping.Sample(el, extent)
+		value, err := o.sample(c.Fullest, c.Answer)
 		if err != nil {
 			return err
 		}
-		out := json.NewEncoder(p.out)
-		out.SetEscapeHTML(false)
-		out.SetIndent("", "  ")
-		return out.Encode(value)
+		return printJSON(p.out, value)
 	}
 	return usage(fmt.Errorf("%s has no operation %s; ristmik contract check lists them", c.File, c.Operation))
 }

@@ -13,18 +13,18 @@ import (
 	"text/tabwriter"
 
 	"ristmik/configs"
-	"ristmik/mapping"
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
 // contractAdd makes a register more of a description.
 type contractAdd struct {
-	File     string   `arg:"" optional:"" type:"path" help:"The register's WSDL; schemas that it imports are taken from beside it."`
+	File     string   `arg:"" optional:"" type:"path" help:"The register's WSDL, or the OpenAPI description of a REST service (.yaml, .yml, .json); schemas that a WSDL imports are taken from beside it."`
 	From     string   `placeholder:"SERVICE" help:"Instead of a file: ask the register itself through the Security Server. INSTANCE/CLASS/MEMBER/SUBSYSTEM takes everything that it offers, with /SERVICE[/VERSION] the description that has this service."`
 	Config   string   `short:"c" type:"path" help:"The configuration file to add to. Without it, ristmik.yaml in this folder, which is made of the shipped default when there is none."`
 	Name     string   `help:"The register's name in paths: lower-case letters, digits and hyphens. Without it, that of the subsystem."`
 	Provider string   `placeholder:"INSTANCE/CLASS/MEMBER/SUBSYSTEM" help:"With a file: the subsystem that offers these services."`
+	Service  string   `placeholder:"CODE" help:"With an OpenAPI file: the code of the REST service that it describes."`
 	TitleET  string   `name:"title-et" placeholder:"TEXT" help:"The register's name for people, in Estonian."`
 	TitleEN  string   `name:"title-en" placeholder:"TEXT" help:"The same in English."`
 	Require  []string `enum:"user_id,issue" placeholder:"user_id,issue" help:"What a call must say: on whose behalf, for which case."`
@@ -38,6 +38,7 @@ func (contractAdd) Help() string {
 	return `Examples:
 
   ristmik contract add rr.wsdl --provider EE/GOV/70008440/rr
+  ristmik contract add cars.yaml --provider EE/GOV/70001490/liiklusregister --service cars
   ristmik contract add --from EE/GOV/70000349/tor
   ristmik contract add --from EE/GOV/70000349/tor/TORIK/v2 --name employment --replace --dry-run
 
@@ -49,10 +50,18 @@ Exit codes: 0 added, 1 the register cannot be asked or used, 2 wrong usage or co
 
 // addition is one register to be added.
 type addition struct {
-	name     string
-	entry    configs.Contract
-	contract *contract.Contract
-	files    map[string][]byte // by their place below the register's folder
+	name  string
+	entry configs.Contract
+	soap  *contract.Contract // or
+	rest  *contract.REST
+	files map[string][]byte // by their place below the register's folder
+}
+
+func (a addition) offers() []offer {
+	if a.rest != nil {
+		return offersOfREST(a.rest)
+	}
+	return offersOf(a.soap)
 }
 
 // Run adds the registers that one source describes, all of them or none.
@@ -156,26 +165,37 @@ func (c contractAdd) fromFile() ([]addition, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
-	a.name, a.entry.Provider = registerName(provider), provider.String()
+	a.name, a.entry.Provider, a.entry.Service = registerName(provider), provider.String(), c.Service
+	switch {
+	case a.rest != nil && c.Service == "":
+		return nil, usage(errors.New("contract add: which service does it describe? --service CODE; ristmik call --list lists them"))
+	case a.rest == nil && c.Service != "":
+		return nil, usage(errors.New("contract add: --service goes with OpenAPI; a WSDL has the codes of its services itself"))
+	}
 	return []addition{a}, nil
 }
 
 // described reads a description and notes which files it is made of.
 func described(fsys fs.FS, file string) (addition, error) {
 	r := &reads{FS: fsys, names: map[string]bool{}}
-	k, err := contract.Load(r, file)
+	a := addition{files: map[string][]byte{}}
+	a.entry.File = file
+	var err error
+	if a.entry.REST() {
+		a.rest, err = contract.LoadREST(r, file)
+	} else {
+		a.soap, err = contract.Load(r, file)
+	}
 	if err != nil {
 		return addition{}, err
 	}
-	if !slices.ContainsFunc(k.Operations(), usable) {
+	if all := a.offers(); !slices.ContainsFunc(all, offer.usable) {
 		var why []string
-		for _, op := range k.Operations() {
-			why = append(why, fmt.Sprintf("  %s: %s", op.Code, titleOrWhy(op)))
+		for _, o := range all {
+			why = append(why, fmt.Sprintf("  %s: %s", o.code, o.about()))
 		}
 		return addition{}, fmt.Errorf("no operation of %s can be used\n%s", file, strings.Join(why, "\n"))
 	}
-	a := addition{contract: k, files: map[string][]byte{}}
-	a.entry.File = file
 	for name := range r.names {
 		if a.files[name], err = fs.ReadFile(fsys, name); err != nil {
 			return addition{}, err
@@ -183,8 +203,6 @@ func described(fsys fs.FS, file string) (addition, error) {
 	}
 	return a, nil
 }
-
-func usable(op *contract.Operation) bool { return op.Unsupported == nil }
 
 // reads is a folder that notes what is opened in it.
 type reads struct {
@@ -233,8 +251,9 @@ func (c contractAdd) enter(cfg *configs.Config, a *addition, text []byte) ([]byt
 			a.name, cfg.File(), cfg.Line("contracts."+a.name))
 	case !exists && c.Replace:
 		return nil, fmt.Errorf("there is no register %s to replace; ristmik contract list shows which there are, --name says which is meant", a.name)
-	case exists && known.Provider != a.entry.Provider:
-		return nil, fmt.Errorf("the register %s is offered by %s, not by %s", a.name, known.Provider, a.entry.Provider)
+	case exists && (known.Provider != a.entry.Provider || known.Service != a.entry.Service):
+		return nil, fmt.Errorf("the register %s is offered by %s, not by %s", a.name,
+			strings.Trim(known.Provider+"/"+known.Service, "/"), strings.Trim(a.entry.Provider+"/"+a.entry.Service, "/"))
 	}
 	a.entry.File = "contracts/" + a.name + "/" + a.entry.File
 	if exists {
@@ -265,40 +284,36 @@ func (c contractAdd) enter(cfg *configs.Config, a *addition, text []byte) ([]byt
 
 // report says what the register offers now.
 func (c contractAdd) report(p *surroundings, cfg *configs.Config, a addition) {
-	good := 0
-	for _, op := range a.contract.Operations() {
-		if usable(op) {
-			good++
-		}
-	}
-	fmt.Fprintf(p.out, "%s (%s): %d of %d operations can be used\n", a.name, a.entry.Provider, good, len(a.contract.Operations()))
+	all := a.offers()
+	good := len(slices.DeleteFunc(slices.Clone(all), func(o offer) bool { return !o.usable() }))
+	fmt.Fprintf(p.out, "%s (%s): %d of %d operations can be used\n", a.name, strings.Trim(a.entry.Provider+"/"+a.entry.Service, "/"), good, len(all))
 	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-	for _, op := range a.contract.Operations() {
-		if usable(op) {
-			fmt.Fprintf(t, "  POST /v1/registers/%s/%s\t%s\t%s\n", a.name, op.Code, op.Version, op.Title)
+	for _, o := range all {
+		if o.usable() {
+			fmt.Fprintf(t, "  POST /v1/registers/%s/%s\t%s\t%s\n", a.name, o.code, o.version, o.title)
 		}
 	}
-	for _, op := range a.contract.Operations() {
-		if !usable(op) {
-			fmt.Fprintf(t, "  refused: %s\t%s\t%s\n", op.Code, op.Version, op.Unsupported)
+	for _, o := range all {
+		if !o.usable() {
+			fmt.Fprintf(t, "  refused: %s\t%s\t%s\n", o.code, o.version, o.refused)
 		}
 	}
 	_ = t.Flush() // the output is told by the lines that follow
-	if c.Replace {
+	if c.Replace && a.soap != nil {
 		older, err := openContract(cfg, cfg.Contracts[a.name].File)
 		if err == nil {
-			differences(p, contract.Compare(older, a.contract))
+			differences(p, contract.Compare(older, a.soap))
 		}
 	}
 }
 
 // example prints a call that can be made now.
 func example(p *surroundings, cfg *configs.Config, a addition) {
-	for _, op := range a.contract.Operations() {
-		if !usable(op) {
+	for _, o := range a.offers() {
+		if !o.usable() {
 			continue
 		}
-		value, err := mapping.Sample(op.Input, mapping.Smallest)
+		value, err := o.sample(false, false)
 		if err != nil {
 			continue
 		}
@@ -307,10 +322,10 @@ func example(p *surroundings, cfg *configs.Config, a addition) {
 			continue
 		}
 		headers := ` -H 'Content-Type: application/json'`
-		if slices.Contains(a.entry.Require, configs.RequireUserID) {
+		if o.user || slices.Contains(a.entry.Require, configs.RequireUserID) {
 			headers += ` -H 'X-Road-UserId: EE38001085718'`
 		}
-		if slices.Contains(a.entry.Require, configs.RequireIssue) {
+		if o.issue || slices.Contains(a.entry.Require, configs.RequireIssue) {
 			headers += ` -H 'X-Road-Issue: CASE-1'`
 		}
 		if cfg.Listeners.Core.TokensFile != "" {
@@ -321,7 +336,7 @@ func example(p *surroundings, cfg *configs.Config, a addition) {
 			scheme = "https"
 		}
 		base := scheme + "://" + reachable(cfg.Listeners.Core.Address) + "/v1/registers/" + a.name
-		fmt.Fprintf(p.out, "\nThen, for example:\n\n  curl -s %s/%s%s -d %s\n\nWhat it takes and gives: %s/openapi.json\n", base, op.Code, headers, shellQuoted(string(body)), base)
+		fmt.Fprintf(p.out, "\nThen, for example:\n\n  curl -s %s/%s%s -d %s\n\nWhat it takes and gives: %s/openapi.json\n", base, o.code, headers, shellQuoted(string(body)), base)
 		return
 	}
 }

@@ -59,6 +59,24 @@ members:
         services:
           - {code: cars, version: v1, type: WSDL, url: "ADDRESS", clients: [EE/GOV/70008747/ristmik]}
           - {code: lost, version: v1, type: WSDL, url: "ADDRESS"}
+      - code: teenused
+        name: {et: Teenused, en: Services}
+        services:
+          - {code: boats, type: OPENAPI3, url: "ADDRESS/boats", description: "ADDRESS/boats.yaml", clients: [EE/GOV/70008747/ristmik]}
+          - {code: bare, type: REST, url: "ADDRESS/bare"}
+`
+
+// boatsYAML is a REST register that the program does not ship.
+const boatsYAML = `openapi: 3.0.3
+info: {title: Boats, version: "1"}
+paths:
+  /boats/{name}:
+    get:
+      operationId: boat
+      summary: One boat
+      parameters: [{name: name, in: path, required: true, schema: {type: string}}]
+      responses: {"200": {description: ok, content: {application/json: {schema: {type: object}}}}}
+    post: {operationId: sail, requestBody: {required: true, content: {text/csv: {}}}, responses: {"204": {description: ok}}}
 `
 
 // carsRegister serves the register behind a sandbox and returns the address of
@@ -67,7 +85,11 @@ func carsRegister(t *testing.T) string {
 	t.Helper()
 	register := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", soap.ContentType)
-		if r.Method == http.MethodGet {
+		switch {
+		case r.URL.Path == "/boats.yaml":
+			_, _ = io.WriteString(w, boatsYAML)
+			return
+		case r.Method == http.MethodGet:
 			_, _ = io.WriteString(w, carsWSDL)
 			return
 		}
@@ -220,7 +242,7 @@ func TestAContractFileIsAddedWithItsSchemas(t *testing.T) {
 	for name, text := range map[string]string{
 		"cars.wsdl": strings.Replace(carsWSDL, "http://127.0.0.1:1/missing.xsd", "types/m.xsd", 1), "secret.txt": "x",
 		"types/m.xsd": `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:m"><xs:simpleType name="x"><xs:restriction base="xs:string"/></xs:simpleType></xs:schema>`,
-		"bad.wsdl":    `<a/>`, "none.wsdl": strings.NewReplacer(`type="xs:string"`, `type="m:y"`, `element="t:carsResponse"`, `element="t:lost"`).Replace(carsWSDL),
+		"boats.yaml":  boatsYAML, "bad.wsdl": `<a/>`, "none.wsdl": strings.NewReplacer(`type="xs:string"`, `type="m:y"`, `element="t:carsResponse"`, `element="t:lost"`).Replace(carsWSDL),
 	} {
 		if err := replaceFile(filepath.Join(source, name), []byte(text)); err != nil {
 			t.Fatal(err)
@@ -238,6 +260,9 @@ func TestAContractFileIsAddedWithItsSchemas(t *testing.T) {
 		"nothing named":    {provider, 2, "name a file, or a register with --from"},
 		"both named":       {append([]string{wsdl, "--from", "EE/GOV/70001490/x"}, provider...), 2, "name a file"},
 		"no provider":      {[]string{wsdl, "-c", config}, 2, "which subsystem"},
+		"no service":       {append([]string{filepath.Join(source, "boats.yaml")}, provider...), 2, "--service CODE"},
+		"service of WSDL":  {append([]string{wsdl, "--service", "cars"}, provider...), 2, "--service goes with OpenAPI"},
+		"bad service":      {append([]string{filepath.Join(source, "boats.yaml"), "--service", "a/b"}, provider...), 2, "the code of the service is needed"},
 		"bad provider":     {[]string{wsdl, "-c", config, "--provider", "EE"}, 2, "--provider"},
 		"wrong member":     {[]string{wsdl, "-c", config, "--provider", "EE/GOV/70001491/x"}, 2, "no registry code"},
 		"no file":          {append([]string{wsdl + "x"}, provider...), 2, "there is no file"},
@@ -317,11 +342,50 @@ func TestAConfigurationIsMadeWhereThereIsNone(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, text)
 	}
 	code, text = adding(t, "--from", "EE/GOV/70000349/tor/TORIK/v2", "-c", config, "--name", "employment", "--replace")
-	if code != exitDone || !strings.Contains(text, "0 differences") || !strings.Contains(files(t, other)["ristmik.yaml"], "file: contracts/employment/torik.wsdl # beside this file") {
+	if code != exitDone || !strings.Contains(text, "0 differences") || !strings.Contains(files(t, other)["ristmik.yaml"], "file: contracts/employment/torik.wsdl # WSDL or OpenAPI, beside this file") {
 		t.Errorf("exit code %d\n%s", code, text)
 	}
 	code, text = adding(t, "--from", "EE/GOV/70000349/tor/NONE/v2", "-c", config)
 	if code != exitFailed || !strings.Contains(text, "advice") {
 		t.Errorf("exit code %d\n%s", code, text)
+	}
+}
+
+// A REST register is added as one of SOAP is, and what shows contracts shows it.
+func TestARESTRegisterIsAdded(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := asShipped(t, dir, carsRegister(t))
+	code, said := adding(t, "--from", "EE/GOV/70001490/teenused", "-c", config)
+	for _, want := range []string{
+		"teenused (EE/GOV/70001490/teenused/boats): 1 of 2 operations can be used", "POST /v1/registers/teenused/boat", "One boat", "refused: sail",
+		"left out: EE/GOV/70001490/teenused/bare: a REST service without a description", `-d '{"path":{"name":"text"}}'`,
+	} {
+		if code != exitDone || !strings.Contains(said, want) {
+			t.Errorf("exit code %d, %q is missing in:\n%s", code, want, said)
+		}
+	}
+	file := filepath.Join(dir, "contracts", "teenused", "boats.yaml")
+	for _, c := range []struct {
+		args []string
+		code int
+		want string
+	}{
+		{[]string{"check", "-c", config}, 0, "is good"},
+		{[]string{"contract", "list", "-c", config}, 0, "One boat"},
+		{[]string{"contract", "check", file}, 0, "GET /boats/{name}"},
+		{[]string{"contract", "check", file}, 0, "cannot be used: unsupported: body that is not JSON"},
+		{[]string{"contract", "sample", file, "boat"}, 0, `"name": "text"`},
+		{[]string{"contract", "sample", file, "sail"}, 2, "cannot be used"},
+		{[]string{"contract", "sample", file, "boat", "--answer"}, 0, "{}"},
+		{[]string{"contract", "add", "--from", "EE/GOV/70001490/teenused/bare", "-c", config}, 1, "without a description"},
+		{[]string{"contract", "add", "--from", "EE/GOV/70001490/teenused/boats", "-c", config}, 2, "--replace"},
+		{[]string{"contract", "add", "--from", "EE/GOV/70001490/teenused/boats", "-c", config, "--replace"}, 0, "1 of 2"},
+		{[]string{"contract", "add", file, "--provider", "EE/GOV/70001490/teenused", "--service", "other", "-c", config, "--replace"}, 2, "is offered by EE/GOV/70001490/teenused/boats"},
+	} {
+		var out, errs bytes.Buffer
+		if code := run(t.Context(), c.args, &out, &errs); code != c.code || !strings.Contains(out.String()+errs.String(), c.want) {
+			t.Errorf("%v: exit code %d, %q is not in:\n%s%s", c.args, code, c.want, &out, &errs)
+		}
 	}
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -47,8 +48,11 @@ func (c contractAdd) fetched(p *surroundings, cfg *configs.Config) ([]addition, 
 }
 
 func firstUsable(a addition) string {
-	ops := a.contract.Operations()
-	return ops[slices.IndexFunc(ops, usable)].Code
+	if a.rest != nil {
+		return a.entry.Service
+	}
+	all := a.offers()
+	return all[slices.IndexFunc(all, offer.usable)].code
 }
 
 // source reads --from: a subsystem, or one service of it.
@@ -72,25 +76,20 @@ func (c contractAdd) source() (provider soap.ClientID, wanted *soap.ServiceID, e
 // descriptions fetches the description of the one service, or one after the
 // other until every service of the provider stands in one.
 func (c contractAdd) descriptions(p *surroundings, xr *xroad.Client, provider soap.ClientID, wanted *soap.ServiceID) ([]addition, error) {
-	var services []soap.ServiceID
+	services, rest, err := offeredServices(p, xr, provider)
+	if err != nil {
+		return nil, err
+	}
 	if wanted != nil {
-		services = []soap.ServiceID{*wanted}
-	} else {
-		var err error
-		if services, err = xr.ListMethods(p.ctx, provider); err != nil {
-			return nil, fmt.Errorf("asking %s what it offers: %w", provider, err)
-		}
-		if len(services) == 0 {
-			return nil, fmt.Errorf("%s offers no SOAP services; ristmik call --list %s shows what it offers", provider, provider)
+		rest = slices.DeleteFunc(rest, func(s xroad.RESTService) bool { return s.ID != *wanted })
+		if services = nil; len(rest) == 0 {
+			services = []soap.ServiceID{*wanted}
 		}
 	}
 	var all []addition
 	var refused []error
 	for _, service := range services {
-		if slices.ContainsFunc(all, func(a addition) bool {
-			_, has := a.contract.Operation(service.Code, service.Version)
-			return has
-		}) {
+		if slices.ContainsFunc(all, func(a addition) bool { return a.has(service) }) {
 			continue
 		}
 		wsdl, err := xr.WSDL(p.ctx, service)
@@ -98,35 +97,104 @@ func (c contractAdd) descriptions(p *surroundings, xr *xroad.Client, provider so
 			return nil, fmt.Errorf("asking for the description of %s: %w", service, err)
 		}
 		a, err := received(wsdl, pathName(service.Code)+".wsdl")
+		if err == nil && !a.has(service) {
+			err = errors.New("the description that it gives does not have it")
+		}
 		if err != nil {
 			refused = append(refused, fmt.Errorf("%s: %w", service, err))
 			continue
 		}
-		if _, has := a.contract.Operation(service.Code, service.Version); !has {
-			refused = append(refused, fmt.Errorf("%s: the description that it gives does not have it", service))
+		all = append(all, a)
+	}
+	for _, service := range rest {
+		a, err := describedREST(p, xr, service)
+		if err != nil {
+			refused = append(refused, fmt.Errorf("%s: %w", service.ID, err))
 			continue
 		}
 		all = append(all, a)
 	}
-	if len(all) == 0 {
+	switch {
+	case len(all) == 0 && len(refused) == 0:
+		return nil, fmt.Errorf("%s offers no services; ristmik call --list shows who offers any", provider)
+	case len(all) == 0:
 		return nil, errors.Join(refused...)
 	}
 	for _, err := range refused {
 		fmt.Fprintf(p.err, "left out: %v\n", err)
 	}
+	return all, c.rights(p, xr, provider, all)
+}
+
+// offeredServices lists the services of a provider, SOAP and REST.
+func offeredServices(p *surroundings, xr *xroad.Client, provider soap.ClientID) ([]soap.ServiceID, []xroad.RESTService, error) {
+	services, err := xr.ListMethods(p.ctx, provider)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking %s what it offers: %w", provider, err)
+	}
+	rest, err := xr.ListRESTMethods(p.ctx, provider)
+	if err != nil {
+		return nil, nil, fmt.Errorf("asking %s what it offers over REST: %w", provider, err)
+	}
+	return services, rest, nil
+}
+
+// describedREST fetches the description of a REST service, of those that have
+// one.
+func describedREST(p *surroundings, xr *xroad.Client, service xroad.RESTService) (addition, error) {
+	if service.Type == "REST" {
+		return addition{}, errors.New("a REST service without a description; ristmik contract add FILE --provider … --service … takes one from a file")
+	}
+	text, contentType, err := xr.OpenAPI(p.ctx, service.ID)
+	if err != nil {
+		return addition{}, err
+	}
+	ending := ".yaml"
+	if json.Valid(text) || strings.Contains(contentType, "json") {
+		ending = ".json"
+	}
+	a, err := received(text, pathName(service.ID.Code)+ending)
+	a.entry.Service = service.ID.Code
+	return a, err
+}
+
+// has says whether a SOAP description has a service.
+func (a addition) has(service soap.ServiceID) bool {
+	if a.soap == nil {
+		return false
+	}
+	_, ok := a.soap.Operation(service.Code, service.Version)
+	return ok
+}
+
+// rights says which of the services may not be called yet.
+func (c contractAdd) rights(p *surroundings, xr *xroad.Client, provider soap.ClientID, all []addition) error {
 	allowed, err := xr.AllowedMethods(p.ctx, provider)
 	if err != nil {
-		return nil, fmt.Errorf("asking %s what we may call: %w", provider, err)
+		return fmt.Errorf("asking %s what we may call: %w", provider, err)
+	}
+	rest, err := xr.AllowedRESTMethods(p.ctx, provider)
+	if err != nil {
+		return fmt.Errorf("asking %s what we may call over REST: %w", provider, err)
+	}
+	for _, s := range rest {
+		allowed = append(allowed, s.ID)
 	}
 	for _, a := range all {
-		for _, op := range a.contract.Operations() {
-			id := soap.ServiceID{Provider: provider, Code: op.Code, Version: op.Version}
-			if usable(op) && !slices.Contains(allowed, id) {
+		for _, o := range a.offers() {
+			id := soap.ServiceID{Provider: provider, Code: o.code, Version: o.version}
+			if a.rest != nil {
+				id = soap.ServiceID{Provider: provider, Code: a.entry.Service}
+			}
+			if o.usable() && !slices.Contains(allowed, id) {
 				fmt.Fprintf(p.err, "no right yet to call %s: its administrator gives it to our subsystem\n", id)
+				if a.rest != nil {
+					break // the right is to the service, whatever its operations
+				}
 			}
 		}
 	}
-	return all, nil
+	return nil
 }
 
 // received reads a description that came over the network. It stands alone:

@@ -49,10 +49,7 @@ func (w registerWire) Ask(ctx context.Context, q consultation.Question) (consult
 // of the configuration file, where its schemas stand beside it, or else one that
 // ships with the program.
 func openContract(cfg *configs.Config, file string) (*contract.Contract, error) {
-	path := file
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(filepath.Dir(cfg.File()), file)
-	}
+	path := besideConfig(cfg, file)
 	if _, err := os.Stat(path); err == nil {
 		return contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	}
@@ -60,6 +57,24 @@ func openContract(cfg *configs.Config, file string) (*contract.Contract, error) 
 		return nil, fmt.Errorf("there is no file %s, and none of that name ships with the program", path)
 	}
 	return loadContract(file)
+}
+
+// besideConfig is where a file of the configuration's folder stands.
+func besideConfig(cfg *configs.Config, file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(filepath.Dir(cfg.File()), file)
+}
+
+// openREST reads the description of a REST register that the configuration
+// names, from the folder of the configuration file.
+func openREST(cfg *configs.Config, file string) (*contract.REST, error) {
+	path := besideConfig(cfg, file)
+	if _, err := os.Stat(path); err != nil {
+		return nil, fmt.Errorf("there is no file %s", path)
+	}
+	return contract.LoadREST(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
 
 // newRegisterAPI makes the JSON endpoints of the configured contracts.
@@ -71,16 +86,21 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 		if err != nil {
 			return nil, fmt.Errorf("contracts.%s.provider: %w", name, err)
 		}
-		c, err := openContract(cfg, k.File)
-		if err != nil {
-			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)
-		}
-		all = append(all, registers.Register{
-			Name: name, Title: k.Title.EN, Provider: provider, Contract: c,
+		one := registers.Register{
+			Name: name, Title: k.Title.EN, Provider: provider, Service: k.Service,
 			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
 			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
 			Tolerant:     k.Tolerant, Refusals: k.Refusals, Timeout: k.Timeout,
-		})
+		}
+		if k.REST() {
+			one.REST, err = openREST(cfg, k.File)
+		} else {
+			one.Contract, err = openContract(cfg, k.File)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)
+		}
+		all = append(all, one)
 	}
 	return registers.New(registers.Options{XRoad: xr, Registers: all, Now: time.Now, Log: log, Observe: observe})
 }
