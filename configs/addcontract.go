@@ -131,6 +131,9 @@ func entryLines(name string, k Contract, indent int) (string, error) {
 	if len(k.Refusals) > 0 {
 		put("refusals", list(k.Refusals...))
 	}
+	if k.AsOf != "" {
+		put("as_of", text(k.AsOf))
+	}
 	var out bytes.Buffer
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)

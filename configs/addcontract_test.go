@@ -20,7 +20,7 @@ func TestAContractIsAddedAndTheRestStays(t *testing.T) {
 	}
 	added := configs.Contract{
 		Title: configs.Title{ET: "Liiklusregister: sõidukid", EN: "Vehicles, #1"}, File: "contracts/cars/cars.wsdl", Provider: "EE/GOV/70001490/liiklusregister",
-		Require: []configs.Requirement{configs.RequireUserID, configs.RequireIssue}, Tolerant: true, Refusals: []string{"/Viga"},
+		Require: []configs.Requirement{configs.RequireUserID, configs.RequireIssue}, Tolerant: true, Refusals: []string{"/Viga"}, AsOf: "/aeg",
 	}
 	without, _, found := strings.Cut(string(shipped), "contracts:")
 	if !found {

@@ -213,7 +213,8 @@ type LabourRegister struct {
 // that the description is of. Require
 // are the headers that a call must have; Tolerant takes answers with fields that
 // the contract does not have; Refusals are JSON pointers into answers where a
-// text says that the register refused. Timeout zero means that of X-Road calls.
+// text says that the register refused; AsOf is one where it says of when its data
+// are. Timeout zero means that of X-Road calls.
 type Contract struct {
 	Title    Title         `yaml:"title"`
 	File     string        `yaml:"file"`
@@ -222,6 +223,7 @@ type Contract struct {
 	Require  []Requirement `yaml:"require"`
 	Tolerant bool          `yaml:"tolerant"`
 	Refusals []string      `yaml:"refusals"`
+	AsOf     string        `yaml:"as_of"`
 	Timeout  time.Duration `yaml:"timeout"`
 }
 

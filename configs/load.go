@@ -120,6 +120,9 @@ func (c *Config) check() Problems {
 		if k.Timeout < 0 {
 			at(path+".timeout", "not-positive", "a time above zero is needed")
 		}
+		if k.AsOf != "" && !strings.HasPrefix(k.AsOf, "/") {
+			at(path+".as_of", "bad-pointer", "a JSON pointer into the answer is needed", "/response/aeg")
+		}
 		for i, pointer := range k.Refusals {
 			if !strings.HasPrefix(pointer, "/") {
 				at(fmt.Sprintf("%s.refusals[%d]", path, i), "bad-pointer", "a JSON pointer into the answer is needed", "/keha/teade")

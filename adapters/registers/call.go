@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"time"
 
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
@@ -23,18 +22,6 @@ type result struct {
 	// Unknown are the places of fields that the contract does not have.
 	Unknown  []string `json:"unknown,omitempty"`
 	Exchange exchange `json:"exchange"`
-}
-
-// exchange says which exchange it was, by which the signed evidence is found.
-type exchange struct {
-	Service   string `json:"service"`
-	MessageID string `json:"message_id"`
-	// RequestHash is what the provider's Security Server says that it received.
-	RequestHash string `json:"request_hash"`
-	// AnsweredAt is when the answer came; data are as old as it.
-	AnsweredAt time.Time `json:"answered_at"`
-	// TookMS is how long the register took, in milliseconds.
-	TookMS int64 `json:"took_ms"`
 }
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) {
@@ -62,6 +49,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 		var res result
 		if res, err = reg.result(op, answer); err == nil {
 			observe("answered")
+			res.Exchange.headers(w.Header())
 			web.WriteJSON(w, http.StatusOK, res)
 			return
 		}
@@ -198,13 +186,6 @@ func fieldErrors(violations mapping.Violations) []web.FieldError {
 	return out
 }
 
-func exchangeOf(x xroad.Exchange) exchange {
-	return exchange{
-		Service: x.Service.String(), MessageID: x.MessageID, RequestHash: x.RequestHash,
-		AnsweredAt: x.Finished.UTC(), TookMS: x.Finished.Sub(x.Started).Milliseconds(),
-	}
-}
-
 // result reads an answer. The error is a *soap.Failure: the answer does not
 // keep to the contract, or says that the register refused.
 func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, error) {
@@ -226,6 +207,7 @@ func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, e
 			Message: "the answer does not keep to the contract",
 		}
 	}
+	res.Exchange.asOf(s.momentIn(res.Data))
 	if code, text, refused := s.refusal(res.Data); refused {
 		return res, &soap.Failure{
 			Kind: soap.KindBusiness, Code: "answer.refused", Raw: code, Message: text, MessageID: x.MessageID,

@@ -86,7 +86,7 @@ func responses(media map[string]any, ref string) map[string]any {
 		}}
 	}
 	return map[string]any{
-		"200": map[string]any{"description": "The register's answer.", "content": map[string]any{"application/json": media}},
+		"200": map[string]any{"description": "The register's answer.", "headers": headerFacts(), "content": map[string]any{"application/json": media}},
 		"400": problem("Not JSON, or a header is wrong or missing."),
 		"401": problem("No token, or an unknown one."),
 		"422": problem("The body does not keep to the contract, or the register refused."),
@@ -138,13 +138,15 @@ func exchangeSchema() map[string]any {
 		return map[string]any{"type": "string", "description": description}
 	}
 	return map[string]any{
-		"type": "object", "required": []string{"service", "message_id", "request_hash", "answered_at", "took_ms"},
+		"type": "object", "required": []string{"service", "message_id", "request_hash", "answered_at", "data_as_of", "data_age_s", "took_ms"},
 		"properties": map[string]any{
 			"service":      text("The service that was called."),
 			"message_id":   text("The X-Road message id, by which the signed evidence is found."),
 			"request_hash": text("The hash of the request as the provider's Security Server received it."),
-			"answered_at":  text("When the answer came; the data are as old as it."),
-			"took_ms":      map[string]any{"type": "integer", "description": "How long the register took, in milliseconds."},
+			"answered_at":  map[string]any{"type": "string", "format": "date-time", "description": "When the answer came."},
+			"data_as_of":   map[string]any{"type": "string", "format": "date-time", "description": "The moment that the data are of: what the answer says itself, else when it came."},
+			"data_age_s":   map[string]any{"type": "integer", "minimum": 0, "description": "How old the data were when the answer came, in seconds."},
+			"took_ms":      map[string]any{"type": "integer", "minimum": 0, "description": "How long the register took, in milliseconds."},
 		},
 	}
 }

@@ -92,6 +92,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, operatio
 	if p.Status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "30")
 	}
+	if p.MessageID != "" {
+		w.Header()[headerID] = []string{p.MessageID}
+	}
 	p.Title = http.StatusText(p.Status)
 	web.WriteProblemDocument(w, p.Status, p)
 }

@@ -52,6 +52,9 @@ type Register struct {
 	// says that the register refused. faultCode, which X-Road has for it
 	// (PR-MESS D.2), is looked for in any case.
 	Refusals []string
+	// AsOf is a JSON pointer into answers where the register says of when its
+	// data are; "" where it does not.
+	AsOf string
 	// Timeout is the total time of one call; zero means that of the client.
 	Timeout time.Duration
 }
@@ -67,6 +70,7 @@ type Options struct {
 	XRoad     Caller
 	Registers []Register
 	MaxBody   int64            // bytes; 1 MiB by default
+	Zone      *time.Location   // of the registers' local times; UTC by default
 	Now       func() time.Time // the clock; time.Now by default
 	Log       *slog.Logger     // discards by default
 	// Observe is told of every call, after it has been answered; it may be called
@@ -94,6 +98,7 @@ type API struct {
 type served struct {
 	Register
 	openapi []byte
+	zone    *time.Location
 }
 
 // New describes every register. It fails when two have one name or a contract
@@ -107,6 +112,9 @@ func New(o Options) (*API, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -133,7 +141,7 @@ func New(o Options) (*API, error) {
 		if err != nil {
 			return nil, fmt.Errorf("registers: describing %s: %w", r.Name, err)
 		}
-		a.registers[r.Name] = &served{r, document}
+		a.registers[r.Name] = &served{r, document, o.Zone}
 	}
 	return a, nil
 }

@@ -58,6 +58,7 @@ func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, star
 		var res restResult
 		if res, err = reg.restResult(op, answer); err == nil {
 			observe("answered")
+			res.Exchange.headers(w.Header())
 			web.WriteJSON(w, http.StatusOK, res)
 			return
 		}
@@ -175,6 +176,7 @@ func (s *served) restResult(op *contract.RESTOperation, answer *xroad.RESTAnswer
 		return res, nil
 	}
 	res.Data = text
+	res.Exchange.asOf(s.restMoment(value, answer.Header, res.Exchange.AnsweredAt))
 	object, _ := value.(map[string]any)
 	if code, words, refused := s.refusal(object); refused {
 		return res, &soap.Failure{

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -84,13 +85,16 @@ members:
 
 // newRESTWorld is newWorld with a register that speaks REST; what it is asked
 // goes to asked, and answers come from answer.
-func newRESTWorld(t *testing.T, change func(*registers.Register), asked func(*http.Request, string), answer func() (int, string)) *world {
+func newRESTWorld(t *testing.T, change func(*registers.Register), asked func(*http.Request, string), answer func() (int, string), head ...*http.Header) *world {
 	t.Helper()
 	w := &world{log: &safeBuffer{}}
 	register := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		asked(r, string(body))
 		status, text := answer()
+		for _, h := range head {
+			maps.Copy(rw.Header(), *h)
+		}
 		if text != "" {
 			rw.Header().Set("Content-Type", "application/json")
 		}

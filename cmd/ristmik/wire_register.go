@@ -90,7 +90,7 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 			Name: name, Title: k.Title.EN, Provider: provider, Service: k.Service,
 			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
 			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
-			Tolerant:     k.Tolerant, Refusals: k.Refusals, Timeout: k.Timeout,
+			Tolerant:     k.Tolerant, Refusals: k.Refusals, AsOf: k.AsOf, Timeout: k.Timeout,
 		}
 		if k.REST() {
 			one.REST, err = openREST(cfg, k.File)
@@ -102,5 +102,9 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 		}
 		all = append(all, one)
 	}
-	return registers.New(registers.Options{XRoad: xr, Registers: all, Now: time.Now, Log: log, Observe: observe})
+	zone, err := time.LoadLocation("Europe/Tallinn")
+	if err != nil {
+		return nil, err
+	}
+	return registers.New(registers.Options{XRoad: xr, Registers: all, Zone: zone, Now: time.Now, Log: log, Observe: observe})
 }
