@@ -174,19 +174,6 @@ type Binding string
 // Allowed lists the values a file may hold.
 func (Binding) Allowed() []string { return []string{"veto", "override", "advisory", "facts"} }
 
-// Consultation is one type of consultation: who is asked.
-type Consultation struct {
-	Title Title `yaml:"title"`
-	Legs  []Leg `yaml:"legs"`
-}
-
-// Leg is one authority of a consultation type.
-type Leg struct {
-	Authority string  `yaml:"authority"`
-	Mandatory bool    `yaml:"mandatory"`
-	Binding   Binding `yaml:"binding"`
-}
-
 // Registers are the two registers kept in sync with the migration core.
 type Registers struct {
 	Tax    TaxRegister    `yaml:"tax"`

@@ -141,28 +141,6 @@ func (c *Config) check() Problems {
 	return problems
 }
 
-func (c *Config) checkConsultation(name string, at func(path, code, message string, allowed ...string)) {
-	path := "consultations." + name
-	legs := c.Consultations[name].Legs
-	if len(legs) == 0 {
-		at(path+".legs", "missing", "a consultation needs at least one leg")
-	}
-	seen := map[string]bool{}
-	for i, leg := range legs {
-		legPath := fmt.Sprintf("%s.legs[%d]", path, i)
-		if _, ok := c.Authorities[leg.Authority]; !ok {
-			at(legPath+".authority", "unknown-authority", fmt.Sprintf("no authority is called %q", leg.Authority), sorted(c.Authorities)...)
-		}
-		if seen[leg.Authority] {
-			at(legPath+".authority", "duplicate-leg", "the authority is asked twice in one round")
-		}
-		seen[leg.Authority] = true
-		if leg.Binding == "" {
-			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
-		}
-	}
-}
-
 func (c *Config) checkDelivery(at func(path, code, message string, allowed ...string)) {
 	one := func(path string, p DeliveryPolicy) {
 		for _, d := range []struct {

@@ -51,7 +51,7 @@ func decode(el *contract.Element, x *etree.Element, tolerant bool) (map[string]a
 // decodeFrom walks once; where that found something to tell, it walks again to
 // name the places.
 func decodeFrom(el *contract.Element, x *etree.Element, from parts, tolerant bool) (map[string]any, Violations, error) {
-	d := decoder{tolerant: tolerant, parts: from, report: report{quick: true}}
+	d := decoder{tolerant: tolerant, parts: from, treeReport: treeReport{quick: true}}
 	value, err := d.wrapper(el, x)
 	if err != nil || len(d.strangers.list) > 0 {
 		d = decoder{tolerant: tolerant, parts: from}
@@ -61,10 +61,10 @@ func decodeFrom(el *contract.Element, x *etree.Element, from parts, tolerant boo
 }
 
 type decoder struct {
-	report
+	treeReport
 	parts
 	tolerant  bool
-	strangers report // what was taken though the contract does not have it
+	strangers treeReport // what was taken though the contract does not have it
 }
 
 func (d *decoder) wrapper(el *contract.Element, x *etree.Element) (map[string]any, error) {

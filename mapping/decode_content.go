@@ -209,7 +209,7 @@ func (r *reader) occurrences(el *contract.Element) {
 	if len(run) == 0 && el.Min > 0 && r.comesLater(el) {
 		return // reported as out of order, not as missing
 	}
-	if !countFits(&r.report, el, len(run), at) {
+	if !r.countFits(el, len(run), at) {
 		return
 	}
 	if !el.Many() {

@@ -1,12 +1,9 @@
 package mapping
 
 import (
-	"encoding/json"
 	"fmt"
-	"sort"
+	"strconv"
 	"strings"
-
-	"github.com/beevik/etree"
 
 	"ristmik/soap"
 	"ristmik/soap/contract"
@@ -16,31 +13,36 @@ import (
 // that repeat.
 
 // ofType applies the type that the object names for the element, which is
-// written as xsi:type, and returns the element with it; nil when it cannot be
-// used.
-func (e *encoder) ofType(x *etree.Element, el *contract.Element, object map[string]any, path string) *contract.Element {
-	named, given := object[typeKey]
+// written as xsi:type, and returns it; nil when it cannot be used. The second
+// result is how many keys of the object were looked at.
+func (e *encoder) ofType(t *contract.Type, object source) (*contract.Type, int) {
+	named, given := object.field(typeKey)
 	if !given {
-		if el.Type.Abstract {
-			e.add(join(path, typeKey), CodeRequired, "is required: one of "+typeNames(el.Type))
-			return nil
+		if t.Abstract {
+			e.addIn(typeKey, CodeRequired, "is required: one of "+typeNames(t))
+			return nil, 0
 		}
-		return el
+		return t, 0
 	}
-	name, _ := named.(string)
-	t, ok := el.Type.Named(name)
-	if !ok || t.Abstract {
-		e.add(join(path, typeKey), CodeEnum, "must name one of "+typeNames(el.Type))
-		return nil
+	name := ""
+	if named.kind() == kindString {
+		name = named.string()
 	}
-	if t.Unsupported != nil {
-		e.add(path, CodeUnsupported, t.Unsupported.Error())
-		return nil
+	d, ok := t.Named(name)
+	if !ok || d.Abstract {
+		e.addIn(typeKey, CodeEnum, "must name one of "+typeNames(t))
+		return nil, 0
 	}
-	x.CreateAttr(e.qualified(nsInstance, "type"), e.qualified(t.Name.Space, t.Name.Local))
-	narrowed := *el
-	narrowed.Type = t
-	return &narrowed
+	if d.Unsupported != nil {
+		e.add(CodeUnsupported, d.Unsupported.Error())
+		return nil, 0
+	}
+	e.buf = append(e.buf, ' ')
+	e.name(nsInstance, "type")
+	e.buf = append(e.buf, `="`...)
+	e.name(d.Name.Space, d.Name.Local)
+	e.buf = append(e.buf, '"')
+	return d, 1
 }
 
 // typeNames lists the types that an element may be of.
@@ -65,147 +67,179 @@ func typeName(base, d *contract.Type) string {
 
 // anything writes a value of xs:anyType: plain text, or an object with
 // attributes, text and elements as XML.
-func (e *encoder) anything(x *etree.Element, value any, path string) {
-	object, isObject := value.(map[string]any)
-	if !isObject {
-		e.looseText(x, value, path)
+func (e *encoder) anything(value source) {
+	if value.kind() != kindObject {
+		e.looseText(value)
 		return
 	}
-	known := map[string]bool{textKey: true, anyKey: true}
-	e.looseAttributes(x, object, known, path)
-	if text, given := object[textKey]; given {
-		e.looseText(x, text, join(path, textKey))
+	seen := e.looseAttributes(value, func(string) bool { return true })
+	if text, given := value.field(textKey); given {
+		seen++
+		e.enter(textKey)
+		e.looseText(text)
+		e.leave()
 	}
-	e.foreign(x, object, path, func(string) bool { return true })
-	e.strangers(object, path, func(key string) bool { return known[key] })
+	_, given := e.foreign(value, func(string) bool { return true })
+	e.strangers(value, seen+given, func(key string) bool {
+		return key == textKey || key == anyKey || strings.HasPrefix(key, attributePrefix) && key != typeKey
+	})
 }
 
-func (e *encoder) looseText(x *etree.Element, value any, path string) {
+func (e *encoder) looseText(value source) {
 	text := ""
-	switch v := value.(type) {
-	case string:
-		text = v
-	case bool, json.Number, int, int64:
-		text = fmt.Sprint(v)
+	switch value.kind() {
+	case kindString:
+		text = value.string()
+	case kindBool:
+		text = strconv.FormatBool(value.bool())
+	case kindNumber:
+		var problem string
+		if text, problem = value.number(); problem != "" {
+			e.add(CodeType, problem)
+			return
+		}
 	default:
-		e.add(path, CodeType, "must be a string")
+		e.add(CodeType, "must be a string")
 		return
 	}
 	if !contract.IsText(text) {
-		e.add(path, CodeCharacter, "holds a character that XML cannot carry")
+		e.add(CodeCharacter, "holds a character that XML cannot carry")
 		return
 	}
 	if text != "" {
-		x.SetText(text)
+		e.openContent()
+		e.buf = appendEscaped(e.buf, text, false)
 	}
 }
 
 // looseAttributes writes attributes that the contract does not name: "@name",
-// or "@{namespace}name" for one with a namespace.
-func (e *encoder) looseAttributes(x *etree.Element, object map[string]any, known map[string]bool, path string) {
-	var keys []string
-	for key := range object {
-		if strings.HasPrefix(key, attributePrefix) && key != typeKey && !known[key] {
-			keys = append(keys, key)
+// or "@{namespace}name" for one with a namespace. It returns how many there are.
+func (e *encoder) looseAttributes(object source, loose func(key string) bool) (seen int) {
+	keys := object.keys()
+	for i, key := range keys {
+		if !strings.HasPrefix(key, attributePrefix) || key == typeKey || !loose(key) || i > 0 && key == keys[i-1] {
+			continue
 		}
+		seen++
+		value, _ := object.field(key)
+		e.enter(key)
+		e.looseAttribute(key[len(attributePrefix):], value)
+		e.leave()
 	}
-	sort.Strings(keys)
-	for _, key := range keys {
-		known[key] = true
-		at := join(path, key)
-		space, local := "", key[len(attributePrefix):]
-		if ns, rest, ok := strings.Cut(local, "}"); ok && strings.HasPrefix(ns, "{") {
-			space, local = ns[1:], rest
-		}
-		text, isText := object[key].(string)
-		switch {
-		case !contract.IsName(local) || space == "http://www.w3.org/2000/xmlns/" || !contract.IsText(space):
-			e.add(at, CodeUnknown, "is no name of an attribute")
-		case !isText:
-			e.add(at, CodeType, "must be a string")
-		case !contract.IsText(text):
-			e.add(at, CodeCharacter, "holds a character that XML cannot carry")
-		default:
-			x.CreateAttr(e.qualified(space, local), text)
-		}
+	return seen
+}
+
+func (e *encoder) looseAttribute(name string, value source) {
+	space, local := "", name
+	if ns, rest, ok := strings.Cut(local, "}"); ok && strings.HasPrefix(ns, "{") {
+		space, local = ns[1:], rest
+	}
+	switch {
+	case !contract.IsName(local) || space == soap.NSXMLNS || !contract.IsText(space):
+		e.add(CodeUnknown, "is no name of an attribute")
+	case value.kind() != kindString:
+		e.add(CodeType, "must be a string")
+	case !contract.IsText(value.string()):
+		e.add(CodeCharacter, "holds a character that XML cannot carry")
+	default:
+		e.attribute(space, local, value.string())
 	}
 }
 
 // wildcard writes the elements that xs:any takes.
-func (e *encoder) wildcard(x *etree.Element, p *contract.Particle, object map[string]any, path string) {
-	n := e.foreign(x, object, path, p.Allows)
-	at := join(path, anyKey)
+func (e *encoder) wildcard(p *contract.Particle, object source) (seen int) {
+	n, seen := e.foreign(object, p.Allows)
 	switch {
 	case n < p.Min:
-		e.add(at, CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
+		e.addIn(anyKey, CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
 	case p.Max != contract.Unbounded && n > p.Max:
-		e.add(at, CodeTooMany, fmt.Sprintf("must have at most %d entries", p.Max))
+		e.addIn(anyKey, CodeTooMany, fmt.Sprintf("must have at most %d entries", p.Max))
 	}
+	return seen
 }
 
 // foreign writes the elements under "#any", each given as XML, and returns how
-// many there are.
-func (e *encoder) foreign(x *etree.Element, object map[string]any, path string, allows func(string) bool) int {
-	at := join(path, anyKey)
-	items, ok := toSlice(object[anyKey])
-	if !ok {
-		if object[anyKey] != nil {
-			e.add(at, CodeType, "must be an array")
-		}
-		return 0
+// many there are and whether the key is there, as 1 or 0.
+func (e *encoder) foreign(object source, allows func(string) bool) (n, seen int) {
+	items, given := object.field(anyKey)
+	if !given {
+		return 0, 0
 	}
-	for i, item := range items {
-		text, isText := item.(string)
-		if !isText {
-			e.add(joinIndex(at, i), CodeType, "must be an XML element as a string")
-			continue
+	e.enter(anyKey)
+	defer e.leave()
+	if items.kind() != kindArray {
+		if items.kind() != kindNull {
+			e.add(CodeType, "must be an array")
 		}
-		doc, err := soap.ReadTree([]byte(text), soap.DefaultLimits())
-		if err != nil {
-			e.add(joinIndex(at, i), CodeFormat, "must be one well-formed XML element")
-			continue
-		}
-		root := doc.Root()
-		if !allows(root.NamespaceURI()) {
-			e.add(joinIndex(at, i), CodeUnknown, "must be an element of a namespace that the contract allows here")
-			continue
-		}
-		if root.Space == "" && root.SelectAttr("xmlns") == nil {
-			// What stands around it must not lend it a namespace.
-			root.CreateAttr("xmlns", "")
-		}
-		x.AddChild(root)
+		return 0, 1
 	}
-	return len(items)
+	items.items(func(i int, item source) {
+		e.enterItem(i)
+		e.foreignElement(item, allows)
+		e.leave()
+	})
+	return items.size(), 1
+}
+
+func (e *encoder) foreignElement(item source, allows func(string) bool) {
+	if item.kind() != kindString {
+		e.add(CodeType, "must be an XML element as a string")
+		return
+	}
+	doc, err := soap.ReadTree([]byte(item.string()), soap.DefaultLimits())
+	if err != nil {
+		e.add(CodeFormat, "must be one well-formed XML element")
+		return
+	}
+	root := doc.Root()
+	if !allows(root.NamespaceURI()) {
+		e.add(CodeUnknown, "must be an element of a namespace that the contract allows here")
+		return
+	}
+	if root.Space == "" && root.SelectAttr("xmlns") == nil {
+		// What stands around it must not lend it a namespace.
+		root.CreateAttr("xmlns", "")
+	}
+	e.openContent()
+	text, err := doc.WriteToBytes()
+	if err != nil {
+		e.add(CodeFormat, "must be one well-formed XML element") // writing to memory does not fail
+		return
+	}
+	e.buf = append(e.buf, text...)
 }
 
 // repeated writes the occurrences of a group that may repeat.
-func (e *encoder) repeated(x *etree.Element, p *contract.Particle, object map[string]any, path string, depth int) {
-	at := join(path, groupKey)
-	var items []any
-	if value, given := object[groupKey]; given {
-		var ok bool
-		if items, ok = toSlice(value); !ok {
-			e.add(at, CodeType, "must be an array")
+func (e *encoder) repeated(p *contract.Particle, object source, depth int) (seen int) {
+	items, given := object.field(groupKey)
+	if given {
+		seen = 1
+	}
+	e.enter(groupKey)
+	defer e.leave()
+	if given && items.kind() != kindArray {
+		e.add(CodeType, "must be an array")
+		return seen
+	}
+	if depth > maxDepth || !e.groupCount(p, items.size()) {
+		return seen
+	}
+	items.items(func(i int, item source) {
+		e.enterItem(i)
+		defer e.leave()
+		if item.kind() != kindObject {
+			e.add(CodeType, "must be an object")
 			return
 		}
-	}
-	if depth > maxDepth || !e.groupCount(p, len(items), at) {
-		return
-	}
-	for i, item := range items {
-		one, ok := item.(map[string]any)
-		if !ok {
-			e.add(joinIndex(at, i), CodeType, "must be an object")
-			continue
-		}
+		looked := 0
 		for _, member := range membersOf(p) {
-			e.once(x, member, one, joinIndex(at, i), depth)
+			looked += e.once(member, item, depth)
 		}
-		e.strangers(one, joinIndex(at, i), func(key string) bool {
+		e.strangers(item, looked, func(key string) bool {
 			return p.Holds(key) != nil || key == anyKey && p.Wildcard() != nil
 		})
-	}
+	})
+	return seen
 }
 
 // membersOf are the particles of one occurrence of a repeating group: itself
@@ -218,12 +252,12 @@ func membersOf(p *contract.Particle) []*contract.Particle {
 }
 
 // groupCount reports too few or too many occurrences; false for too many.
-func (r *report) groupCount(p *contract.Particle, n int, path string) bool {
+func (r *report) groupCount(p *contract.Particle, n int) bool {
 	switch {
 	case n < p.Min && !p.Emptiable():
-		r.add(path, CodeTooFew, fmt.Sprintf("must have at least %d entries", p.Min))
+		r.add(CodeTooFew, fmt.Sprintf("must have at least %d entries", p.Min))
 	case p.Max != contract.Unbounded && n > p.Max:
-		r.add(path, CodeTooMany, fmt.Sprintf("must have at most %d entries", p.Max))
+		r.add(CodeTooMany, fmt.Sprintf("must have at most %d entries", p.Max))
 		return false
 	}
 	return true

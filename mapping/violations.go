@@ -30,7 +30,6 @@ package mapping
 import (
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 
 	"ristmik/soap/contract"
@@ -102,50 +101,3 @@ func (v Violations) Error() string {
 	}
 	return out.String()
 }
-
-// report collects violations. A quick one does not know their places: a walk that
-// finds nothing wrong, as most do, needs none, and making the paths of all values
-// costs more than reading them.
-type report struct {
-	list  Violations
-	quick bool
-}
-
-// join is the function join, or nothing in a quick report.
-func (r *report) join(path, key string) string {
-	if r.quick {
-		return ""
-	}
-	return join(path, key)
-}
-
-func (r *report) joinIndex(path string, i int) string {
-	if r.quick {
-		return ""
-	}
-	return joinIndex(path, i)
-}
-
-func (r *report) add(path, code, message string) {
-	if len(r.list) < maxViolations {
-		r.list = append(r.list, Violation{Path: path, Code: code, Message: message})
-	}
-}
-
-// err returns the report as an error, nil when it is empty.
-func (r *report) err() error {
-	if len(r.list) == 0 {
-		return nil
-	}
-	return r.list
-}
-
-// join appends one reference token to a JSON pointer.
-func join(path, key string) string {
-	if strings.ContainsAny(key, "~/") {
-		key = strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1")
-	}
-	return path + "/" + key
-}
-
-func joinIndex(path string, i int) string { return path + "/" + strconv.Itoa(i) }

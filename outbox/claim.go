@@ -99,7 +99,7 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 		}
 		return nil
 	})
-	if errors.Is(err, errNothing) {
+	if errors.Is(err, errNothing) || deadlocked(err) { // the victim of a deadlock comes back
 		return nil, nil
 	}
 	if err != nil {

@@ -2,11 +2,13 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // maxDestination is what is left of PostgreSQL's 63 bytes for the name of a notification channel.
@@ -22,7 +24,7 @@ const channelPrefix = "outbox: "
 //
 // Publish locks the lanes, in a fixed order, until the transaction ends: that is what makes the order of ids in a lane
 // the order of commits, which ids alone are not. So it should be the last thing that the transaction does, called once
-// with all messages.
+// with all messages. A deadlock with a relay is resolved inside, by a savepoint; what the caller has done before stays.
 //
 // Relays are woken once per destination and call, without a payload, and only for lanes that were empty. A notifying
 // transaction takes a lock of the whole database server while it commits (measured: down to a third of the commits
@@ -55,28 +57,31 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 			laneDests, laneKeys, laneDelays = append(laneDests, l.destination), append(laneKeys, l.key), append(laneDelays, m.Delay.Seconds())
 		}
 	}
-	batch := &pgx.Batch{}
-	woken := map[string]bool{}
-	batch.Queue(lockLanes, laneDests, laneKeys, laneDelays).Query(func(rows pgx.Rows) error {
-		created, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		for _, destination := range created {
-			woken[destination] = true
+	var created []string
+	var stored int
+	for try := 1; ; try++ {
+		var err error
+		created, stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays}, []any{dests, lanes, kinds, keys, payloads, traces, delays})
+		if err == nil {
+			break
 		}
-		return err
-	})
-	stored := 0
-	batch.Queue(insertMessages, dests, lanes, kinds, keys, payloads, traces, delays).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&stored)
-	})
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("publishing %d messages: %w", n, err)
+		if !deadlocked(err) || try == deadlockTries {
+			return fmt.Errorf("publishing %d messages: %w", n, err)
+		}
+		if _, err := tx.Exec(ctx, "rollback to savepoint "+savepoint); err != nil {
+			return fmt.Errorf("publishing %d messages: after a deadlock: %w", n, err)
+		}
 	}
-	batch = &pgx.Batch{}
+	batch := &pgx.Batch{}
 	if stored < n { // a lane may have been created for nothing but known messages, or for one before its head
 		batch.Queue(dueAsHeads, laneDests, laneKeys)
 		batch.Queue(dropEmptyLanes, laneDests, laneKeys)
 	}
-	if stored > 0 && len(woken) > 0 {
+	if stored > 0 && len(created) > 0 {
+		woken := map[string]bool{}
+		for _, destination := range created {
+			woken[destination] = true
+		}
 		batch.Queue(notify, channels(woken))
 	}
 	if batch.Len() == 0 {
@@ -86,6 +91,39 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 		return fmt.Errorf("publishing %d messages: waking relays: %w", n, err)
 	}
 	return nil
+}
+
+// savepoint is where a transaction that publishes goes back to when it was the victim of a deadlock.
+const savepoint = "outbox_publish"
+
+// deadlockTries is how often a Publish is begun that ends in a deadlock each time; one more than a few means that the
+// locks which the caller held before are part of it.
+const deadlockTries = 4
+
+// store locks the lanes and stores the messages, in one round trip. It tells the destinations of the lanes that it has
+// created, and how many messages were not known.
+//
+// Publishers lock lanes in one order and relays skip what is locked, and still they can meet in a deadlock: where a row
+// was changed between a relay's snapshot and its look at the row, PostgreSQL waits for the lock of the newest version in
+// spite of SKIP LOCKED (heap_lock_updated_tuple), and the relay holds other lanes meanwhile. Going back to the savepoint
+// gives up the lanes locked here, so that the relay goes on.
+func store(ctx context.Context, tx pgx.Tx, lanes, messages []any) (created []string, stored int, err error) {
+	batch := &pgx.Batch{}
+	batch.Queue("savepoint " + savepoint)
+	batch.Queue(lockLanes, lanes...).Query(func(rows pgx.Rows) error {
+		var err error
+		created, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	batch.Queue(insertMessages, messages...).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) })
+	batch.Queue("release savepoint " + savepoint)
+	return created, stored, tx.SendBatch(ctx, batch).Close()
+}
+
+// deadlocked says whether the database ended the transaction's work as the victim of a deadlock.
+func deadlocked(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pe.Code == "40P01"
 }
 
 const (

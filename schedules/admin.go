@@ -25,12 +25,37 @@ func (r *Runner) RunNow(ctx context.Context, name, by string) (Ticket, error) {
 	if j == nil {
 		return Ticket{}, fmt.Errorf("%w: %q", ErrUnknownJob, name)
 	}
+	_, err := r.pool.Exec(ctx, `
+		insert into schedules.schedule (name, cron, zone, since, catch_up, catch_up_within, overlap, jitter, grace)
+		values ($1, $2, $3, coalesce($4::timestamptz, clock_timestamp()), $5, $6, $7, $8, $9) on conflict (name) do nothing`,
+		j.Name, j.Cron, j.Zone, r.since(), j.CatchUp, j.CatchUpWithin, j.Overlap, j.Jitter, j.Grace)
+	if err != nil {
+		return Ticket{}, fmt.Errorf("ask for a run of %s: %w", name, err)
+	}
+	defer r.Wake()
+	return ask(ctx, r.pool, name, by, r.now)
+}
+
+// RunNow is [Runner.RunNow] from a process that runs no jobs: the run starts
+// when a process that does looks next. [ErrUnknownJob] when no process has ever
+// run the job.
+func RunNow(ctx context.Context, db Beginner, name, by string) (Ticket, error) {
+	return ask(ctx, db, name, by, func(database time.Time) time.Time { return database })
+}
+
+// Beginner is a pool or a connection.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
+func ask(ctx context.Context, db Beginner, name, by string, now func(time.Time) time.Time) (Ticket, error) {
 	ticket := Ticket{Job: name}
-	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, `
-			insert into schedules.schedule (name, cron, zone, catch_up, since)
-			values ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp())) on conflict (name) do nothing`,
-			j.Name, j.Cron, j.Zone, j.CatchUp, r.since())
+	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
+		var database time.Time
+		err := tx.QueryRow(ctx, `select clock_timestamp() from schedules.schedule where name = $1`, name).Scan(&database)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("%w: %q", ErrUnknownJob, name)
+		}
 		if err != nil {
 			return err
 		}
@@ -40,11 +65,7 @@ func (r *Runner) RunNow(ctx context.Context, name, by string) (Ticket, error) {
 		if err == nil || !errors.Is(err, pgx.ErrNoRows) {
 			return err
 		}
-		var database time.Time
-		if err := tx.QueryRow(ctx, `select clock_timestamp()`).Scan(&database); err != nil {
-			return err
-		}
-		due := r.now(database).Truncate(time.Microsecond) // what the column keeps
+		due := now(database).Truncate(time.Microsecond) // what the column keeps
 		for {
 			if due.Equal(due.Truncate(time.Second)) {
 				due = due.Add(time.Microsecond) // whole seconds belong to cron
@@ -66,27 +87,68 @@ func (r *Runner) RunNow(ctx context.Context, name, by string) (Ticket, error) {
 		return Ticket{}, fmt.Errorf("ask for a run of %s: %w", name, err)
 	}
 	ticket.Due = ticket.Due.UTC()
-	r.Wake()
 	return ticket, nil
 }
 
-// Pause stops a schedule from coming due, on behalf of by; a run that has
-// started goes on, and [Runner.RunNow] still works. Pausing twice changes
-// nothing. [ErrUnknownJob] when no process has ever run the job.
-func Pause(ctx context.Context, db DB, name, by string) error {
+// Pause stops a schedule from coming due, on behalf of by and for the reason
+// given; a run that has started goes on, [Runner.RunNow] still works, and what
+// was to be filled in waits. Pausing twice changes nothing. [ErrUnknownJob]
+// when no process has ever run the job.
+func Pause(ctx context.Context, db DB, name, by, reason string) error {
 	return change(ctx, db, name, `
 		update schedules.schedule
-		set paused_at = coalesce(paused_at, clock_timestamp()), paused_by = coalesce(paused_by, $2) where name = $1`, name, by)
+		set paused_reason = case when paused_at is null then $3 else paused_reason end,
+		    paused_at = coalesce(paused_at, clock_timestamp()), paused_by = coalesce(paused_by, $2) where name = $1`,
+		name, clean(by), clean(reason))
 }
 
 // Resume lets a paused schedule come due again, counting from now: what passed
 // during the pause was meant not to run. Errors are those of [Pause].
 func (r *Runner) Resume(ctx context.Context, name string) error {
 	defer r.Wake()
-	return change(ctx, r.pool, name, `
+	return resume(ctx, r.pool, name, r.since())
+}
+
+// Resume is [Runner.Resume] from a process that runs no jobs.
+func Resume(ctx context.Context, db DB, name string) error { return resume(ctx, db, name, nil) }
+
+func resume(ctx context.Context, db DB, name string, since *time.Time) error {
+	return change(ctx, db, name, `
 		update schedules.schedule
 		set since = case when paused_at is null then since else coalesce($2::timestamptz, clock_timestamp()) end,
-		    paused_at = null, paused_by = null where name = $1`, name, r.since())
+		    paused_at = null, paused_by = null, paused_reason = '' where name = $1`, name, since)
+}
+
+// Cancelled tells how many runs a call of [Cancel] has stopped.
+type Cancelled struct{ Running, Waiting int }
+
+// Cancel tells the job's run to stop, on behalf of by and for the reason given:
+// its context ends within a poll of its process, and it ends as cancelled
+// unless it was done by then. With waiting, runs that were asked for and have
+// not begun are given up too. [ErrUnknownJob] as for [Pause];
+// [ErrNothingToCancel] when there was nothing to stop.
+func Cancel(ctx context.Context, db DB, name, by, reason string, waiting bool) (Cancelled, error) {
+	var known bool
+	var c Cancelled
+	err := db.QueryRow(ctx, `
+		with stopped as (
+			update schedules.run set cancel_by = $2, cancel_reason = $3
+			where schedule = $1 and state = 'running' and cancel_by is null returning 1
+		), dropped as (
+			update schedules.run set state = 'cancelled', finished_at = clock_timestamp(), cancel_by = $2, cancel_reason = $3
+			where $4 and schedule = $1 and state = 'waiting' returning 1
+		)
+		select exists (select from schedules.schedule where name = $1), (select count(*) from stopped), (select count(*) from dropped)`,
+		name, clean(by), clean(reason), waiting).Scan(&known, &c.Running, &c.Waiting)
+	switch {
+	case err != nil:
+		return c, fmt.Errorf("cancel %s: %w", name, err)
+	case !known:
+		return c, fmt.Errorf("%w: %q", ErrUnknownJob, name)
+	case c == Cancelled{}:
+		return c, fmt.Errorf("%w: %s", ErrNothingToCancel, name)
+	}
+	return c, nil
 }
 
 func change(ctx context.Context, db DB, name, sql string, args ...any) error {

@@ -34,7 +34,7 @@ func TestRunNow(t *testing.T) {
 	if err != nil || info.State != schedules.StateSucceeded || info.Summary["rows"] != 3 {
 		t.Errorf("run %+v, %v", info, err)
 	}
-	list, err := schedules.List(t.Context(), pool)
+	list, err := schedules.ListAt(t.Context(), pool, c.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestPauseAndResume(t *testing.T) {
 	r, _ := launch(t, pool, schedules.Options{Owner: "one", Now: c.Now}, schedules.Job{
 		Name: "job", Cron: "0 * * * *", CatchUp: schedules.CatchUpAll, Run: func(context.Context, *schedules.Run) error { return nil }})
 	registered(t, pool, "job")
-	if err := schedules.Pause(t.Context(), pool, "job", "mari"); err != nil {
+	if err := schedules.Pause(t.Context(), pool, "job", "mari", "register is moved"); err != nil {
 		t.Fatal(err)
 	}
 	c.Advance(3*time.Hour + time.Minute)
@@ -98,7 +98,7 @@ func TestPauseAndResume(t *testing.T) {
 	if _, err := schedules.Wait(t.Context(), pool, ticket); err != nil {
 		t.Fatal(err)
 	}
-	list, err := schedules.List(t.Context(), pool)
+	list, err := schedules.ListAt(t.Context(), pool, c.Now)
 	if err != nil || list[0].PausedBy != "mari" || list[0].PausedAt.IsZero() || !list[0].Next.IsZero() {
 		t.Errorf("status %+v, %v", list, err)
 	}
@@ -110,7 +110,7 @@ func TestPauseAndResume(t *testing.T) {
 	if len(runs) != 2 || runs[0].Trigger != schedules.TriggerManual || !runs[1].Due.Equal(due) {
 		t.Errorf("runs %+v", runs)
 	}
-	if err := schedules.Pause(t.Context(), pool, "other", "mari"); !errors.Is(err, schedules.ErrUnknownJob) {
+	if err := schedules.Pause(t.Context(), pool, "other", "mari", ""); !errors.Is(err, schedules.ErrUnknownJob) {
 		t.Errorf("pause of an unknown job: %v", err)
 	}
 }

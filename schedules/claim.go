@@ -22,47 +22,6 @@ const (
 	abandoned = "abandoned: its process ended or stalled too many times"
 )
 
-// candidates returns the names of the runner's jobs that seem to have
-// something to do. It locks nothing; claim decides.
-func (r *Runner) candidates(ctx context.Context) ([]string, error) {
-	rows, _ := r.pool.Query(ctx, `
-		select s.name, s.paused_at is not null,
-		       greatest(s.since, (select max(c.due) from schedules.run c where c.schedule = s.name and c.trigger = 'cron')),
-		       exists (select 1 from schedules.run w where w.schedule = s.name and w.state = 'waiting'),
-		       (select x.lease_until < clock_timestamp() from schedules.run x where x.schedule = s.name and x.state = 'running'),
-		       clock_timestamp()
-		from schedules.schedule s
-		where s.name = any($1)
-		order by s.name`, r.names)
-	var (
-		found          []string
-		name           string
-		paused, waits  bool
-		expired        *bool // nil: not running
-		last, database time.Time
-	)
-	_, err := pgx.ForEachRow(rows, []any{&name, &paused, &last, &waits, &expired, &database}, func() error {
-		switch {
-		case expired != nil:
-			if *expired {
-				found = append(found, name)
-			}
-		case waits:
-			found = append(found, name)
-		case !paused:
-			next := r.jobs[name].schedule.Next(last)
-			if !next.IsZero() && !next.After(r.now(database)) {
-				found = append(found, name)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("look for due jobs: %w", err)
-	}
-	return found, nil
-}
-
 // claim makes the next run of the job this process's own, or returns nil when
 // there is none to be had. The lock on the schedule's row makes claims of one
 // job follow each other; a row that is locked has a claim or a commit going on.
@@ -98,8 +57,13 @@ func (r *Runner) claim(ctx context.Context, j *job) (*Run, error) {
 				return nil
 			}
 			ok, err := r.takeDue(ctx, tx, j, &c, since)
-			if err != nil || !ok {
+			if err != nil {
 				return err
+			}
+			if !ok {
+				if ok, err = r.takeBackfill(ctx, tx, &c); err != nil || !ok {
+					return err
+				}
 			}
 		}
 		_, err = tx.Exec(ctx, `update schedules.schedule set fence = $2 where name = $1`, j.Name, c.fence)
@@ -122,15 +86,15 @@ const (
 )
 
 // takeUnfinished claims a run whose lease has expired, else the oldest that
-// waits.
+// waits. What is to be filled in for times past comes after everything else.
 func (r *Runner) takeUnfinished(ctx context.Context, tx pgx.Tx, c *Run) (taking, error) {
 	var state State
-	var expired bool
+	var expired, cancelled bool
 	err := tx.QueryRow(ctx, `
-		select due, trigger, coalesce(requested_by, ''), attempt + 1, state, coalesce(lease_until < clock_timestamp(), false)
-		from schedules.run where schedule = $1 and state in ('running', 'waiting')
+		select due, trigger, coalesce(requested_by, ''), attempt + 1, state, coalesce(lease_until < clock_timestamp(), false), cancel_by is not null
+		from schedules.run where schedule = $1 and (state = 'running' or state = 'waiting' and (trigger <> 'backfill' or attempt > 0))
 		order by state = 'running' desc, due limit 1`, c.Name).
-		Scan(&c.Due, &c.Trigger, &c.RequestedBy, &c.Attempt, &state, &expired)
+		Scan(&c.Due, &c.Trigger, &c.RequestedBy, &c.Attempt, &state, &expired, &cancelled)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nothing, nil
@@ -138,6 +102,11 @@ func (r *Runner) takeUnfinished(ctx context.Context, tx pgx.Tx, c *Run) (taking,
 		return nothing, err
 	case state == StateRunning && !expired:
 		return unavailable, nil
+	case cancelled: // its process ended before it could heed that
+		_, err := tx.Exec(ctx, `
+			update schedules.run set state = 'cancelled', owner = null, lease_until = null, finished_at = clock_timestamp()
+			where schedule = $1 and due = $2 and state = $3`, c.Name, c.Due, state)
+		return unavailable, err // the next look finds what comes after it
 	case state == StateRunning && c.Attempt > maxAttempts:
 		_, err := tx.Exec(ctx, `
 			update schedules.run set state = 'failed', owner = null, lease_until = null, finished_at = clock_timestamp(), error = $3
@@ -145,22 +114,43 @@ func (r *Runner) takeUnfinished(ctx context.Context, tx pgx.Tx, c *Run) (taking,
 		r.log.Error("job abandoned", "job", c.Name, "due", c.Due, "attempts", maxAttempts)
 		return unavailable, err // the next look finds what comes after it
 	}
-	tag, err := tx.Exec(ctx, `
-		update schedules.run
-		set state = 'running', owner = $4, lease_until = clock_timestamp() + $5::interval, fence = $6, attempt = $7,
-		    started_at = clock_timestamp()
-		where schedule = $1 and due = $2 and state = $3`,
-		c.Name, c.Due, state, r.o.Owner, r.o.Lease, c.fence, c.Attempt)
+	ok, err := r.take(ctx, tx, c, state)
 	if err != nil {
 		return nothing, err
 	}
-	if tag.RowsAffected() == 0 { // ended between the two statements
+	if !ok { // ended between the two statements
 		return unavailable, nil
 	}
 	if state == StateRunning {
 		r.log.Warn("job taken over", "job", c.Name, "due", c.Due, "attempt", c.Attempt)
 	}
 	return claimed, nil
+}
+
+// takeBackfill claims the oldest due time that somebody asked to fill in.
+func (r *Runner) takeBackfill(ctx context.Context, tx pgx.Tx, c *Run) (bool, error) {
+	err := tx.QueryRow(ctx, `
+		select due, trigger, coalesce(requested_by, ''), attempt + 1 from schedules.run
+		where schedule = $1 and state = 'waiting' order by due limit 1`, c.Name).Scan(&c.Due, &c.Trigger, &c.RequestedBy, &c.Attempt)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	return r.take(ctx, tx, c, StateWaiting)
+}
+
+// take makes a run in that state this process's own; false when it is no
+// longer in it.
+func (r *Runner) take(ctx context.Context, tx pgx.Tx, c *Run, from State) (bool, error) {
+	tag, err := tx.Exec(ctx, `
+		update schedules.run
+		set state = 'running', owner = $4, lease_until = clock_timestamp() + $5::interval, fence = $6, attempt = $7,
+		    started_at = clock_timestamp(), begun_at = $8
+		where schedule = $1 and due = $2 and state = $3`,
+		c.Name, c.Due, from, r.o.Owner, r.o.Lease, c.fence, c.Attempt, c.Now)
+	return err == nil && tag.RowsAffected() == 1, err
 }
 
 // takeDue writes the row of the due time that the job's way of catching up
@@ -172,23 +162,25 @@ func (r *Runner) takeDue(ctx context.Context, tx pgx.Tx, j *job, c *Run, since t
 	if err != nil {
 		return false, err
 	}
-	limit := 1
-	switch j.CatchUp {
-	case CatchUpAll:
-		limit = maxCatchUp
-	case CatchUpNone:
-		if recent := c.Now.Add(-onTime); last.Before(recent) {
-			last = recent
-		}
-	}
-	due := j.schedule.missed(last, c.Now, limit)
-	if len(due) == 0 {
+	owed := j.owed(last, c.Now)
+	if len(owed) == 0 {
 		return false, nil
 	}
-	c.Due, c.Trigger, c.Attempt = due[0], TriggerCron, 1
+	// A due time that was filled in by hand has been dealt with.
+	err = tx.QueryRow(ctx, `
+		select w.due from unnest($2::timestamptz[]) as w(due)
+		where not exists (select from schedules.run r where r.schedule = $1 and r.due = w.due)
+		order by w.due limit 1`, j.Name, owed).Scan(&c.Due)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	c.Due, c.Trigger, c.Attempt = c.Due.UTC(), TriggerCron, 1
 	tag, err := tx.Exec(ctx, `
-		insert into schedules.run (schedule, due, trigger, state, owner, lease_until, fence, attempt, started_at)
-		values ($1, $2, 'cron', 'running', $3, clock_timestamp() + $4::interval, $5, 1, clock_timestamp())
-		on conflict do nothing`, j.Name, c.Due, r.o.Owner, r.o.Lease, c.fence)
+		insert into schedules.run (schedule, due, trigger, state, owner, lease_until, fence, attempt, started_at, begun_at)
+		values ($1, $2, 'cron', 'running', $3, clock_timestamp() + $4::interval, $5, 1, clock_timestamp(), $6)
+		on conflict do nothing`, j.Name, c.Due, r.o.Owner, r.o.Lease, c.fence, c.Now)
 	return err == nil && tag.RowsAffected() == 1, err
 }

@@ -28,22 +28,24 @@ type panicked struct{ reason string }
 
 func (p panicked) Error() string { return "panic: " + p.reason }
 
-// execute runs a claimed job to its end and writes down how it ended.
-func (r *Runner) execute(ctx context.Context, j *job, run *Run) {
+// execute runs a claimed job to its end and writes down how it ended. The
+// job's own context is running, which stop ends before its time; ctx ends with
+// the process.
+func (r *Runner) execute(ctx, running context.Context, stop context.CancelCauseFunc, j *job, run *Run) {
 	log := r.log.With("job", run.Name, "due", run.Due, "trigger", string(run.Trigger), "attempt", run.Attempt)
 	log.InfoContext(ctx, "job started")
 	began := time.Now()
 
-	timed, endTime := context.WithTimeoutCause(ctx, j.Timeout, errTimeout)
+	working, endTime := context.WithTimeoutCause(running, j.Timeout, errTimeout)
 	defer endTime()
-	working, stop := context.WithCancelCause(timed)
 	renewed := make(chan struct{})
 	go func() { defer close(renewed); r.renew(working, run, stop) }()
 
 	err := r.call(working, j, run)
 	lost := errors.Is(context.Cause(working), ErrLost) || errors.Is(err, ErrLost)
 	timedOut := err != nil && errors.Is(context.Cause(working), errTimeout)
-	stop(nil)
+	cancelled := err != nil && errors.Is(context.Cause(working), ErrCancelled)
+	endTime()
 	<-renewed
 
 	state, text := StateSucceeded, ""
@@ -51,6 +53,8 @@ func (r *Runner) execute(ctx context.Context, j *job, run *Run) {
 	case lost:
 		log.WarnContext(ctx, "job lost to another process", "duration", time.Since(began))
 		return
+	case cancelled:
+		state = StateCancelled
 	case timedOut:
 		state, text = StateFailed, fmt.Sprintf("timeout: not done after %s", j.Timeout)
 	case err != nil && ctx.Err() != nil:
@@ -66,6 +70,8 @@ func (r *Runner) execute(ctx context.Context, j *job, run *Run) {
 	switch state {
 	case StateFailed:
 		log.ErrorContext(ctx, "job failed", "duration", took, "error", text)
+	case StateCancelled:
+		log.WarnContext(ctx, "job cancelled", "duration", took)
 	case StateWaiting:
 		log.InfoContext(ctx, "job interrupted, to be continued", "duration", took)
 	default:
@@ -121,14 +127,15 @@ func (r *Runner) renew(ctx context.Context, run *Run, stop context.CancelCauseFu
 func (r *Runner) extend(ctx context.Context, run *Run) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, r.o.Lease/3)
 	defer cancel()
-	summary, err := run.reported()
+	told, err := run.reported()
 	if err != nil {
 		return false, err
 	}
 	tag, err := r.pool.Exec(ctx, `
-		update schedules.run set lease_until = clock_timestamp() + $4::interval, summary = coalesce($5::jsonb, summary)
+		update schedules.run
+		set lease_until = clock_timestamp() + $4::interval, summary = coalesce($5::jsonb, summary), done = coalesce($6, done), total = coalesce($7, total)
 		where schedule = $1 and due = $2 and fence = $3 and state = 'running'`,
-		run.Name, run.Due, run.fence, r.o.Lease, summary)
+		run.Name, run.Due, run.fence, r.o.Lease, told.summary, told.done, told.total)
 	return err == nil && tag.RowsAffected() == 1, err
 }
 
@@ -136,17 +143,18 @@ func (r *Runner) extend(ctx context.Context, run *Run) (bool, error) {
 func (r *Runner) record(ctx context.Context, run *Run, state State, text string) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
-	summary, err := run.reported()
+	told, err := run.reported()
 	if err != nil {
 		return err
 	}
 	tag, err := r.pool.Exec(ctx, `
 		update schedules.run
 		set state = $4::text, owner = null, lease_until = null, summary = coalesce($6::jsonb, summary), error = nullif($5::text, ''),
+		    done = coalesce($7, done), total = coalesce($8, total),
 		    finished_at = case when $4::text = 'waiting' then null else clock_timestamp() end,
 		    attempt = attempt - case when $4::text = 'waiting' then 1 else 0 end
 		where schedule = $1 and due = $2 and fence = $3 and state = 'running'`,
-		run.Name, run.Due, run.fence, state, text, summary)
+		run.Name, run.Due, run.fence, state, text, told.summary, told.done, told.total)
 	if err != nil {
 		return err
 	}
@@ -155,7 +163,7 @@ func (r *Runner) record(ctx context.Context, run *Run, state State, text string)
 	}
 	_, err = r.pool.Exec(ctx, `
 		delete from schedules.run
-		where schedule = $1 and state in ('succeeded', 'failed') and finished_at < clock_timestamp() - $2::interval
+		where schedule = $1 and state not in ('waiting', 'running') and finished_at < clock_timestamp() - $2::interval
 		  and due < (select max(due) from schedules.run where schedule = $1 and trigger = 'cron')`, run.Name, keepRuns)
 	return err
 }

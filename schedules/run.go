@@ -33,6 +33,8 @@ type Run struct {
 	mu      sync.Mutex
 	cursor  json.RawMessage
 	summary map[string]int
+	done    *int64
+	total   *int64
 }
 
 // Cursor is how far the job has come: what the last [Run.Commit] of any run
@@ -93,12 +95,30 @@ func (r *Run) Report(summary map[string]int) {
 	r.summary = maps.Clone(summary)
 }
 
-// reported is the summary as JSON, nil before the first report.
-func (r *Run) reported() (json.RawMessage, error) {
+// Progress says how much of the run's work is done, and of how much, in
+// whatever the job counts; a total of 0 means that it is not known. It is
+// shown, with [Run.Report], while the run lasts: within a third of the lease.
+func (r *Run) Progress(done, total int) {
+	d, t := int64(max(done, 0)), int64(max(total, 0))
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.done, r.total = &d, &t
+}
+
+// report is what a run has told of itself; nil where it has told nothing.
+type report struct {
+	summary     json.RawMessage
+	done, total *int64
+}
+
+func (r *Run) reported() (report, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	told := report{done: r.done, total: r.total}
 	if r.summary == nil {
-		return nil, nil
+		return told, nil
 	}
-	return json.Marshal(r.summary)
+	var err error
+	told.summary, err = json.Marshal(r.summary)
+	return told, err
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"regexp"
-	"slices"
 	"sync"
 	"time"
 
@@ -27,10 +26,10 @@ type Runner struct {
 	wake  chan struct{}
 }
 
-// job is a Job with its parsed schedule.
+// job is a Job with what its times follow from.
 type job struct {
 	Job
-	schedule Schedule
+	plan
 }
 
 var jobName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
@@ -53,32 +52,12 @@ func NewRunner(pool *pgxpool.Pool, jobs []Job, o Options) (*Runner, error) {
 		errs = append(errs, errors.New("the runner has no owner"))
 	}
 	for _, j := range jobs {
-		schedule, err := ParseCron(j.Cron, j.Zone)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("job %s: %w", j.Name, err))
-		}
-		if !jobName.MatchString(j.Name) {
-			errs = append(errs, fmt.Errorf("job name %q is not made of lower-case letters, digits and hyphens", j.Name))
-		}
+		made, wrong := newJob(j)
+		errs = append(errs, wrong...)
 		if r.jobs[j.Name] != nil {
 			errs = append(errs, fmt.Errorf("job %s is there twice", j.Name))
 		}
-		if j.CatchUp == "" {
-			j.CatchUp = CatchUpLast
-		}
-		if !slices.Contains([]CatchUp{CatchUpNone, CatchUpLast, CatchUpAll}, j.CatchUp) {
-			errs = append(errs, fmt.Errorf("job %s: catch-up %q is not none, last or all", j.Name, j.CatchUp))
-		}
-		if j.Timeout < 0 || j.Run == nil {
-			errs = append(errs, fmt.Errorf("job %s has no Run or a negative time-out", j.Name))
-		}
-		if j.Timeout == 0 {
-			j.Timeout = defaultTimeout
-		}
-		if j.Zone == "" {
-			j.Zone = "UTC"
-		}
-		r.jobs[j.Name] = &job{Job: j, schedule: schedule}
+		r.jobs[j.Name] = made
 		r.names = append(r.names, j.Name)
 	}
 	if len(errs) > 0 {
@@ -102,8 +81,7 @@ func (r *Runner) now(database time.Time) time.Time {
 func (r *Runner) Run(ctx context.Context) error {
 	var (
 		working    sync.WaitGroup
-		mu         sync.Mutex
-		busy       = make(map[string]bool)
+		busy       = stoppers{stop: make(map[string]context.CancelCauseFunc)}
 		registered bool
 		trouble    bool
 		poll       = time.NewTicker(r.o.Poll)
@@ -117,15 +95,25 @@ func (r *Runner) Run(ctx context.Context) error {
 			}
 			registered = true
 		}
-		names, err := r.candidates(ctx)
+		found, err := r.look(ctx)
 		if err != nil {
 			return err
 		}
-		for _, name := range names {
-			mu.Lock()
-			skip := busy[name]
-			mu.Unlock()
-			if skip {
+		for _, name := range found.cancelled {
+			busy.cancel(name)
+		}
+		for _, name := range found.late {
+			if err := r.noticeMissed(ctx, r.jobs[name]); err != nil {
+				return err
+			}
+		}
+		for _, name := range found.overlapping {
+			if err := r.overlap(ctx, r.jobs[name]); err != nil {
+				return err
+			}
+		}
+		for _, name := range found.due {
+			if busy.has(name) {
 				continue
 			}
 			run, err := r.claim(ctx, r.jobs[name])
@@ -135,14 +123,12 @@ func (r *Runner) Run(ctx context.Context) error {
 			if run == nil {
 				continue
 			}
-			mu.Lock()
-			busy[name] = true
-			mu.Unlock()
+			running, stop := context.WithCancelCause(ctx)
+			busy.add(name, stop)
 			working.Go(func() {
-				r.execute(ctx, r.jobs[name], run)
-				mu.Lock()
-				delete(busy, name)
-				mu.Unlock()
+				r.execute(ctx, running, stop, r.jobs[name], run)
+				stop(nil)
+				busy.remove(name)
 				r.Wake() // more may be due: catching up, a request meanwhile
 			})
 		}
@@ -185,13 +171,15 @@ func (r *Runner) register(ctx context.Context) error {
 	for _, name := range r.names {
 		j := r.jobs[name]
 		batch.Queue(`
-			insert into schedules.schedule as s (name, cron, zone, catch_up, since)
-			values ($1, $2, $3, $4, coalesce($5::timestamptz, clock_timestamp()))
+			insert into schedules.schedule as s (name, cron, zone, since, catch_up, catch_up_within, overlap, jitter, grace)
+			values ($1, $2, $3, coalesce($4::timestamptz, clock_timestamp()), $5, $6, $7, $8, $9)
 			on conflict (name) do update
-			set cron = excluded.cron, zone = excluded.zone, catch_up = excluded.catch_up,
+			set cron = excluded.cron, zone = excluded.zone, catch_up = excluded.catch_up, catch_up_within = excluded.catch_up_within,
+			    overlap = excluded.overlap, jitter = excluded.jitter, grace = excluded.grace,
 			    since = case when (s.cron, s.zone) = (excluded.cron, excluded.zone) then s.since else excluded.since end
-			where (s.cron, s.zone, s.catch_up) <> (excluded.cron, excluded.zone, excluded.catch_up)`,
-			j.Name, j.Cron, j.Zone, j.CatchUp, r.since())
+			where (s.cron, s.zone, s.catch_up, s.catch_up_within, s.overlap, s.jitter, s.grace)
+			   <> (excluded.cron, excluded.zone, excluded.catch_up, excluded.catch_up_within, excluded.overlap, excluded.jitter, excluded.grace)`,
+			j.Name, j.Cron, j.Zone, r.since(), j.CatchUp, j.CatchUpWithin, j.Overlap, j.Jitter, j.Grace)
 	}
 	if batch.Len() == 0 {
 		return nil
@@ -200,6 +188,38 @@ func (r *Runner) register(ctx context.Context) error {
 		return fmt.Errorf("register jobs: %w", err)
 	}
 	return nil
+}
+
+// stoppers are the runs of this process and what ends each before its time.
+type stoppers struct {
+	mu   sync.Mutex
+	stop map[string]context.CancelCauseFunc
+}
+
+func (s *stoppers) add(name string, stop context.CancelCauseFunc) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stop[name] = stop
+}
+
+func (s *stoppers) remove(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.stop, name)
+}
+
+func (s *stoppers) has(name string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stop[name] != nil
+}
+
+func (s *stoppers) cancel(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if stop := s.stop[name]; stop != nil {
+		stop(ErrCancelled)
+	}
 }
 
 // since is the clock's time for new rows, nil for the database's own.

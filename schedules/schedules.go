@@ -8,7 +8,8 @@
 // job's cursor. The loser of a lease cannot write any more, because every
 // [Run.Commit] is fenced. Due times count from the last row and not from the
 // start of a process, so a stop hides none of them: [CatchUp] says what
-// becomes of those that were missed. A job never overlaps itself.
+// becomes of those that were missed. A job never overlaps itself: [Overlap]
+// says what becomes of due times that pass while it runs.
 package schedules
 
 import (
@@ -33,6 +34,13 @@ var (
 	ErrLost = errors.New("the run has been taken over by another process")
 	// ErrUnknownJob says that no job has that name.
 	ErrUnknownJob = errors.New("no such job")
+	// ErrCancelled is the cause of the end of a run's context when a person, or
+	// the next due time, has cancelled it.
+	ErrCancelled = errors.New("the run has been cancelled")
+	// ErrNothingToCancel says that the job neither runs nor waits.
+	ErrNothingToCancel = errors.New("the job neither runs nor waits")
+	// ErrRange says that a range of time cannot be filled.
+	ErrRange = errors.New("not a range that can be filled")
 	// ErrNotFound says that there is no such run.
 	ErrNotFound = errors.New("no such run")
 )
@@ -51,6 +59,23 @@ const (
 	CatchUpAll CatchUp = "all"
 )
 
+// Overlap says what becomes of a due time that comes while the job still runs.
+// A due time that had passed before the run began is not one of them: CatchUp
+// decides about it.
+type Overlap string
+
+// The ways to treat due times that come during a run.
+const (
+	// OverlapQueue lets them wait for the end of the run; of several, CatchUp
+	// says which run then, and under CatchUpNone one does. It is the default.
+	OverlapQueue Overlap = "queue"
+	// OverlapSkip leaves them out, with a row that says so. While missed times
+	// are being caught up nothing is left out.
+	OverlapSkip Overlap = "skip"
+	// OverlapCancel ends the run, whatever made it, and begins anew.
+	OverlapCancel Overlap = "cancel"
+)
+
 // Job is something to be done at certain times. Its Run may be called again
 // for the same due time, by this or another process, when a lease was lost or
 // a process stopped; it continues from the cursor.
@@ -60,8 +85,19 @@ type Job struct {
 	Name string
 	// Cron and Zone are what [ParseCron] takes.
 	Cron, Zone string
-	// CatchUp is CatchUpLast when empty.
-	CatchUp CatchUp
+	// CatchUp is CatchUpLast when empty. Due times that were missed longer ago
+	// than CatchUpWithin are left out; 0 means that none is too old.
+	CatchUp       CatchUp
+	CatchUpWithin time.Duration
+	// Overlap is OverlapQueue when empty.
+	Overlap Overlap
+	// Jitter spreads the starts: each begins up to so long after its due time,
+	// by a share that follows from the job's name and the due time, so that all
+	// processes agree. Shorter than the time between two due times.
+	Jitter time.Duration
+	// Grace is how long after a due time (and its share of Jitter) a run must
+	// have begun; later there is an alarm, see [Options].Missed. 0 means none.
+	Grace time.Duration
 	// Timeout ends a run; 0 means one hour.
 	Timeout time.Duration
 	// Run does the work. It must end soon after ctx does. Its error text is
@@ -86,14 +122,24 @@ type Options struct {
 	// Observe, when set, hears of every run that this process has ended. It is
 	// called from several goroutines.
 	Observe func(Observation)
+	// Missed, when set, hears of a job that has not begun in time: once for
+	// each time that it stands still, in the one process that noticed first.
+	Missed func(Missed)
+}
+
+// Missed is a due time whose grace has passed without a run.
+type Missed struct {
+	Job     string
+	Due     time.Time
+	Noticed time.Time
 }
 
 // Observation is what metrics want to know about an ended run.
 type Observation struct {
 	Job     string
 	Trigger Trigger
-	// State is StateSucceeded, StateFailed, or StateWaiting for a run that was
-	// interrupted by the end of the process and will go on elsewhere.
+	// State is StateSucceeded, StateFailed, StateCancelled, or StateWaiting for
+	// a run that was interrupted by the end of the process and will go on elsewhere.
 	State State
 	// Late is how long after its due time the run began.
 	Late time.Duration
@@ -105,21 +151,28 @@ type Observation struct {
 type State string
 
 // The states of a run. Waiting runs become running; running ones succeeded,
-// failed, or, when their process stops in good order, waiting again.
+// failed, cancelled, or, when their process stops in good order, waiting again.
+// A skipped one never ran: the job was running when it came due.
 const (
 	StateWaiting   State = "waiting"
 	StateRunning   State = "running"
 	StateSucceeded State = "succeeded"
 	StateFailed    State = "failed"
+	StateSkipped   State = "skipped"
+	StateCancelled State = "cancelled"
 )
+
+// Ended tells whether the run is over.
+func (s State) Ended() bool { return s != StateWaiting && s != StateRunning }
 
 // Trigger is what made a run.
 type Trigger string
 
-// A run is made by its schedule or by a person.
+// A run is made by its schedule or by a person, now or for times past.
 const (
-	TriggerCron   Trigger = "cron"
-	TriggerManual Trigger = "manual"
+	TriggerCron     Trigger = "cron"
+	TriggerManual   Trigger = "manual"
+	TriggerBackfill Trigger = "backfill"
 )
 
 // DB is what a pool, a connection and a transaction of pgx share.

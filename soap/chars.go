@@ -1,9 +1,6 @@
 package soap
 
-import (
-	"strings"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // declaration starts every message we write.
 const declaration = `<?xml version="1.0" encoding="UTF-8"?>` + "\n"
@@ -30,34 +27,34 @@ func legal(s string) bool {
 	return true
 }
 
-// escapeText writes s as character data. A carriage return is written as a
+// escaped writes s as character data. A carriage return is written as a
 // reference, because a reader turns a raw one into a line feed.
-func escapeText(b *strings.Builder, s string) {
+func (b text) escaped(s string) text {
 	plain := true
 	for i := 0; i < len(s) && plain; i++ {
 		c := s[i]
 		plain = c >= ' ' && c < utf8.RuneSelf && c != '&' && c != '<' && c != '>'
 	}
 	if plain {
-		b.WriteString(s)
-		return
+		return append(b, s...)
 	}
 	for _, r := range s {
 		switch {
 		case r == '&':
-			b.WriteString("&amp;")
+			b = append(b, "&amp;"...)
 		case r == '<':
-			b.WriteString("&lt;")
+			b = append(b, "&lt;"...)
 		case r == '>':
-			b.WriteString("&gt;")
+			b = append(b, "&gt;"...)
 		case r == '\r':
-			b.WriteString("&#xD;")
+			b = append(b, "&#xD;"...)
 		case !legalRune(r):
-			b.WriteRune(utf8.RuneError)
+			b = utf8.AppendRune(b, utf8.RuneError)
 		default:
-			b.WriteRune(r)
+			b = utf8.AppendRune(b, r)
 		}
 	}
+	return b
 }
 
 // nameStart and nameRune are the productions NameStartChar and NameChar of

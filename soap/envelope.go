@@ -1,6 +1,7 @@
 package soap
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 
@@ -18,46 +19,58 @@ import (
 // as it was. The bytes returned are the ones that requestHash covers, so they
 // have to be sent as they are.
 func BuildRequest(h Header, body *etree.Element) ([]byte, error) {
-	if err := h.check(); err != nil {
-		return nil, fmt.Errorf("building a request: %w", err)
-	}
-	own := map[string]string{"env": NSEnvelope, "x": NSXRoad, "i": NSIdentifiers}
-	wrapper, err := standalone(body, own)
+	wrapper, err := standalone(body, requestScope)
 	if err != nil {
 		return nil, fmt.Errorf("building a request: the body: %w", err)
 	}
-	extra, err := h.extra(own)
+	var text bytes.Buffer
+	writeElement(&text, wrapper)
+	return BuildRequestXML(h, text.Bytes())
+}
+
+// BuildRequestXML is BuildRequest with a wrapper that is written already: one
+// element in UTF-8 that declares every prefix that it uses, as mapping.EncodeXML
+// makes it. It is not looked at.
+func BuildRequestXML(h Header, wrapper []byte) ([]byte, error) {
+	if err := h.check(); err != nil {
+		return nil, fmt.Errorf("building a request: %w", err)
+	}
+	extra, err := h.extra(requestScope)
 	if err != nil {
 		return nil, fmt.Errorf("building a request: %w", err)
 	}
-	var b strings.Builder
-	b.Grow(2 << 10) // most requests
-	b.WriteString(declaration)
-	b.WriteString(`<env:Envelope xmlns:env="` + NSEnvelope + `" xmlns:x="` + NSXRoad + `" xmlns:i="` + NSIdentifiers + "\">\n  <env:Header>\n")
-	writeIdentifier(&b, "client", h.Client.ObjectType(), h.Client)
-	writeIdentifier(&b, "service", ObjectService, h.Service.Provider,
-		[2]string{"serviceCode", h.Service.Code}, [2]string{"serviceVersion", h.Service.Version})
+	b := make(text, 0, len(requestStart)+len(requestEnd)+len(wrapper)+h.room())
+	b = append(b, requestStart...)
+	b = b.client("client", h.Client.ObjectType(), h.Client).close("client")
+	b = b.client("service", ObjectService, h.Service.Provider).
+		value("      ", "i:serviceCode", h.Service.Code).value("      ", "i:serviceVersion", h.Service.Version).close("service")
 	if s := h.SecurityServer; s != nil {
-		writeIdentifier(&b, "securityServer", ObjectServer, ClientID{s.Instance, s.Class, s.Member, ""}, [2]string{"serverCode", s.Code})
+		b = b.client("securityServer", ObjectServer, ClientID{s.Instance, s.Class, s.Member, ""}).
+			value("      ", "i:serverCode", s.Code).close("securityServer")
 	}
 	version := h.ProtocolVersion
 	if version == "" {
 		version = ProtocolVersion
 	}
-	for _, f := range [][2]string{{"id", h.ID}, {"userId", h.UserID}, {"issue", h.Issue}, {"protocolVersion", version}} {
-		writeValue(&b, "    ", "x:"+f[0], f[1])
-	}
-	writeExtensions(&b, h)
+	b = b.value("    ", "x:id", h.ID).value("    ", "x:userId", h.UserID).value("    ", "x:issue", h.Issue).value("    ", "x:protocolVersion", version)
+	b = b.extensions(&h)
 	for _, block := range extra {
-		b.WriteString("    ")
-		writeElement(&b, block)
-		b.WriteByte('\n')
+		var el bytes.Buffer
+		writeElement(&el, block)
+		b = append(append(append(b, "    "...), el.Bytes()...), '\n')
 	}
-	b.WriteString("  </env:Header>\n  <env:Body>\n    ")
-	writeElement(&b, wrapper)
-	b.WriteString("\n  </env:Body>\n</env:Envelope>")
-	return []byte(b.String()), nil
+	b = append(b, "  </env:Header>\n  <env:Body>\n    "...)
+	b = append(b, wrapper...)
+	return append(b, requestEnd...), nil
 }
+
+const (
+	requestStart = declaration + `<env:Envelope xmlns:env="` + NSEnvelope + `" xmlns:x="` + NSXRoad + `" xmlns:i="` + NSIdentifiers + "\">\n  <env:Header>\n"
+	requestEnd   = "\n  </env:Body>\n</env:Envelope>"
+)
+
+// requestScope is what the Envelope of a request declares.
+var requestScope = map[string]string{"env": NSEnvelope, "x": NSXRoad, "i": NSIdentifiers}
 
 // BuildAnswer writes the answer to req with body as the wrapper of the answer.
 // All header blocks of the request stand in it, known or not, in the same
@@ -99,18 +112,7 @@ func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
 	return []byte(b.String()), nil
 }
 
-// writeValue writes one element on its own line; nothing when there is no
-// value, because empty optional components make Security Servers fail.
-func writeValue(b *strings.Builder, indent, name, value string) {
-	if value == "" {
-		return
-	}
-	b.WriteString(indent + "<" + name + ">")
-	escapeText(b, value)
-	b.WriteString("</" + name + ">\n")
-}
-
-func writeElement(b *strings.Builder, el *etree.Element) {
+func writeElement(b etree.Writer, el *etree.Element) {
 	settings := writeSettings()
 	el.WriteTo(b, &settings)
 }

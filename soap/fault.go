@@ -14,22 +14,16 @@ type Fault struct{ Code, String, Actor, Detail string }
 // SOAP header, unqualified children. Without Detail there is no detail
 // element. Characters that XML cannot hold are replaced by U+FFFD.
 func BuildFault(f Fault) []byte {
-	var b strings.Builder
-	b.WriteString(strings.TrimSuffix(declaration, "\n"))
-	b.WriteString(`<SOAP-ENV:Envelope xmlns:SOAP-ENV="` + NSEnvelope + `"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>`)
-	escapeText(&b, f.Code)
-	b.WriteString(`</faultcode><faultstring>`)
-	escapeText(&b, f.String)
-	b.WriteString(`</faultstring><faultactor>`)
-	escapeText(&b, f.Actor)
-	b.WriteString(`</faultactor>`)
+	b := text(strings.TrimSuffix(declaration, "\n") +
+		`<SOAP-ENV:Envelope xmlns:SOAP-ENV="` + NSEnvelope + `"><SOAP-ENV:Body><SOAP-ENV:Fault><faultcode>`)
+	b = append(b.escaped(f.Code), `</faultcode><faultstring>`...)
+	b = append(b.escaped(f.String), `</faultstring><faultactor>`...)
+	b = append(b.escaped(f.Actor), `</faultactor>`...)
 	if f.Detail != "" {
-		b.WriteString(`<detail><faultDetail xmlns="">`)
-		escapeText(&b, f.Detail)
-		b.WriteString(`</faultDetail></detail>`)
+		b = append(b, `<detail><faultDetail xmlns="">`...)
+		b = append(b.escaped(f.Detail), `</faultDetail></detail>`...)
 	}
-	b.WriteString(`</SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>`)
-	return []byte(b.String())
+	return append(b, `</SOAP-ENV:Fault></SOAP-ENV:Body></SOAP-ENV:Envelope>`...)
 }
 
 // Failure returns the fault as a failure of the exchange with this message id.

@@ -64,13 +64,16 @@ func echoOf(block *etree.Element, scope map[string]string) *etree.Element {
 	return echo
 }
 
-// standalone returns a copy of el that can be written where scope is declared:
+// standalone returns el, or a copy, that can be written where scope is declared:
 // declarations of elements around it are brought along, and everything it
 // holds can be written as XML. The copy never relies on a prefix of scope
 // unless el itself was written without declaring it.
 func standalone(el *etree.Element, scope map[string]string) (*etree.Element, error) {
 	if el == nil {
 		return nil, fmt.Errorf("the element is missing")
+	}
+	if el.Parent() == nil {
+		return el, writable(el, scope) // nothing is brought along
 	}
 	c := el.Copy()
 	declareMissing(c, around(el), scope)

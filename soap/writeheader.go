@@ -1,6 +1,8 @@
 package soap
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -8,43 +10,39 @@ import (
 )
 
 // check refuses what would be written as an empty or missing component.
-func (h Header) check() error {
-	type field struct{ name, value string }
-	need := []field{
-		{"client", h.Client.Instance}, {"client", h.Client.Class}, {"client", h.Client.Member},
-		{"service", h.Service.Provider.Instance}, {"service", h.Service.Provider.Class},
-		{"service", h.Service.Provider.Member}, {"service", h.Service.Code}, {"id", h.ID},
-	}
-	values := append(h.Client.fields(), h.Service.fields()...)
-	values = append(values, h.ID, h.UserID, h.Issue, h.ProtocolVersion)
-	if s := h.SecurityServer; s != nil {
-		for _, v := range s.fields() {
-			need = append(need, field{"securityServer", v})
+func (h *Header) check() error {
+	need := func(name string, values ...string) error {
+		for _, v := range values {
+			if strings.TrimSpace(v) == "" {
+				return fmt.Errorf("the header field %s is not complete", name)
+			}
 		}
-		values = append(values, s.fields()...)
+		return nil
+	}
+	may := func(values ...string) error {
+		for _, v := range values {
+			if !legal(v) {
+				return fmt.Errorf("a header field has a character that XML cannot hold")
+			}
+		}
+		return nil
+	}
+	c, p := &h.Client, &h.Service.Provider
+	err := cmp.Or(need("client", c.Instance, c.Class, c.Member), need("service", p.Instance, p.Class, p.Member, h.Service.Code), need("id", h.ID))
+	if s := h.SecurityServer; s != nil {
+		err = cmp.Or(err, need("securityServer", s.Instance, s.Class, s.Member, s.Code), may(s.Instance, s.Class, s.Member, s.Code))
 	}
 	if p := h.RepresentedParty; p != nil {
-		need = append(need, field{"representedParty", p.Code})
-		values = append(values, p.Class, p.Code)
+		err = cmp.Or(err, need("representedParty", p.Code), may(p.Class, p.Code))
 	}
 	if t := h.SecurityToken; t != nil {
-		need = append(need, field{"securityToken", t.Value})
-		values = append(values, t.Type, t.Value)
+		err = cmp.Or(err, need("securityToken", t.Value), may(t.Type, t.Value))
 	}
-	for _, f := range need {
-		if strings.TrimSpace(f.value) == "" {
-			return fmt.Errorf("the header field %s is not complete", f.name)
-		}
+	if err == nil && h.ProtocolVersion != "" && !strings.HasPrefix(h.ProtocolVersion, "4.") {
+		err = fmt.Errorf("the header field protocolVersion must start with 4")
 	}
-	if h.ProtocolVersion != "" && !strings.HasPrefix(h.ProtocolVersion, "4.") {
-		return fmt.Errorf("the header field protocolVersion must start with 4")
-	}
-	for _, v := range values {
-		if !legal(v) {
-			return fmt.Errorf("a header field has a character that XML cannot hold")
-		}
-	}
-	return nil
+	return cmp.Or(err, may(c.Instance, c.Class, c.Member, c.Subsystem, p.Instance, p.Class, p.Member, p.Subsystem,
+		h.Service.Code, h.Service.Version, h.ID, h.UserID, h.Issue, h.ProtocolVersion))
 }
 
 // extra returns the blocks of Extra ready to be written where scope is
@@ -69,37 +67,61 @@ func (h Header) extra(scope map[string]string) ([]*etree.Element, error) {
 	return out, nil
 }
 
-// writeExtensions writes the fields of PR-THIRDPARTY and PR-SECTOKEN.
-func writeExtensions(b *strings.Builder, h Header) {
-	if p := h.RepresentedParty; p != nil {
-		b.WriteString(`    <r:representedParty xmlns:r="` + NSRepresentation + "\">\n")
-		writeValue(b, "      ", "r:partyClass", p.Class)
-		writeValue(b, "      ", "r:partyCode", p.Code)
-		b.WriteString("    </r:representedParty>\n")
-	}
+// room is how many bytes the header of a request takes, and some more; values
+// that have to be escaped may take still more.
+func (h *Header) room() int {
+	const fields, extension = 900, 400
+	n := fields + len(h.Client.Subsystem) + len(h.Service.Provider.Subsystem) + len(h.Service.Code) + len(h.ID) + len(h.UserID) + len(h.Issue)
 	if t := h.SecurityToken; t != nil {
-		kind := t.Type
-		if kind == "" {
-			kind = TokenTypeJWT
-		}
-		el := etree.NewElement("t:securityToken")
-		el.CreateAttr("xmlns:t", NSSecurityToken)
-		el.CreateAttr("tokenType", kind)
-		el.SetText(t.Value)
-		b.WriteString("    ")
-		writeElement(b, el)
-		b.WriteByte('\n')
+		n += extension + len(t.Value)
 	}
+	if h.RepresentedParty != nil || h.SecurityServer != nil || len(h.Extra) > 0 {
+		n += extension
+	}
+	return n
 }
 
-// writeIdentifier writes an identifier: the components of owner, then more.
-func writeIdentifier(b *strings.Builder, name, objectType string, owner ClientID, more ...[2]string) {
-	b.WriteString("    <x:" + name + ` i:objectType="` + objectType + "\">\n")
-	for _, f := range append([][2]string{
-		{"xRoadInstance", owner.Instance}, {"memberClass", owner.Class},
-		{"memberCode", owner.Member}, {"subsystemCode", owner.Subsystem},
-	}, more...) {
-		writeValue(b, "      ", "i:"+f[0], f[1])
+// text is XML that is being written.
+type text []byte
+
+// value writes one element on its own line; nothing when there is no value,
+// because empty optional components make Security Servers fail.
+func (b text) value(indent, name, value string) text {
+	if value == "" {
+		return b
 	}
-	b.WriteString("    </x:" + name + ">\n")
+	b = append(append(append(append(b, indent...), '<'), name...), '>')
+	b = b.escaped(value)
+	return append(append(append(b, "</"...), name...), ">\n"...)
+}
+
+// client begins an identifier with the components of a client; close ends it.
+func (b text) client(name, objectType string, id ClientID) text {
+	b = append(append(append(b, "    <x:"...), name...), ` i:objectType="`...)
+	b = append(append(b, objectType...), "\">\n"...)
+	return b.value("      ", "i:xRoadInstance", id.Instance).value("      ", "i:memberClass", id.Class).
+		value("      ", "i:memberCode", id.Member).value("      ", "i:subsystemCode", id.Subsystem)
+}
+
+func (b text) close(name string) text {
+	return append(append(append(b, "    </x:"...), name...), ">\n"...)
+}
+
+// extensions writes the fields of PR-THIRDPARTY and PR-SECTOKEN.
+func (b text) extensions(h *Header) text {
+	if p := h.RepresentedParty; p != nil {
+		b = append(b, `    <r:representedParty xmlns:r="`+NSRepresentation+"\">\n"...)
+		b = b.value("      ", "r:partyClass", p.Class).value("      ", "r:partyCode", p.Code)
+		b = append(b, "    </r:representedParty>\n"...)
+	}
+	if t := h.SecurityToken; t != nil {
+		el := etree.NewElement("t:securityToken")
+		el.CreateAttr("xmlns:t", NSSecurityToken)
+		el.CreateAttr("tokenType", cmp.Or(t.Type, TokenTypeJWT))
+		el.SetText(t.Value)
+		var out bytes.Buffer
+		writeElement(&out, el)
+		b = append(append(append(b, "    "...), out.Bytes()...), '\n')
+	}
+	return b
 }

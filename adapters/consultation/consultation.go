@@ -18,6 +18,7 @@ package consultation
 import (
 	"embed"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"ristmik/soap"
@@ -31,26 +32,41 @@ var Migrations embed.FS
 // RoundState is where a round stands.
 type RoundState string
 
-// A round collects answers until every leg has ended, and never reopens.
+// A round collects answers until every leg has ended, and never reopens. It is
+// cancelled when the case no longer needs it, and superseded by the round of a
+// new revision.
 const (
 	RoundCollecting RoundState = "COLLECTING"
 	RoundComplete   RoundState = "COMPLETE"
+	RoundCancelled  RoundState = "CANCELLED"
+	RoundSuperseded RoundState = "SUPERSEDED"
 )
 
 // LegState is where the question to one authority stands.
 type LegState string
 
-// The states of a leg. ANSWERED and REJECTED_BY_RECEIVER are final.
+// The states of a leg; machine.go holds what leads from one to another.
 const (
-	LegQueued             LegState = "QUEUED"               // not yet known to have arrived
-	LegDelivered          LegState = "DELIVERED"            // the authority acknowledged it
+	LegQueued             LegState = "QUEUED"              // not yet known to have arrived
+	LegSent               LegState = "SENT"                // waits to be fetched by the authority
+	LegDelivered          LegState = "DELIVERED"           // the authority acknowledged it
+	LegInReview           LegState = "IN_REVIEW"           // an official of the authority works on it
+	LegInfoRequested      LegState = "INFO_REQUESTED"      // the authority asked back
+	LegExtensionRequested LegState = "EXTENSION_REQUESTED" // the authority asked for more time
+	LegOverdue            LegState = "OVERDUE"             // the term has passed; an official decides
+	LegDeliveryProblem    LegState = "DELIVERY_PROBLEM"    // delivery was given up or never proven; a person must act
+
 	LegAnswered           LegState = "ANSWERED"             // the authority answered
-	LegDeliveryProblem    LegState = "DELIVERY_PROBLEM"     // delivery was given up; a person must act
 	LegRejectedByReceiver LegState = "REJECTED_BY_RECEIVER" // the authority says it is not competent
+	LegDeemedNoObjection  LegState = "DEEMED_NO_OBJECTION"  // silence that counts as no objection
+	LegClosedNoAnswer     LegState = "CLOSED_NO_ANSWER"     // ended without an answer
+	LegWithdrawn          LegState = "WITHDRAWN"            // no longer needed
+	LegSuperseded         LegState = "SUPERSEDED"           // asked anew in the round of a later revision
 )
 
-// Final reports whether a leg in this state can never change again.
-func (s LegState) Final() bool { return s == LegAnswered || s == LegRejectedByReceiver }
+// Final reports whether a leg in this state has ended: it can only be
+// superseded then.
+func (s LegState) Final() bool { return slices.Contains(final, s) }
 
 // AnswerCode is what an authority answers.
 type AnswerCode string
@@ -108,6 +124,8 @@ type Consultation struct {
 	Outcome       Outcome    `json:"outcome"` // OPEN while the round collects
 	OpenedAt      time.Time  `json:"opened_at"`
 	CompletedAt   *time.Time `json:"completed_at,omitempty"`
+	ViaSilence    bool       `json:"via_silence,omitempty"` // an answer was deemed
+	Unanswered    bool       `json:"unanswered,omitempty"`  // an answer did not come, or was not waited for
 	Legs          []Leg      `json:"legs"`
 }
 
@@ -122,8 +140,11 @@ type Leg struct {
 	ReceiptID      string        `json:"receipt_id,omitempty"`     // what the authority acknowledged with
 	DeliveredAt    *time.Time    `json:"delivered_at,omitempty"`   // acknowledged, or proven by the answer
 	ProblemReason  string        `json:"problem_reason,omitempty"` // kind and code of what made delivery impossible
+	DueAt          *time.Time    `json:"due_at,omitempty"`         // the end of the term; none while the clock stands still
+	Late           bool          `json:"late,omitempty"`           // answered after the term
 	Answer         *GivenAnswer  `json:"answer,omitempty"`
-	LateAnswers    []GivenAnswer `json:"late_answers,omitempty"` // came after the round was complete; without effect
+	EarlierAnswers []GivenAnswer `json:"earlier_answers,omitempty"` // replaced by corrections
+	LateAnswers    []GivenAnswer `json:"late_answers,omitempty"`    // came after the leg had ended; without effect
 }
 
 // GivenAnswer is an answer as it was stored.

@@ -17,6 +17,21 @@ const (
 	eventAnswered        = "consultation.answered"
 	eventLateAnswer      = "consultation.late_answer"
 	eventRoundCompleted  = "consultation.round_completed"
+
+	eventRerouted           = "consultation.rerouted"
+	eventInReview           = "consultation.in_review"
+	eventInfoRequested      = "consultation.info_requested"
+	eventInfoSupplied       = "consultation.info_supplied"
+	eventInfoNotSupplied    = "consultation.info_not_supplied"
+	eventExtensionRequested = "consultation.extension_requested"
+	eventExtensionGranted   = "consultation.extension_granted"
+	eventExtensionDenied    = "consultation.extension_denied"
+	eventOverdue            = "consultation.overdue"
+	eventDeemed             = "consultation.deemed_no_objection"
+	eventClosed             = "consultation.closed_without_answer"
+	eventCorrected          = "consultation.corrected"
+	eventWithdrawn          = "consultation.withdrawn"
+	eventSuperseded         = "consultation.superseded"
 )
 
 // eventSource is the CloudEvents source of every event of this room.
@@ -51,7 +66,12 @@ type eventData struct {
 	AnswerCode     AnswerCode `json:"answer_code,omitempty"`
 	Door           string     `json:"door,omitempty"`
 	Reason         string     `json:"reason,omitempty"`
+	Late           bool       `json:"late,omitempty"`    // the answer came after the term
+	Adverse        bool       `json:"adverse,omitempty"` // a late answer that would have counted against
+	DueAt          *time.Time `json:"due_at,omitempty"`
 	Outcome        Outcome    `json:"outcome,omitempty"`
+	ViaSilence     bool       `json:"via_silence,omitempty"` // an answer was deemed
+	Unanswered     bool       `json:"unanswered,omitempty"`  // an optional answer did not come
 	Legs           []eventLeg `json:"legs,omitempty"`
 }
 

@@ -19,8 +19,9 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 		return Consultation{}, ErrNotFound
 	}
 	rows, err := db.Query(ctx, `
-		select r.consultation_id, r.number, r.case_reference, r.type, r.state, coalesce(r.outcome, $2), r.opened_at, r.completed_at,
+		select r.consultation_id, r.number, r.case_reference, r.type, r.state, coalesce(r.outcome, $2), r.opened_at, r.completed_at, r.via_silence, r.unanswered,
 			l.id, l.authority, l.mandatory, l.binding, l.state, coalesce(l.receipt_id, ''), l.delivered_at, coalesce(l.problem_reason, ''),
+			l.due_at, coalesce((l.progress->>'late')::boolean, false),
 			coalesce(a.status, ''), coalesce(a.answer_id, ''), coalesce(a.code, ''), coalesce(a.legal_ground, ''),
 			coalesce(a.justification, ''), a.conditions, a.facts, a.answered_at, a.received_at, coalesce(a.door, ''), coalesce(a.message_id, '')
 		from consultation.round r
@@ -28,7 +29,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 		left join consultation.answer a on a.leg_id = l.id
 		where r.consultation_id = $1
 			and r.number = (select max(number) from consultation.round where consultation_id = $1)
-		order by l.position, a.received_at, a.answer_id`, id, OutcomeOpen)
+		order by l.position, a.version, a.received_at, a.answer_id`, id, OutcomeOpen)
 	if err != nil {
 		return Consultation{}, fmt.Errorf("reading the consultation: %w", err)
 	}
@@ -40,14 +41,14 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 		var a GivenAnswer
 		var facts []byte
 		var answered, received *time.Time
-		err := rows.Scan(&c.ID, &c.Round, &c.CaseReference, &c.Type, &c.State, &c.Outcome, &c.OpenedAt, &c.CompletedAt,
-			&l.ID, &l.Authority, &l.Mandatory, &l.Binding, &l.State, &l.ReceiptID, &l.DeliveredAt, &l.ProblemReason,
+		err := rows.Scan(&c.ID, &c.Round, &c.CaseReference, &c.Type, &c.State, &c.Outcome, &c.OpenedAt, &c.CompletedAt, &c.ViaSilence, &c.Unanswered,
+			&l.ID, &l.Authority, &l.Mandatory, &l.Binding, &l.State, &l.ReceiptID, &l.DeliveredAt, &l.ProblemReason, &l.DueAt, &l.Late,
 			&status, &a.AnswerID, &a.Code, &a.LegalGround, &a.Justification, &a.Conditions, &facts, &answered, &received, &a.Door, &a.MessageID)
 		if err != nil {
 			return Consultation{}, fmt.Errorf("reading the consultation: %w", err)
 		}
 		if n := len(c.Legs); n == 0 || c.Legs[n-1].ID != l.ID {
-			l.AuthorityTitle, l.DeliveredAt = p.title(l.Authority), inUTC(l.DeliveredAt)
+			l.AuthorityTitle, l.DeliveredAt, l.DueAt = p.title(l.Authority), inUTC(l.DeliveredAt), inUTC(l.DueAt)
 			c.Legs = append(c.Legs, l)
 		}
 		if status != "" {
@@ -67,6 +68,9 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 
 func (l *Leg) keep(status ReceiptStatus, a GivenAnswer) {
 	if status == StatusAccepted {
+		if l.Answer != nil {
+			l.EarlierAnswers = append(l.EarlierAnswers, *l.Answer)
+		}
 		l.Answer = &a
 		return
 	}

@@ -2,12 +2,15 @@ package consultation
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
+	"ristmik/adapters/consultation/calendar"
 	"ristmik/outbox"
 )
 
@@ -17,8 +20,23 @@ type lockedLeg struct {
 	round      roundRef
 	roundState RoundState
 	id         string
-	authority  string
-	state      LegState
+	policy     LegPolicy
+	progress   progress
+	changes    int // how often it has changed
+}
+
+// keptProgress is what of a progress has no column of its own.
+type keptProgress struct {
+	Term      *calendar.Term `json:"term,omitempty"`
+	DuePassed bool           `json:"due_passed,omitempty"`
+	Asking    bool           `json:"asking,omitempty"`
+	AskedTill time.Time      `json:"asked_till,omitzero"`
+	Wanted    *wanted        `json:"wanted,omitempty"`
+	Late      bool           `json:"late,omitempty"`
+}
+
+func (p progress) kept() keptProgress {
+	return keptProgress{p.Term, p.DuePassed, p.Asking, p.AskedTill, p.Wanted, p.Late}
 }
 
 // lockLeg locks the round of a leg and reads the leg; ErrNotFound when there is
@@ -29,7 +47,7 @@ func lockLeg(ctx context.Context, tx pgx.Tx, id string) (lockedLeg, error) {
 	if !isUUID(id) {
 		return lockedLeg{}, ErrNotFound
 	}
-	l := lockedLeg{id: id}
+	l := lockedLeg{}
 	err := tx.QueryRow(ctx, `
 		select r.consultation_id, r.number, r.case_reference, r.type, r.state
 		from consultation.round r
@@ -43,11 +61,159 @@ func lockLeg(ctx context.Context, tx pgx.Tx, id string) (lockedLeg, error) {
 		return lockedLeg{}, fmt.Errorf("locking the round: %w", err)
 	}
 	// A statement of its own: it sees what was committed while the lock was waited for.
-	err = tx.QueryRow(ctx, `select id, authority, state from consultation.leg where id = $1`, id).Scan(&l.id, &l.authority, &l.state)
+	legs, err := readLegs(ctx, tx, l.round, l.roundState, "id = $1", id)
 	if err != nil {
-		return lockedLeg{}, fmt.Errorf("reading the leg: %w", err)
+		return lockedLeg{}, err
 	}
-	return l, nil
+	return legs[0], nil
+}
+
+// readLegs reads the legs of a locked round that fit the condition, in their
+// order.
+func readLegs(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState, where string, args ...any) ([]lockedLeg, error) {
+	rows, err := tx.Query(ctx, `
+		select id, policy, state, delivered_at, coalesce(problem_reason, ''), answer_version, changes, progress
+		from consultation.leg where `+where+` order by position`, args...)
+	if err != nil {
+		return nil, fmt.Errorf("reading legs: %w", err)
+	}
+	legs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (lockedLeg, error) {
+		l := lockedLeg{round: r, roundState: state}
+		var delivered *time.Time
+		var kept keptProgress
+		err := row.Scan(&l.id, &l.policy, &l.progress.State, &delivered, &l.progress.Problem, &l.progress.Version, &l.changes, &kept)
+		if delivered != nil {
+			l.progress.Delivered = delivered.UTC()
+		}
+		l.progress.Term, l.progress.DuePassed, l.progress.Asking = kept.Term, kept.DuePassed, kept.Asking
+		l.progress.AskedTill, l.progress.Wanted, l.progress.Late = kept.AskedTill, kept.Wanted, kept.Late
+		return l, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading legs: %w", err)
+	}
+	return legs, nil
+}
+
+// Who made something happen.
+const (
+	byCore      = "core"
+	byAuthority = "authority"
+	byClock     = "clock"
+	byHub       = "hub"
+)
+
+// news is what is told of a change beside the change itself.
+type news struct {
+	actor, door string
+	code        AnswerCode
+	receipt     string // what the authority acknowledged with
+	key         string // of the event; the leg and its change by default
+}
+
+// happen applies what happened to the leg: it steps the machine, writes the leg
+// where it still is in the state it was read in, keeps the happening, sets the
+// timers and tells the core. False means that it changed nothing. The error is a
+// *[Refusal] when it cannot happen; nothing has been written then. The caller
+// holds the round's lock and settles the round afterwards.
+func (p *Procedure) happen(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurrence, n news) (bool, error) {
+	if err := p.pass(ctx, tx, l, e.At); err != nil {
+		return false, err
+	}
+	return p.apply(ctx, tx, l, e, n)
+}
+
+// pass lets happen what was due before the moment: whoever comes first, the
+// timer or somebody else, the term ended when it ended.
+func (p *Procedure) pass(ctx context.Context, tx pgx.Tx, l *lockedLeg, at time.Time) error {
+	for {
+		t, ok := l.progress.overtaken(at)
+		if !ok {
+			return nil
+		}
+		if _, err := p.apply(ctx, tx, l, occurrence{What: t.What, At: t.At}, news{actor: byClock}); err != nil {
+			return err
+		}
+	}
+}
+
+func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurrence, n news) (bool, error) {
+	after, row, violation := step(l.progress, l.policy, e)
+	if violation != nil {
+		return false, &Refusal{RefusedConflict, []Violation{*violation}}
+	}
+	if row == nil {
+		return false, nil
+	}
+	before := l.progress.State
+	now := p.clock()
+	l.progress, l.changes = after, l.changes+1
+	kept, err := json.Marshal(after.kept())
+	if err != nil {
+		return false, fmt.Errorf("writing down the leg: %w", err)
+	}
+	due, hasDue := after.due()
+	batch := &pgx.Batch{}
+	changed := int64(0)
+	batch.Queue(`
+		update consultation.leg set state = $2, delivered_at = $3, problem_reason = nullif($4, ''), answer_version = $5, progress = $6,
+			due_at = $7, changes = $8, receipt_id = coalesce(nullif($9, ''), receipt_id)
+		where id = $1 and state = $10 and changes = $8 - 1`,
+		l.id, after.State, orNull(after.Delivered, !after.Delivered.IsZero()), after.Problem, after.Version, kept,
+		orNull(due, hasDue), l.changes, n.receipt, before).
+		Exec(func(tag pgconn.CommandTag) error {
+			changed = tag.RowsAffected()
+			return nil
+		})
+	batch.Queue(`
+		insert into consultation.happening (leg_id, number, what, at, recorded_at, from_state, to_state, actor, door, reason, until, due_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), nullif($10, ''), $11, $12)`,
+		l.id, l.changes, e.What, e.At, now, before, after.State, n.actor, n.door, e.Reason, orNull(e.Until, !e.Until.IsZero()), orNull(due, hasDue))
+	setTimers(batch, l.id, after.timers())
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return false, fmt.Errorf("noting what happened to the leg (%s): %w", e.What, err)
+	}
+	if changed != 1 {
+		return false, fmt.Errorf("noting what happened to the leg (%s): it has left state %s", e.What, before)
+	}
+	if row.tell == "" {
+		return true, nil
+	}
+	if n.key == "" {
+		n.key = fmt.Sprintf("%s/%d", l.id, l.changes)
+	}
+	d := eventData{
+		LegID: l.id, Authority: l.policy.Authority, LegState: after.State, AnswerCode: n.code, Door: n.door, Reason: after.Problem,
+		Late: after.Late,
+	}
+	if hasDue && !after.State.Final() {
+		d.DueAt = &due
+	}
+	if err := outbox.Append(ctx, tx, event(l.round, n.key, row.tell, e.At, d)); err != nil {
+		return false, fmt.Errorf("telling what happened to the leg (%s): %w", e.What, err)
+	}
+	return true, nil
+}
+
+// setTimers makes the leg's timers the given ones.
+func setTimers(batch *pgx.Batch, leg string, timers []timer) {
+	what, at := make([]Happening, len(timers)), make([]time.Time, len(timers))
+	for i, t := range timers {
+		what[i], at[i] = t.What, t.At
+	}
+	batch.Queue(`delete from consultation.timer where leg_id = $1 and what <> all($2::text[])`, leg, what)
+	if len(timers) > 0 {
+		batch.Queue(`
+			insert into consultation.timer (leg_id, what, due_at) select $1, * from unnest($2::text[], $3::timestamptz[])
+			on conflict (leg_id, what) do update set due_at = excluded.due_at`, leg, what, at)
+	}
+}
+
+func orNull(t time.Time, there bool) *time.Time {
+	if !there {
+		return nil
+	}
+	return &t
 }
 
 // delivered notes that the authority acknowledged the question. An
@@ -55,24 +221,15 @@ func lockLeg(ctx context.Context, tx pgx.Tx, id string) (lockedLeg, error) {
 // proven the delivery already.
 func (p *Procedure) delivered(ctx context.Context, tx pgx.Tx, leg, receipt string) error {
 	l, err := lockLeg(ctx, tx, leg)
+	if err == nil {
+		_, err = p.happen(ctx, tx, &l, occurrence{What: HappenedDelivered, At: p.clock()},
+			news{actor: byAuthority, receipt: receipt, key: l.id})
+	}
+	if err == nil {
+		err = p.settle(ctx, tx, l.round, l.roundState)
+	}
 	if err != nil {
 		return fmt.Errorf("noting the delivery: %w", err)
-	}
-	now := p.clock()
-	done, err := tx.Exec(ctx, `
-		update consultation.leg set state = $2, receipt_id = nullif($3, ''), delivered_at = $4, problem_reason = null
-		where id = $1 and state in ($5, $6)`, l.id, LegDelivered, receipt, now, LegQueued, LegDeliveryProblem)
-	if err != nil {
-		return fmt.Errorf("noting the delivery: %w", err)
-	}
-	if done.RowsAffected() == 0 {
-		return nil
-	}
-	err = outbox.Append(ctx, tx, event(l.round, l.id, eventDelivered, now, eventData{
-		LegID: l.id, Authority: l.authority, LegState: LegDelivered,
-	}))
-	if err != nil {
-		return fmt.Errorf("telling about the delivery: %w", err)
 	}
 	return nil
 }
@@ -84,69 +241,14 @@ func (p *Procedure) delivered(ctx context.Context, tx pgx.Tx, leg, receipt strin
 // of DELIVERY_PROBLEM; another failure only renews the reason.
 func (p *Procedure) OnDead(ctx context.Context, tx pgx.Tx, d outbox.Delivery, reason string) error {
 	l, err := lockLeg(ctx, tx, d.Key)
+	if err == nil {
+		_, err = p.happen(ctx, tx, &l, occurrence{What: HappenedUndeliverable, At: p.clock(), Reason: reason}, news{actor: byHub, key: l.id})
+	}
+	if err == nil {
+		err = p.settle(ctx, tx, l.round, l.roundState)
+	}
 	if err != nil {
 		return fmt.Errorf("noting the delivery problem: %w", err)
-	}
-	done, err := tx.Exec(ctx, `update consultation.leg set state = $2, problem_reason = $3 where id = $1 and state in ($4, $2)`,
-		l.id, LegDeliveryProblem, reason, LegQueued)
-	if err != nil {
-		return fmt.Errorf("noting the delivery problem: %w", err)
-	}
-	if done.RowsAffected() == 0 || l.state == LegDeliveryProblem {
-		return nil
-	}
-	err = outbox.Append(ctx, tx, event(l.round, l.id, eventDeliveryProblem, p.clock(), eventData{
-		LegID: l.id, Authority: l.authority, LegState: LegDeliveryProblem, Reason: reason,
-	}))
-	if err != nil {
-		return fmt.Errorf("telling about the delivery problem: %w", err)
-	}
-	return nil
-}
-
-// complete ends the round when every leg has ended. The caller holds the
-// round's lock. An optional leg holds the round like any other: without a due
-// time nothing says that its answer will not come.
-func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, now time.Time) error {
-	rows, err := tx.Query(ctx, `
-		select l.id, l.authority, l.mandatory, l.binding, l.state, coalesce(a.code, ''), coalesce(a.conditions, '[]')
-		from consultation.leg l
-		left join consultation.answer a on a.leg_id = l.id and a.status = 'accepted'
-		where l.consultation_id = $1 and l.round = $2
-		order by l.position`, r.ID, r.Number)
-	if err != nil {
-		return fmt.Errorf("reading the round's legs: %w", err)
-	}
-	var results []LegResult
-	var told []eventLeg
-	open := false
-	var e eventLeg
-	var l LegResult
-	_, err = pgx.ForEachRow(rows, []any{&e.LegID, &e.Authority, &l.Mandatory, &l.Binding, &l.State, &l.Code, &l.Conditions}, func() error {
-		e.LegState, e.AnswerCode = l.State, l.Code
-		results, told, open = append(results, l), append(told, e), open || !l.State.Final()
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("reading the round's legs: %w", err)
-	}
-	if open {
-		return nil
-	}
-	outcome := OutcomeOf(results)
-	done, err := tx.Exec(ctx, `
-		update consultation.round set state = $3, outcome = $4, completed_at = $5
-		where consultation_id = $1 and number = $2 and state = $6`,
-		r.ID, r.Number, RoundComplete, outcome, now, RoundCollecting)
-	if err != nil {
-		return fmt.Errorf("completing the round: %w", err)
-	}
-	if done.RowsAffected() != 1 {
-		return fmt.Errorf("completing the round: it is not collecting any more")
-	}
-	err = outbox.Append(ctx, tx, event(r, fmt.Sprintf("%s/%d", r.ID, r.Number), eventRoundCompleted, now, eventData{Outcome: outcome, Legs: told}))
-	if err != nil {
-		return fmt.Errorf("telling that the round is complete: %w", err)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ristmik/adapters/consultation/calendar"
 	"ristmik/outbox"
 )
 
@@ -34,39 +35,55 @@ func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consult
 	if err != nil {
 		return Consultation{}, fmt.Errorf("storing the round: %w", err)
 	}
-	policy := p.policy.Types[r.Type]
-	messages := make([]outbox.Message, 0, len(policy.Legs))
-	events := make([]outbox.Event, 0, len(policy.Legs))
-	for i, l := range policy.Legs {
+	if err := p.ask(ctx, tx, &c, r, p.policy.Types[r.Type].Legs); err != nil {
+		return Consultation{}, err
+	}
+	return c, nil
+}
+
+// ask puts the question to each of the authorities: a leg of the round with its
+// timers, an outbox message and an event. The legs are appended to c.
+func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenRequest, policies []LegPolicy) error {
+	now := p.clock()
+	messages := make([]outbox.Message, 0, len(policies))
+	events := make([]outbox.Event, 0, len(policies))
+	batch := &pgx.Batch{}
+	for _, l := range policies {
+		at := progress{State: LegQueued}
+		if l.Term != nil {
+			at.Term = &calendar.Term{Rule: *l.Term, Start: now, StartEvent: startOpened}
+		}
+		due, hasDue := at.due()
 		leg := Leg{
 			ID: p.newID(), Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
-			Mandatory: l.Mandatory, Binding: l.Binding, State: LegQueued,
+			Mandatory: l.Mandatory, Binding: l.Binding, State: at.State, DueAt: orNull(due, hasDue),
 		}
-		_, err := tx.Exec(ctx, `
-			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
-			leg.ID, c.ID, c.Round, i, leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State)
-		if err != nil {
-			return Consultation{}, fmt.Errorf("storing the leg of %s: %w", leg.Authority, err)
-		}
+		batch.Queue(`
+			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt)
+		setTimers(batch, leg.ID, at.timers())
 		payload, err := json.Marshal(questionOf(r, leg.ID, c.Round))
 		if err != nil {
-			return Consultation{}, fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
+			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}
 		// A lane for each leg: the questions of a case never wait for one another.
 		messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
 		events = append(events, event(c.ref(), leg.ID, eventRequested, now, eventData{
-			LegID: leg.ID, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding,
+			LegID: leg.ID, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt,
 		}))
 		c.Legs = append(c.Legs, leg)
 	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("storing the legs: %w", err)
+	}
 	if err := outbox.Append(ctx, tx, events...); err != nil {
-		return Consultation{}, fmt.Errorf("telling that the consultation was opened: %w", err)
+		return fmt.Errorf("telling who is asked: %w", err)
 	}
 	if err := outbox.Publish(ctx, tx, messages...); err != nil {
-		return Consultation{}, fmt.Errorf("publishing the questions: %w", err)
+		return fmt.Errorf("publishing the questions: %w", err)
 	}
-	return c, nil
+	return nil
 }
 
 func questionOf(r OpenRequest, leg string, round int) Question {

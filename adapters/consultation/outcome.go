@@ -1,5 +1,7 @@
 package consultation
 
+import "slices"
+
 // Outcome is what a round comes to.
 type Outcome string
 
@@ -20,6 +22,7 @@ type LegResult struct {
 	Mandatory  bool
 	Binding    Binding
 	State      LegState
+	DuePassed  bool       // its term has passed
 	Code       AnswerCode // of the accepted answer; "" while there is none
 	Conditions []Condition
 }
@@ -31,7 +34,8 @@ type LegResult struct {
 //  2. An answer handled out of band: NEEDS_OUT_OF_BAND_REVIEW.
 //  3. A denied permit, or an objection that is a veto: BLOCKED.
 //  4. An objection that can be overridden: OBJECTED_OVERRIDABLE.
-//  5. A mandatory leg whose receiver is not competent: INCOMPLETE.
+//  5. A mandatory leg that ended without an answer (its receiver is not competent,
+//     it was closed or withdrawn): INCOMPLETE.
 //  6. A negative opinion, or an objection that is only advice: ADVERSE_OPINION.
 //  7. Conditions: CLEAR_WITH_CONDITIONS; when two contradict each other (one
 //     code, different terms): ADVERSE_OPINION, for a person to weigh.
@@ -61,13 +65,13 @@ func OutcomeOf(legs []LegResult) Outcome {
 		return OutcomeOpen
 	case any(func(l LegResult) bool { return l.Code == CodeHandledOutOfBand }):
 		return OutcomeOutOfBandReview
-	case any(func(l LegResult) bool {
-		return l.Code == CodePermitDenied || l.Code == CodeObjection && l.Binding == BindingVeto
-	}):
+	case blocked(legs):
 		return OutcomeBlocked
 	case any(func(l LegResult) bool { return l.Code == CodeObjection && l.Binding == BindingOverride }):
 		return OutcomeObjectedOverridable
-	case any(func(l LegResult) bool { return l.Mandatory && l.State == LegRejectedByReceiver }):
+	case any(func(l LegResult) bool {
+		return l.Mandatory && l.State.Final() && l.State != LegAnswered && l.State != LegDeemedNoObjection
+	}):
 		return OutcomeIncomplete
 	case any(func(l LegResult) bool { return l.Code == CodeOpinionNegative || l.Code == CodeObjection }), contradict:
 		return OutcomeAdverseOpinion
@@ -75,4 +79,12 @@ func OutcomeOf(legs []LegResult) Outcome {
 		return OutcomeClearWithConditions
 	}
 	return OutcomeClear
+}
+
+// blocked tells whether an answer forbids a positive decision: a denied permit,
+// or an objection that is a veto.
+func blocked(legs []LegResult) bool {
+	return slices.ContainsFunc(legs, func(l LegResult) bool {
+		return l.Code == CodePermitDenied || l.Code == CodeObjection && l.Binding == BindingVeto
+	})
 }

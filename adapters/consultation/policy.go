@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"ristmik/adapters/consultation/calendar"
 	"ristmik/soap"
 )
 
@@ -24,23 +25,106 @@ const (
 
 var bindings = []Binding{BindingVeto, BindingOverride, BindingAdvisory, BindingFacts}
 
+// Silence says what no answer by the end of the term means.
+type Silence string
+
+// Silence that has passed the term of a question whose delivery is proven is no
+// objection where the law says so; everywhere else a person decides, or the
+// round goes on without an optional answer.
+const (
+	SilenceNoObjection Silence = "no_objection"
+	SilenceEscalate    Silence = "escalate"
+	SilenceProceed     Silence = "proceed_without"
+)
+
+// CountsFrom says from when a term counts.
+type CountsFrom string
+
+// A term counts from the proof of delivery, or from the opening of the round.
+const (
+	CountsFromDelivery CountsFrom = "delivery"
+	CountsFromOpening  CountsFrom = "opening"
+)
+
+// Questions says what a question back does.
+type Questions string
+
+// A question back is not possible, lets the clock run, or stops it until it has
+// been answered.
+const (
+	QuestionsNone      Questions = "none"
+	QuestionsRunClock  Questions = "clock_runs"
+	QuestionsStopClock Questions = "clock_stops"
+)
+
 // Policy says, for every type of consultation, who is asked.
 type Policy struct {
 	Types map[string]TypePolicy
 }
 
-// TypePolicy is one type of consultation.
+// TypePolicy is one type of consultation. FailFast withdraws what is still open
+// when one answer blocks.
 type TypePolicy struct {
-	Legs []LegPolicy
+	FailFast bool
+	Legs     []LegPolicy
 }
 
 // LegPolicy is one authority of a type: whether the round needs its answer,
-// what a negative answer does, and the outbox destination that reaches it.
+// what a negative answer does, the outbox destination that reaches it, and its
+// term. It is stored with the leg, so that what held when the question was
+// asked holds to its end.
 type LegPolicy struct {
-	Authority   string
-	Mandatory   bool
-	Binding     Binding
-	Destination string
+	Authority   string  `json:"authority"`
+	Mandatory   bool    `json:"mandatory"`
+	Binding     Binding `json:"binding"`
+	Destination string  `json:"destination"`
+
+	Term         *calendar.Rule `json:"term,omitempty"`        // nil: the question waits without end
+	CountsFrom   CountsFrom     `json:"counts_from,omitempty"` // "" is from delivery
+	Silence      Silence        `json:"silence,omitempty"`     // "" without a term
+	Extendable   bool           `json:"extendable,omitempty"`
+	Questions    Questions      `json:"questions,omitempty"`     // "" is clock_runs
+	QuestionTerm *calendar.Rule `json:"question_term,omitempty"` // how long the case owner has to answer a question back
+}
+
+// check names the faults of one leg.
+func (l LegPolicy) check() []error {
+	var problems []error
+	fault := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
+	if !slices.Contains(bindings, l.Binding) {
+		fault("unknown binding %q", l.Binding)
+	}
+	if l.Destination == "" {
+		fault("no outbox destination")
+	}
+	if !slices.Contains([]CountsFrom{"", CountsFromDelivery, CountsFromOpening}, l.CountsFrom) {
+		fault("a term cannot count from %q", l.CountsFrom)
+	}
+	if !slices.Contains([]Questions{"", QuestionsNone, QuestionsRunClock, QuestionsStopClock}, l.Questions) {
+		fault("unknown rule for questions %q", l.Questions)
+	}
+	for _, term := range []*calendar.Rule{l.Term, l.QuestionTerm} {
+		if term != nil {
+			if err := term.Check(); err != nil {
+				problems = append(problems, err)
+			}
+		}
+	}
+	switch {
+	case l.Term == nil && (l.Silence != "" || l.Extendable):
+		fault("a rule for silence or extensions without a term")
+	case l.Term == nil:
+	case !slices.Contains([]Silence{SilenceNoObjection, SilenceEscalate, SilenceProceed}, l.Silence):
+		fault("unknown rule for silence %q", l.Silence)
+	case l.Silence == SilenceNoObjection && l.CountsFrom == CountsFromOpening:
+		fault("silence is no objection only when the term counts from delivery")
+	case l.Silence == SilenceProceed && l.Mandatory:
+		fault("a mandatory answer cannot be done without")
+	}
+	if l.Questions == QuestionsStopClock && l.QuestionTerm == nil {
+		fault("a question that stops the clock needs a term of its own")
+	}
+	return problems
 }
 
 // Authority is a body that is consulted; Client is the X-Road subsystem that
@@ -96,11 +180,8 @@ func (p Policy) check(authorities map[string]Authority) error {
 				fault("%s: authority %q is asked twice", where, l.Authority)
 			}
 			asked[l.Authority] = true
-			if !slices.Contains(bindings, l.Binding) {
-				fault("%s: unknown binding %q", where, l.Binding)
-			}
-			if l.Destination == "" {
-				fault("%s: no outbox destination", where)
+			for _, err := range l.check() {
+				fault("%s: %w", where, err)
 			}
 		}
 	}

@@ -57,15 +57,7 @@ func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, 
 	if len(f) > 0 {
 		return Receipt{}, &Refusal{RefusedInvalid, f}
 	}
-	switch {
-	case l.roundState == RoundComplete:
-		return p.keepLate(ctx, tx, l, a, content)
-	case l.state.Final():
-		return Receipt{}, &Refusal{RefusedConflict, []Violation{{
-			Path: "/answer_id", Code: FaultAlreadyAnswered, Message: "this consultation has been answered, and the answer cannot be changed",
-		}}}
-	}
-	return p.accept(ctx, tx, l, a, content)
+	return p.take(ctx, tx, l, a, content)
 }
 
 // mayAnswer tells whether the leg is there and belongs to the authority for
@@ -134,57 +126,58 @@ func firstReceipt(ctx context.Context, tx pgx.Tx, a Answer, content []byte) (Rec
 	return r, true, nil
 }
 
-// accept stores the answer, ends the leg and, with the last leg, the round.
-func (p *Procedure) accept(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
+// take stores the answer and ends the leg, or keeps it as late when the leg has
+// ended otherwise.
+func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
 	now := p.clock()
-	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: LegAnswered}
+	what := HappenedAnswered
 	if a.Code == CodeNotCompetent {
-		r.LegState = LegRejectedByReceiver
+		what = HappenedNotCompetent
 	}
-	done, err := tx.Exec(ctx, `
-		update consultation.leg set state = $2, delivered_at = coalesce(delivered_at, $3), problem_reason = null
-		where id = $1 and state in ($4, $5, $6)`, l.id, r.LegState, now, LegQueued, LegDelivered, LegDeliveryProblem)
-	if err != nil {
-		return Receipt{}, fmt.Errorf("noting the answer: %w", err)
-	}
-	if done.RowsAffected() != 1 {
-		return Receipt{}, fmt.Errorf("noting the answer: the leg has left state %s", l.state)
-	}
-	if err := storeAnswer(ctx, tx, a, r, content, now); err != nil {
+	if err := p.pass(ctx, tx, &l, now); err != nil {
 		return Receipt{}, err
 	}
-	err = outbox.Append(ctx, tx, event(l.round, l.id, eventAnswered, now, eventData{
-		LegID: l.id, Authority: l.authority, LegState: r.LegState, AnswerCode: a.Code, Door: a.Door,
-	}))
-	if err != nil {
-		return Receipt{}, fmt.Errorf("telling about the answer: %w", err)
+	switch {
+	case l.roundState == RoundCollecting && (l.progress.State == LegAnswered || l.progress.State == LegRejectedByReceiver):
+		return Receipt{}, &Refusal{RefusedConflict, []Violation{{
+			Path: "/answer_id", Code: FaultAlreadyAnswered, Message: "this consultation has been answered, and the answer cannot be changed",
+		}}}
+	case l.progress.State.Final():
+		return p.keepLate(ctx, tx, l, a, content)
 	}
-	return r, p.complete(ctx, tx, l.round, now)
+	if _, err := p.happen(ctx, tx, &l, occurrence{What: what, At: now}, news{actor: byAuthority, door: a.Door, code: a.Code, key: l.id}); err != nil {
+		return Receipt{}, err
+	}
+	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: l.progress.State}
+	if err := storeAnswer(ctx, tx, a, r, l.progress.Version, content, now); err != nil {
+		return Receipt{}, err
+	}
+	return r, p.settle(ctx, tx, l.round, l.roundState)
 }
 
-// keepLate stores an answer that came after the round was complete.
+// keepLate stores an answer that came after the leg had ended.
 func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
 	now := p.clock()
-	r := Receipt{Status: StatusLate, First: StatusLate, LegState: l.state}
-	if err := storeAnswer(ctx, tx, a, r, content, now); err != nil {
+	r := Receipt{Status: StatusLate, First: StatusLate, LegState: l.progress.State}
+	if err := storeAnswer(ctx, tx, a, r, 1, content, now); err != nil {
 		return Receipt{}, err
 	}
 	err := outbox.Append(ctx, tx, event(l.round, l.id+"/"+a.AnswerID, eventLateAnswer, now, eventData{
-		LegID: l.id, Authority: l.authority, LegState: l.state, AnswerCode: a.Code, Door: a.Door,
+		LegID: l.id, Authority: l.policy.Authority, LegState: l.progress.State, AnswerCode: a.Code, Door: a.Door, Adverse: a.Code.negative(),
 	}))
 	if err != nil {
 		return Receipt{}, fmt.Errorf("telling about the late answer: %w", err)
 	}
-	return r, nil
+	return r, p.settle(ctx, tx, l.round, l.roundState) // the term may have passed just now
 }
 
-func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, content []byte, now time.Time) error {
+func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, version int, content []byte, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		insert into consultation.answer (leg_id, answer_id, version, status, leg_state, code, legal_ground, justification,
 			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256)
-		values ($1, $2, 1, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15)`,
+		values ($1, $2, $16, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15)`,
 		a.LegID, a.AnswerID, r.Status, r.LegState, a.Code, a.LegalGround, a.Justification,
-		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content)
+		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content, version)
 	if err != nil {
 		return fmt.Errorf("storing the answer: %w", err)
 	}

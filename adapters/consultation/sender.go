@@ -58,7 +58,7 @@ func (p *Procedure) answeredByMachine(ctx context.Context, tx pgx.Tx, q Question
 		AnswerID: uuid.NewSHA1(eventSpace, []byte("machine/"+l.id)).String(), LegID: l.id, Round: q.Round,
 		Code: reply.Answer.Code, Facts: reply.Answer.Facts, AnsweredAt: reply.Answer.AnsweredAt,
 		// The answer came in the same exchange as the question, so it is the authority's own.
-		From: p.authorities[l.authority].Client, Door: doorRegister, MessageID: reply.MessageID,
+		From: p.authorities[l.policy.Authority].Client, Door: doorRegister, MessageID: reply.MessageID,
 	})
 	if r, ok := errors.AsType[*Refusal](err); ok && r.Kind == RefusedConflict {
 		return nil

@@ -40,12 +40,12 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	if q.Occupation != "" {
 		request["occupation"] = q.Occupation
 	}
-	body, err := mapping.Encode(w.op.Input, map[string]any{"request": request})
+	body, err := mapping.EncodeXML(w.op.Input, map[string]any{"request": request})
 	if err != nil {
 		return Reply{}, &soap.Failure{Kind: soap.KindFixData, Code: "question.contract", Message: "the question does not fit the contract", Err: err}
 	}
 	answer, err := w.xroad.Call(ctx, xroad.Call{
-		Service: w.service, Body: body, UserID: q.Official, Issue: q.CaseReference, SOAPAction: w.op.SOAPAction,
+		Service: w.service, XML: body, UserID: q.Official, Issue: q.CaseReference, SOAPAction: w.op.SOAPAction,
 	})
 	if err != nil {
 		return Reply{}, err

@@ -53,6 +53,16 @@ func openRequestOf(tree any) consultation.OpenRequest {
 
 func (a *API) getConsultation(w http.ResponseWriter, r *http.Request) {
 	c, err := a.o.Procedure.Get(r.Context(), a.o.Pool, r.PathValue("id"))
+	a.show(w, r, c, err)
+}
+
+func (a *API) explainDeadline(w http.ResponseWriter, r *http.Request) {
+	d, err := a.o.Procedure.Explain(r.Context(), a.o.Pool, r.PathValue("id"), r.PathValue("leg"))
+	a.show(w, r, d, err)
+}
+
+// show answers a request to read something of a consultation.
+func (a *API) show(w http.ResponseWriter, r *http.Request, what any, err error) {
 	if errors.Is(err, consultation.ErrNotFound) {
 		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "There is no such consultation."})
 		return
@@ -61,5 +71,5 @@ func (a *API) getConsultation(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	web.WriteJSON(w, http.StatusOK, c)
+	web.WriteJSON(w, http.StatusOK, what)
 }

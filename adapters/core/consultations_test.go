@@ -39,6 +39,30 @@ func TestAConsultationIsOpenedAndRead(t *testing.T) {
 	}
 }
 
+func TestADeadlineIsExplained(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var c consultation.Consultation
+	if err := json.Unmarshal([]byte(w.do("POST", "/v1/consultations", consultationBody(nil)).body), &c); err != nil {
+		t.Fatal(err)
+	}
+	at := "/v1/consultations/" + c.ID + "/legs/"
+	r := w.do("GET", at+c.Legs[1].ID+"/deadline", "")
+	var d consultation.Deadline
+	if err := json.Unmarshal([]byte(r.body), &d); err != nil || r.status != http.StatusOK {
+		t.Fatalf("%d %s", r.status, r.body)
+	}
+	if d.Due == nil || !d.Due.Equal(*c.Legs[1].DueAt) || d.Due.Format("2006-01-02") != "2026-03-09" || len(d.Lines) != 7 ||
+		d.Rule.LegalBasis != "HMS § 33" || d.Silence != consultation.SilenceEscalate || d.StartEvent != "opened" {
+		t.Errorf("%s", r.body)
+	}
+	for _, leg := range []string{c.Legs[0].ID, c.ID, "x"} { // without a term, of nobody, none
+		if r := w.do("GET", at+leg+"/deadline", ""); r.status != http.StatusNotFound {
+			t.Errorf("%s: %d", leg, r.status)
+		}
+	}
+}
+
 func TestAnUnknownConsultationIsNotFound(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

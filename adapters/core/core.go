@@ -113,6 +113,7 @@ func (a *API) routes() []route {
 	return []route{
 		{"/v1/consultations", false, "POST", map[string]http.HandlerFunc{"POST": a.openConsultation}},
 		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
+		{"/v1/consultations/{id}/legs/{leg}/deadline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.explainDeadline}},
 		{"/v1/events", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.readEvents, "POST": a.takeEvent}},
 		{"/openapi.json", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.serveDocument}},
 		{"/style.css", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": serveStyle}},

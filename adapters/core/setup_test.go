@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/consultation/calendar"
 	"ristmik/adapters/core"
 	"ristmik/adapters/postgres"
 	"ristmik/adapters/postgres/postgrestest"
@@ -82,7 +84,12 @@ func newWorldOn(t testing.TB, pool *pgxpool.Pool, tokens ...web.Token) *world {
 		authorities = append(authorities, consultation.Authority{
 			Name: name, Title: strings.ToUpper(name), Client: soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000349", Subsystem: name},
 		})
-		legs = append(legs, consultation.LegPolicy{Authority: name, Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations." + name})
+		legs = append(legs, consultation.LegPolicy{
+			Authority: name, Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations." + name,
+		})
+		if name == "labour" {
+			legs[1].Term, legs[1].Silence = &calendar.Rule{Unit: calendar.WorkingDays, Length: 5, LegalBasis: "HMS § 33"}, consultation.SilenceEscalate
+		}
 	}
 	var err error
 	w.procedure, err = consultation.New(consultation.Options{
@@ -206,17 +213,17 @@ func readDescription(t testing.TB, url string) *description {
 	return d
 }
 
+// placeholder is a parameter in the path of a template.
+var placeholder = regexp.MustCompile(`\{[a-z]+\}`)
+
 // operation finds what the description says of a request.
 func (d *description) operation(method, path string) (map[string]any, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
 	for template, methods := range d.tree["paths"].(map[string]any) {
-		if template != path {
-			prefix, rest, ok := strings.Cut(template, "{id}")
-			if !ok || rest != "" || !strings.HasPrefix(path, prefix) || strings.Contains(path[len(prefix):], "/") || path == prefix {
-				continue
-			}
+		if template != path && !regexp.MustCompile("^"+placeholder.ReplaceAllString(template, "[^/]+")+"$").MatchString(path) {
+			continue
 		}
 		o, ok := methods.(map[string]any)[strings.ToLower(method)].(map[string]any)
 		return o, ok

@@ -1,8 +1,6 @@
 package registers
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -115,20 +113,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	if problem != nil {
 		return xroad.Call{}, problem
 	}
-	var value any
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.UseNumber()
-	if err := decoder.Decode(&value); err != nil {
-		return xroad.Call{}, &web.Problem{Type: web.TypeMalformed, Status: http.StatusBadRequest, Detail: "The body is not JSON."}
-	}
-	object, ok := value.(map[string]any)
-	if !ok {
-		return xroad.Call{}, &web.Problem{
-			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
-			Errors: []web.FieldError{{Path: "", Code: mapping.CodeType, Message: "must be an object"}},
-		}
-	}
-	wrapper, err := mapping.Encode(op.Input, object)
+	wrapper, err := mapping.EncodeJSON(op.Input, body)
 	if violations, ok := errors.AsType[mapping.Violations](err); ok {
 		return xroad.Call{}, &web.Problem{
 			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",
@@ -136,7 +121,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 		}
 	}
 	return xroad.Call{
-		Service: serviceOf(reg.Register, op), Body: wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
+		Service: serviceOf(reg.Register, op), XML: wrapper, UserID: user, Issue: issue, SOAPAction: op.SOAPAction, Timeout: reg.Timeout,
 	}, nil
 }
 

@@ -76,11 +76,11 @@ func (r *Register) ask(ctx context.Context, q query) ([]Employment, xroad.Exchan
 		request["muut_alg"] = q.changedFrom.Format(time.DateOnly)
 		request["muut_lopp"] = q.changedUntil.Format(time.DateOnly)
 	}
-	body, err := mapping.Encode(r.o.EmploymentOp.Input, map[string]any{"request": request})
+	body, err := mapping.EncodeXML(r.o.EmploymentOp.Input, map[string]any{"request": request})
 	if err != nil {
 		return nil, xroad.Exchange{}, fmt.Errorf("writing the employment query: %w", err)
 	}
-	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Employment, Body: body, UserID: q.userID, Issue: q.issue, SOAPAction: r.o.EmploymentOp.SOAPAction})
+	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Employment, XML: body, UserID: q.userID, Issue: q.issue, SOAPAction: r.o.EmploymentOp.SOAPAction})
 	if err != nil {
 		return nil, xroad.Exchange{}, fmt.Errorf("asking the employment register: %w", err)
 	}

@@ -58,11 +58,11 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 	if err := json.Unmarshal(d.Payload, &fields); err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindInternal, Code: "payload", Message: "the stored notice is not JSON", Err: err})
 	}
-	body, err := mapping.Encode(r.o.PermitsOp.Input, map[string]any{"request": fields})
+	body, err := mapping.EncodeXML(r.o.PermitsOp.Input, map[string]any{"request": fields})
 	if err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindFixData, Code: "request.contract", Message: err.Error(), Err: err})
 	}
-	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, Body: body, Issue: fmt.Sprint(fields["permitId"]), SOAPAction: r.o.PermitsOp.SOAPAction})
+	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, XML: body, Issue: fmt.Sprint(fields["permitId"]), SOAPAction: r.o.PermitsOp.SOAPAction})
 	if err == nil {
 		err = receipt(r.o.PermitsOp, answer)
 	}

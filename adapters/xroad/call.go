@@ -21,6 +21,9 @@ type Call struct {
 	Service soap.ServiceID
 	// Body is the wrapper; its local name is the service code (PR-MESS 2.3).
 	Body *etree.Element
+	// XML is the wrapper as text, where there is no Body: one element that
+	// declares the prefixes it uses, as mapping.EncodeXML writes it.
+	XML []byte
 	// UserID is the person on whose behalf the call is made, with a country
 	// prefix; empty for calls of the hub itself.
 	UserID string
@@ -136,7 +139,7 @@ func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream,
 		UserID: call.UserID, Issue: call.Issue, ProtocolVersion: soap.ProtocolVersion,
 		RepresentedParty: call.RepresentedParty, SecurityServer: call.SecurityServer, SecurityToken: call.SecurityToken, Extra: call.Extra,
 	}
-	sent, err := soap.BuildRequest(h, call.Body)
+	sent, err := call.envelope(h)
 	if err != nil {
 		return x, nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.message", Message: err.Error(), MessageID: id, Err: err}
 	}
@@ -160,6 +163,14 @@ func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream,
 	}
 	x.RequestHash = withoutSpace(m.Header.RequestHash)
 	return x, &AnswerStream{Answer: Answer{Body: m.Body, Message: m, Exchange: *x}, in: in, body: got.body}, nil
+}
+
+// envelope writes the message.
+func (call *Call) envelope(h soap.Header) ([]byte, error) {
+	if call.Body == nil && len(call.XML) > 0 {
+		return soap.BuildRequestXML(h, call.XML)
+	}
+	return soap.BuildRequest(h, call.Body)
 }
 
 // soapRequest puts the envelope, and attachments behind it, into a request.

@@ -20,6 +20,9 @@ const (
 	directBody = 32 << 10
 	// idlePerServer is how many unused connections to one server are kept.
 	idlePerServer = 64
+	// keptRoom is how long a request may be whose memory a connection keeps for
+	// the next one.
+	keptRoom = 8 << 10
 	// interim is how many 1xx answers may precede the answer itself.
 	interim = 5
 )
@@ -45,7 +48,7 @@ type directConn struct {
 	place  string
 	in     io.LimitedReader // what the server may still send of a header
 	reader *bufio.Reader
-	writer *bufio.Writer
+	out    []byte    // room for the next request
 	since  time.Time // when it became idle
 }
 
@@ -93,11 +96,15 @@ func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// exchange sends the request and reads the head of its answer.
+// exchange sends the request and reads the head of its answer. The request
+// leaves in one write, so that the server wakes once for it.
 func (c *directConn) exchange(req *http.Request, trace *httptrace.ClientTrace, headBytes int64) (*http.Response, error) {
-	err := req.Write(c.writer)
+	out, err := appendRequest(c.out[:0], req)
+	if cap(out) <= keptRoom {
+		c.out = out
+	}
 	if err == nil {
-		err = c.writer.Flush()
+		_, err = c.Write(out)
 	}
 	if trace != nil && trace.WroteRequest != nil {
 		trace.WroteRequest(httptrace.WroteRequestInfo{Err: err})
@@ -148,7 +155,7 @@ func (d *direct) connect(ctx context.Context, req *http.Request, dial func(conte
 	if err != nil {
 		return nil, false, err
 	}
-	c := &directConn{Conn: conn, place: place, writer: bufio.NewWriterSize(conn, 8<<10)}
+	c := &directConn{Conn: conn, place: place}
 	c.in.R = conn
 	c.reader = bufio.NewReader(&c.in)
 	return c, false, nil

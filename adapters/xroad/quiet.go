@@ -3,7 +3,8 @@ package xroad
 import (
 	"crypto/tls"
 	"net"
-	"syscall"
+
+	"ristmik/adapters/web/sockets"
 )
 
 // quiet tells whether an unused connection is still open and nothing has
@@ -17,19 +18,5 @@ func quiet(c net.Conn) bool {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	s, ok := c.(syscall.Conn)
-	if !ok {
-		return false
-	}
-	raw, err := s.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var peeked error
-	err = raw.Read(func(fd uintptr) bool {
-		var b [1]byte
-		_, _, peeked = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-		return true
-	})
-	return err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK)
+	return sockets.Quiet(c)
 }

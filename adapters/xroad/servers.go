@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"ristmik/adapters/web/pemfile"
+	"ristmik/adapters/web/sockets"
 )
 
 // Server is one Security Server as our side sees it.
@@ -181,7 +182,7 @@ func dialPlain(ctx context.Context, network, addr string) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &countingConn{Conn: c}, nil
+	return &countingConn{Conn: sockets.Quick(c)}, nil
 }
 
 // dialTLS dials and shakes hands. The bytes counted are those of requests: the
@@ -199,7 +200,7 @@ func dialTLS(id *identity) func(context.Context, string, string) (net.Conn, erro
 		if host, _, err := net.SplitHostPort(addr); err == nil {
 			config.ServerName = host
 		}
-		shaken := tls.Client(c, config)
+		shaken := tls.Client(sockets.Quick(c), config)
 		if err := shaken.HandshakeContext(limited); err != nil {
 			return nil, errors.Join(err, c.Close())
 		}

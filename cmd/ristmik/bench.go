@@ -12,10 +12,11 @@ type benchCommand struct {
 }
 
 type benchXRoadCommand struct {
-	Rivals string `type:"path" default:"adapters/authority/interop/testdata" help:"Folder of the rivals' scripts and packages (make interop fills it)."`
-	Python string `default:"/usr/bin/python3" help:"The interpreter that has zeep."`
-	Rounds int    `default:"3" help:"How often each measurement is made; the best counts."`
-	Calls  int    `default:"2000" help:"Calls of one measurement."`
+	Rivals string   `type:"path" default:"adapters/authority/interop/testdata" help:"Folder of the rivals' scripts and packages (make interop fills it)."`
+	Python string   `default:"/usr/bin/python3" help:"The interpreter that has zeep."`
+	Rounds int      `default:"3" help:"How often each measurement is made; the best counts."`
+	Only   []string `enum:"calls,latency,large,starts,sandbox" help:"Measure only these parts: ${enum}."`
+	Calls  int      `default:"2000" help:"Calls of one measurement."`
 }
 
 // Run measures and prints a table.
@@ -25,7 +26,7 @@ func (b benchXRoadCommand) Run(p *surroundings) error {
 		return err
 	}
 	return bench.XRoad(p.ctx, bench.Options{
-		Out: p.out, Program: program, Rivals: b.Rivals, Python: b.Python, Rounds: max(1, b.Rounds), Calls: max(10, b.Calls),
+		Out: p.out, Program: program, Rivals: b.Rivals, Python: b.Python, Rounds: max(1, b.Rounds), Calls: max(10, b.Calls), Only: b.Only,
 	})
 }
 

@@ -19,6 +19,7 @@ import (
 	"ristmik/adapters/postgres"
 	"ristmik/adapters/tax"
 	"ristmik/adapters/web"
+	"ristmik/adapters/web/sockets"
 	"ristmik/configs"
 )
 
@@ -103,6 +104,7 @@ func (h *hub) openDoors(ctx context.Context, cfg *configs.Config, r rooms) error
 		if err != nil {
 			return fmt.Errorf("listeners.%s: %w", p.name, err)
 		}
+		listener = sockets.Listen(listener)
 		if p.name == "xroad" {
 			// Security Servers speak HTTP/1.1 only, so it is read strictly.
 			var config *tls.Config

@@ -66,11 +66,12 @@ func loadContract(file string) (*contract.Contract, error) {
 
 // hub is the wired product: every room, and the three listeners.
 type hub struct {
-	log    *slog.Logger
-	db     *database
-	relay  *outbox.Relay
-	runner *schedules.Runner
-	doors  [3]*door
+	log       *slog.Logger
+	db        *database
+	relay     *outbox.Relay
+	runner    *schedules.Runner
+	procedure *consultation.Procedure
+	doors     [3]*door
 }
 
 // newHub wires the rooms over an already migrated database and opens the
@@ -120,7 +121,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{log: log, db: db, relay: relay, runner: runner}
+	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
 		registry: registry, metrics: metrics, client: client,
@@ -138,6 +139,7 @@ func (h *hub) run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.relay.Run(ctx) })
 	g.Go(func() error { return h.runner.Run(ctx) })
+	g.Go(func() error { return h.procedure.RunTimers(ctx, h.db.pool, h.log) })
 	g.Go(func() error { return h.db.watch(ctx) })
 	for _, d := range h.doors {
 		g.Go(func() error { return d.serve(ctx) })
@@ -146,30 +148,6 @@ func (h *hub) run(ctx context.Context) error {
 		return err
 	}
 	return nil
-}
-
-func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
-	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
-	for name, c := range cfg.Consultations {
-		t := consultation.TypePolicy{}
-		for _, leg := range c.Legs {
-			t.Legs = append(t.Legs, consultation.LegPolicy{
-				Authority: leg.Authority, Mandatory: leg.Mandatory,
-				Binding: consultation.Binding(leg.Binding), Destination: consultationsOf(leg.Authority),
-			})
-		}
-		policy.Types[name] = t
-	}
-	var authorities []consultation.Authority
-	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
-		a := cfg.Authorities[name]
-		id, err := soap.ParseClientID(a.Subsystem)
-		if err != nil {
-			return nil, fmt.Errorf("authorities.%s.subsystem: %w", name, err)
-		}
-		authorities = append(authorities, consultation.Authority{Name: name, Title: a.Title.EN, Client: id})
-	}
-	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now})
 }
 
 func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {

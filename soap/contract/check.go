@@ -3,9 +3,7 @@ package contract
 import (
 	"encoding/base64"
 	"fmt"
-	"math/big"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -66,21 +64,26 @@ func (s *Simple) Check(text string) *Finding {
 	if s.check != nil && !s.check(text) {
 		return &Finding{CodeFormat, "must be a valid " + s.Base}
 	}
-	if s.Enumeration != nil && !slices.Contains(s.Enumeration, text) {
+	if s.Enumeration != nil && !slices.Contains(s.Enumeration, text) && !slices.ContainsFunc(s.Enumeration, func(v string) bool { return s.Same(v, text) }) {
 		return &Finding{CodeEnum, "must be one of the values that the schema lists" + listed(s.Enumeration)}
 	}
 	if f := s.checkLength(text); f != nil {
 		return f
 	}
 	for _, p := range s.patterns {
-		if !p.MatchString(text) {
-			return &Finding{CodeFormat, "must have the form that the schema prescribes"}
+		if f := p.check(text); f != nil {
+			return f
 		}
 	}
-	if numeric && len(s.Members) == 0 {
-		return s.checkNumber(text)
+	if len(s.Members) > 0 {
+		return nil
 	}
-	return nil
+	if numeric {
+		if f := s.checkDigits(text); f != nil {
+			return f
+		}
+	}
+	return s.checkBounds(text)
 }
 
 func (s *Simple) checkLength(text string) *Finding {
@@ -105,7 +108,7 @@ func (s *Simple) checkLength(text string) *Finding {
 	return nil
 }
 
-func (s *Simple) checkNumber(text string) *Finding {
+func (s *Simple) checkDigits(text string) *Finding {
 	if s.TotalDigits >= 0 || s.FractionDigits >= 0 {
 		whole, fraction, _ := strings.Cut(strings.TrimLeft(text, "+-"), ".")
 		whole, fraction = strings.TrimLeft(whole, "0"), strings.TrimRight(fraction, "0")
@@ -116,51 +119,7 @@ func (s *Simple) checkNumber(text string) *Finding {
 			return &Finding{CodeLength, fmt.Sprintf("must have at most %d fraction digits", s.FractionDigits)}
 		}
 	}
-	if len(s.bounds) == 0 {
-		return nil
-	}
-	if s.smallInteger(text) {
-		return nil
-	}
-	value, ok := new(big.Rat).SetString(text)
-	if !ok {
-		return &Finding{CodeFormat, "must be a valid " + s.Base}
-	}
-	for _, b := range s.bounds {
-		c := value.Cmp(b.limit)
-		if b.upper {
-			c = -c
-		}
-		if c > 0 || c == 0 && !b.exclusive {
-			continue
-		}
-		word := "at least"
-		switch {
-		case b.upper && b.exclusive:
-			word = "less than"
-		case b.upper:
-			word = "at most"
-		case b.exclusive:
-			word = "more than"
-		}
-		return &Finding{CodeRange, "must be " + word + " " + b.text}
-	}
 	return nil
-}
-
-// smallInteger says whether the text is a whole number that is within the bounds
-// for a reason that is cheap to see: all of them are far from where it is.
-func (s *Simple) smallInteger(text string) bool {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if s.Kind != KindInteger || err != nil {
-		return false
-	}
-	for _, b := range s.bounds {
-		if !b.whole || b.upper && n >= b.near || !b.upper && n <= b.near {
-			return false
-		}
-	}
-	return true
 }
 
 // IsText says whether the text is UTF-8 and holds only characters that XML

@@ -135,7 +135,7 @@ func restrict(s *Simple, restriction *etree.Element) (*Simple, error) {
 		case "fractionDigits":
 			err = setCount(&s.FractionDigits, value, facet.Tag)
 		case "minInclusive", "minExclusive", "maxInclusive", "maxExclusive":
-			err = addBound(s, facet.Tag, strings.TrimSpace(value))
+			err = addBound(s, facet.Tag, value)
 		case "whiteSpace":
 			switch value {
 			case "replace":
@@ -176,13 +176,16 @@ func setCount(target *int, value, facet string) error {
 }
 
 func addBound(s *Simple, facet, value string) error {
-	if s.Kind != KindInteger && s.Kind != KindDecimal {
+	switch s.Kind {
+	case KindInteger, KindDecimal, KindFloat, KindTemporal:
+	default:
 		return unsupported("facet xs:%s of xs:%s", facet, s.Base)
 	}
-	if len(value) > maxNumberLength || !reDecimal.MatchString(value) {
-		return unsupported("facet xs:%s that is no number", facet)
+	value = s.Normalize(value)
+	if len(value) > maxNumberLength || s.check != nil && !s.check(value) && !(s.Kind == KindInteger && reDecimal.MatchString(value)) {
+		return unsupported("facet xs:%s that is no %s", facet, s.Base)
 	}
-	s.bounds = append(s.bounds, newBound(value, strings.HasPrefix(facet, "max"), strings.HasSuffix(facet, "Exclusive")))
+	s.bounds = append(s.bounds, newBound(s.Kind, value, strings.HasPrefix(facet, "max"), strings.HasSuffix(facet, "Exclusive")))
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"math/big"
 	"slices"
 )
 
@@ -131,8 +130,8 @@ func (c *comparison) values(a, b *Simple, path string) {
 		note(tighter(limit.a, limit.b, limit.least), tighter(limit.b, limit.a, limit.least))
 	}
 	for _, upper := range []bool{false, true} {
-		x, y := tightest(a.bounds, upper), tightest(b.bounds, upper)
-		note(tighterBound(x, y, upper), tighterBound(y, x, upper))
+		x, y := a.tightest(upper), b.tightest(upper)
+		note(a.tighterBound(x, y, upper), a.tighterBound(y, x, upper))
 	}
 	patterns := func(s *Simple) (out []string) {
 		for _, p := range s.patterns {
@@ -185,11 +184,11 @@ func tighter(a, b int, least bool) bool {
 }
 
 // tightest returns the bound on one side that decides, or nil.
-func tightest(bounds []bound, upper bool) *bound {
+func (s *Simple) tightest(upper bool) *bound {
 	var best *bound
-	for i := range bounds {
-		b := &bounds[i]
-		if b.upper == upper && (best == nil || tighterBound(best, b, upper)) {
+	for i := range s.bounds {
+		b := &s.bounds[i]
+		if b.upper == upper && (best == nil || s.tighterBound(best, b, upper)) {
 			best = b
 		}
 	}
@@ -197,16 +196,17 @@ func tightest(bounds []bound, upper bool) *bound {
 }
 
 // tighterBound says whether the bound b, nil for none, leaves less than a does.
-func tighterBound(a, b *bound, upper bool) bool {
+// Bounds that cannot be compared leave less of one another.
+func (s *Simple) tighterBound(a, b *bound, upper bool) bool {
 	switch {
 	case b == nil:
 		return false
 	case a == nil:
 		return true
 	}
-	order := new(big.Rat).Set(b.limit).Cmp(a.limit)
+	order, comparable := compareLiterals(s.Kind, s.Base, b.text, a.text)
 	if upper {
 		order = -order
 	}
-	return order > 0 || order == 0 && b.exclusive && !a.exclusive
+	return !comparable || order > 0 || order == 0 && b.exclusive && !a.exclusive
 }

@@ -2,8 +2,10 @@ package contract
 
 import (
 	"encoding/base64"
+	"math"
 	"math/big"
 	"regexp/syntax"
+	"strconv"
 	"strings"
 )
 
@@ -39,11 +41,12 @@ func (s *Simple) candidates() []string {
 	for _, pattern := range s.patterns {
 		// Of several patterns a literal must match all; the one of the last
 		// restriction is usually the narrowest.
-		parsed, err := syntax.Parse(pattern.String(), syntax.Perl)
+		parsed, err := syntax.Parse(pattern.re.String(), syntax.Perl)
 		if err != nil {
 			continue
 		}
 		for repeat := range 40 {
+			repeat += pattern.least
 			out = append([]string{matching(parsed, repeat, 0)}, out...)
 		}
 	}
@@ -52,8 +55,11 @@ func (s *Simple) candidates() []string {
 		out = append(out, "true")
 	case KindTemporal:
 		out = append(out, temporal[s.Base])
-	case KindInteger, KindDecimal, KindFloat:
+		out = append(out, s.moments()...)
+	case KindInteger, KindDecimal:
 		out = append(out, s.numbers()...)
+	case KindFloat:
+		out = append(out, s.floats()...)
 	case KindBinary:
 		octets := max(s.Length, s.MinLength, 3)
 		if s.MaxLength >= 0 {
@@ -91,6 +97,47 @@ func (s *Simple) numbers() []string {
 				out = append(out, r.Num().String())
 			} else {
 				out = append(out, strings.TrimRight(r.FloatString(20), "0"))
+			}
+		}
+	}
+	return out
+}
+
+// floats are floating-point numbers in and around the bounds.
+func (s *Simple) floats() []string {
+	out := []string{"1", "0"}
+	for _, b := range s.bounds {
+		limit, err := floatValue(b.text)
+		if err != nil {
+			continue
+		}
+		for _, other := range append([]bound{b}, s.bounds...) {
+			far, err := floatValue(other.text)
+			for _, f := range []float64{limit, limit + 1, limit - 1, limit/2 + far/2} {
+				if err == nil && !math.IsInf(f, 0) && !math.IsNaN(f) {
+					out = append(out, strconv.FormatFloat(f, 'g', -1, 64))
+				}
+			}
+		}
+	}
+	return out
+}
+
+// moments are dates, times and durations at and around the bounds.
+func (s *Simple) moments() []string {
+	var out []string
+	if s.Base == "duration" {
+		out = append(out, "PT1S", "P1D", "P1Y", "-P1D")
+	}
+	for _, b := range s.bounds {
+		out = append(out, b.text)
+		for i, r := range b.text {
+			// The digit counts up or down: one of the results is beyond the bound.
+			if r >= '0' && r < '9' {
+				out = append(out, b.text[:i]+string(r+1)+b.text[i+1:])
+			}
+			if r > '0' && r <= '9' {
+				out = append(out, b.text[:i]+string(r-1)+b.text[i+1:])
 			}
 		}
 	}

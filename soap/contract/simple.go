@@ -1,9 +1,6 @@
 package contract
 
-import (
-	"math/big"
-	"regexp"
-)
+import "regexp"
 
 // Kind is the family of a built-in simple type; it decides how a value looks in
 // JSON and how it is compared.
@@ -48,33 +45,9 @@ type Simple struct {
 	// Members are the types of a union, of which a value must fit one.
 	Members []*Simple
 
-	patterns []*regexp.Regexp // all must match
-	bounds   []bound          // all must hold
+	patterns []*pattern // all must match
+	bounds   []bound    // all must hold
 	check    func(string) bool
-}
-
-// bound is one of the four facets minInclusive, maxInclusive, minExclusive and
-// maxExclusive of a number.
-type bound struct {
-	text      string   // as in the schema
-	limit     *big.Rat // only read, so calls can share it
-	upper     bool
-	exclusive bool
-	near      int64 // the limit, where whole says that it is a whole number of 64 bits
-	whole     bool
-}
-
-// newBound returns the bound of that text, which must be a decimal literal.
-func newBound(text string, upper, exclusive bool) bound {
-	limit, ok := new(big.Rat).SetString(text)
-	if !ok {
-		limit = new(big.Rat)
-	}
-	b := bound{text: text, limit: limit, upper: upper, exclusive: exclusive}
-	if b.whole = limit.IsInt() && limit.Num().IsInt64(); b.whole {
-		b.near = limit.Num().Int64()
-	}
-	return b
 }
 
 // builtin describes one built-in type of XML Schema.
@@ -169,10 +142,10 @@ func builtinSimple(name string) (*Simple, bool) {
 		Length: -1, MinLength: -1, MaxLength: -1, TotalDigits: -1, FractionDigits: -1,
 	}
 	if b.min != "" {
-		s.bounds = append(s.bounds, newBound(b.min, false, false))
+		s.bounds = append(s.bounds, newBound(b.kind, b.min, false, false))
 	}
 	if b.max != "" {
-		s.bounds = append(s.bounds, newBound(b.max, true, false))
+		s.bounds = append(s.bounds, newBound(b.kind, b.max, true, false))
 	}
 	return s, true
 }

@@ -19,6 +19,8 @@ import (
 const (
 	maxFileBytes    = 10 << 20
 	maxElements     = 1_000_000
+	maxNesting      = 200 // of XML elements: anonymous types take three levels each
+	maxAttribute    = 1 << 20
 	maxSchemaFiles  = 200
 	maxDeclarations = 200_000
 	maxDepth        = 64 // of groups, base types and references within one type
@@ -53,6 +55,8 @@ func parseDocument(data []byte) (*etree.Document, error) {
 	limits := soap.DefaultLimits()
 	limits.Bytes = 2 * maxFileBytes // Latin-1 grows when it becomes UTF-8
 	limits.Elements = maxElements
+	limits.Depth = maxNesting
+	limits.AttributeValue = maxAttribute
 	return soap.ReadTree(toUTF8(data), limits)
 }
 

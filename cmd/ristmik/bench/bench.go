@@ -15,6 +15,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -31,7 +32,15 @@ type Options struct {
 	// Rounds is how often each measurement is made, and Calls how many calls
 	// one has.
 	Rounds, Calls int
+	// Only names the parts to measure, calls, latency, large, starts, sandbox; empty means all.
+	Only []string
 }
+
+// parts are what can be measured, in the order of the table.
+var parts = []struct {
+	name    string
+	measure func(context.Context, Options) ([]row, []string, error)
+}{{"calls", calls}, {"latency", latency}, {"large", large}, {"starts", starts}, {"sandbox", sandboxed}}
 
 // row is one line of the table.
 type row struct {
@@ -46,8 +55,11 @@ func XRoad(ctx context.Context, o Options) error {
 	before := load()
 	var rows []row
 	var notes []string
-	for _, part := range []func(context.Context, Options) ([]row, []string, error){calls, latency, large, starts, sandboxed} {
-		r, n, err := part(ctx, o)
+	for _, part := range parts {
+		if len(o.Only) > 0 && !slices.Contains(o.Only, part.name) {
+			continue
+		}
+		r, n, err := part.measure(ctx, o)
 		if err != nil {
 			return err
 		}

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"syscall"
 	"time"
+
+	"ristmik/adapters/web/sockets"
 )
 
 // Roles of [Child].
@@ -61,6 +63,9 @@ func Child(ctx context.Context, role, upstream string, calls, records int, in io
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
+	}
+	if role == RoleHub {
+		listener = sockets.Listen(listener) // as serve does
 	}
 	server := &http.Server{Handler: mux}
 	go func() {

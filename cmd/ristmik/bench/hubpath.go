@@ -35,11 +35,11 @@ func NewHubPath(securityServer string) (*HubPath, error) {
 
 // Ask makes one call and returns the content of the answer's wrapper.
 func (h *HubPath) Ask(ctx context.Context, request map[string]any) (map[string]any, error) {
-	body, err := mapping.Encode(h.op.Input, map[string]any{"request": request})
+	body, err := mapping.EncodeXML(h.op.Input, map[string]any{"request": request})
 	if err != nil {
 		return nil, err
 	}
-	answer, err := h.client.Call(ctx, xroad.Call{Service: Service, Body: body, UserID: "EE81506151050", Issue: "C-1"})
+	answer, err := h.client.Call(ctx, xroad.Call{Service: Service, XML: body, UserID: "EE81506151050", Issue: "C-1"})
 	if err != nil {
 		return nil, err
 	}

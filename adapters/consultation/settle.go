@@ -1,0 +1,132 @@
+package consultation
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"ristmik/outbox"
+)
+
+// settle looks at a round after something happened to one of its legs: it
+// withdraws what a veto has made needless where the type fails fast, and
+// completes the round when nothing is waited for any more. The caller holds the
+// round's lock. A round that is complete stays as it is.
+func (p *Procedure) settle(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) error {
+	if state != RoundCollecting {
+		return nil
+	}
+	legs, results, err := readResults(ctx, tx, r, state)
+	if err != nil {
+		return err
+	}
+	now := p.clock()
+	ended := false
+	for i, what := range needless(results, p.policy.Types[r.Type].FailFast) {
+		if _, err := p.happen(ctx, tx, &legs[i], occurrence{What: what, At: now}, news{actor: byHub}); err != nil {
+			return err
+		}
+		ended = true
+	}
+	if ended {
+		if legs, results, err = readResults(ctx, tx, r, state); err != nil {
+			return err
+		}
+	}
+	for _, l := range results {
+		if !l.State.Final() {
+			return nil
+		}
+	}
+	return p.complete(ctx, tx, r, legs, results)
+}
+
+// needless says which legs the round need not wait for, by their index, and how
+// they end: after a veto all that are open are withdrawn where the type fails
+// fast; optional ones whose term has passed are closed when they are all that is
+// left.
+func needless(legs []LegResult, failFast bool) map[int]Happening {
+	ends := map[int]Happening{}
+	if failFast && blocked(legs) {
+		for i, l := range legs {
+			if !l.State.Final() {
+				ends[i] = HappenedWithdrawn
+			}
+		}
+		return ends
+	}
+	for i, l := range legs {
+		switch {
+		case l.State.Final():
+		case !l.Mandatory && (l.State == LegOverdue || l.State == LegDeliveryProblem && l.DuePassed):
+			ends[i] = HappenedClosed
+		default:
+			return nil
+		}
+	}
+	return ends
+}
+
+// readResults reads the legs of a round with what counts for its outcome.
+func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) ([]lockedLeg, []LegResult, error) {
+	legs, err := readLegs(ctx, tx, r, state, "consultation_id = $1 and round = $2", r.ID, r.Number)
+	if err != nil {
+		return nil, nil, err
+	}
+	rows, err := tx.Query(ctx, `
+		select l.id, a.code, coalesce(a.conditions, '[]')
+		from consultation.leg l
+		join consultation.answer a on a.leg_id = l.id and a.status = 'accepted' and a.version = l.answer_version
+		where l.consultation_id = $1 and l.round = $2`, r.ID, r.Number)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the round's answers: %w", err)
+	}
+	answers := map[string]LegResult{}
+	var id string
+	var a LegResult
+	_, err = pgx.ForEachRow(rows, []any{&id, &a.Code, &a.Conditions}, func() error {
+		answers[id] = a
+		a = LegResult{}
+		return nil
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the round's answers: %w", err)
+	}
+	results := make([]LegResult, len(legs))
+	for i, l := range legs {
+		results[i] = answers[l.id]
+		results[i].Mandatory, results[i].Binding = l.policy.Mandatory, l.policy.Binding
+		results[i].State, results[i].DuePassed = l.progress.State, l.progress.DuePassed
+	}
+	return legs, results, nil
+}
+
+// complete ends the round with its outcome.
+func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, legs []lockedLeg, results []LegResult) error {
+	now := p.clock()
+	outcome := OutcomeOf(results)
+	viaSilence, unanswered := false, false
+	told := make([]eventLeg, len(legs))
+	for i, l := range legs {
+		told[i] = eventLeg{l.id, l.policy.Authority, l.progress.State, results[i].Code}
+		viaSilence = viaSilence || l.progress.State == LegDeemedNoObjection
+		unanswered = unanswered || l.progress.State == LegClosedNoAnswer
+	}
+	done, err := tx.Exec(ctx, `
+		update consultation.round set state = $3, outcome = $4, completed_at = $5, via_silence = $6, unanswered = $7
+		where consultation_id = $1 and number = $2 and state = $8`,
+		r.ID, r.Number, RoundComplete, outcome, now, viaSilence, unanswered, RoundCollecting)
+	if err != nil {
+		return fmt.Errorf("completing the round: %w", err)
+	}
+	if done.RowsAffected() != 1 {
+		return fmt.Errorf("completing the round: it is not collecting any more")
+	}
+	err = outbox.Append(ctx, tx, event(r, fmt.Sprintf("%s/%d", r.ID, r.Number), eventRoundCompleted, now,
+		eventData{Outcome: outcome, ViaSilence: viaSilence, Unanswered: unanswered, Legs: told}))
+	if err != nil {
+		return fmt.Errorf("telling that the round is complete: %w", err)
+	}
+	return nil
+}

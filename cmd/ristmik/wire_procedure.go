@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"ristmik/adapters/consultation"
+	"ristmik/adapters/consultation/calendar"
+	"ristmik/configs"
+	"ristmik/soap"
+)
+
+func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
+	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
+	for name, c := range cfg.Consultations {
+		t := consultation.TypePolicy{FailFast: c.FailFast}
+		for _, leg := range c.Legs {
+			t.Legs = append(t.Legs, legPolicyOf(leg))
+		}
+		policy.Types[name] = t
+	}
+	var authorities []consultation.Authority
+	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
+		a := cfg.Authorities[name]
+		id, err := soap.ParseClientID(a.Subsystem)
+		if err != nil {
+			return nil, fmt.Errorf("authorities.%s.subsystem: %w", name, err)
+		}
+		authorities = append(authorities, consultation.Authority{Name: name, Title: a.Title.EN, Client: id})
+	}
+	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now})
+}
+
+func legPolicyOf(leg configs.Leg) consultation.LegPolicy {
+	return consultation.LegPolicy{
+		Authority: leg.Authority, Mandatory: leg.Mandatory,
+		Binding: consultation.Binding(leg.Binding), Destination: consultationsOf(leg.Authority),
+		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
+		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
+	}
+}
+
+// termOf is nil for a term that is not there.
+func termOf(t configs.Term) *calendar.Rule {
+	r := calendar.Rule{RollOver: t.RollOver, LegalBasis: t.LegalBasis}
+	switch {
+	case t.WorkingDays > 0:
+		r.Unit, r.Length = calendar.WorkingDays, t.WorkingDays
+	case t.CalendarDays > 0:
+		r.Unit, r.Length = calendar.CalendarDays, t.CalendarDays
+	case t.Hours > 0:
+		r.Unit, r.Length = calendar.Hours, t.Hours
+	default:
+		return nil
+	}
+	return &r
+}

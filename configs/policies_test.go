@@ -1,0 +1,64 @@
+package configs_test
+
+import (
+	"strings"
+	"testing"
+
+	"ristmik/configs"
+)
+
+func TestEveryFaultOfATermIsNamedWithItsLine(t *testing.T) {
+	t.Parallel()
+	data := `xroad: {client: EE/GOV/70008747/ristmik}
+authorities:
+  a: {title: {et: A, en: A}, subsystem: EE/GOV/70000591/a, wire: rest, service: EE/GOV/70000591/a/k}
+consultations:
+  x:
+    legs:
+      - authority: a
+        binding: veto
+        mandatory: true
+        term: {working_days: 3, hours: 2}
+        silence: proceed_without
+        questions: clock_stops
+  y:
+    legs:
+      - authority: a
+        binding: veto
+        silence: no_objection
+  z:
+    legs:
+      - authority: a
+        binding: veto
+        term: {hours: 60, roll_over: true}
+        silence: no_objection
+        counts_from: opening
+  v:
+    legs:
+      - authority: a
+        binding: veto
+        term: {calendar_days: 10001}
+  w:
+    legs:
+      - {authority: a, binding: veto, silence: never}
+`
+	_, err := configs.Parse("f.yaml", []byte(data))
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	for _, want := range []string{
+		"f.yaml:10: consultations.x.legs[0].term: exactly one of",
+		"f.yaml:11: consultations.x.legs[0].silence: a mandatory answer cannot be done without",
+		"consultations.x.legs[0].question_term: a question that stops the clock needs a term",
+		"f.yaml:17: consultations.y.legs[0].silence: the leg has no term",
+		"f.yaml:22: consultations.z.legs[0].term.roll_over: only a term in calendar days",
+		"f.yaml:24: consultations.z.legs[0].counts_from: silence is no objection only when",
+		"f.yaml:29: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
+		"consultations.v.legs[0].silence: a term needs a rule for silence",
+		"f.yaml:32: consultations.w.legs[0].silence",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not named: %s\nin:\n%v", want, err)
+		}
+	}
+}
