@@ -235,21 +235,6 @@ const (
 // Allowed lists the values a file may hold.
 func (Requirement) Allowed() []string { return []string{string(RequireUserID), string(RequireIssue)} }
 
-// Schedule says when a job runs: a cron expression of five fields in a time
-// zone, and what to do with runs missed while the hub was down.
-type Schedule struct {
-	Cron    string        `yaml:"cron"`
-	Zone    string        `yaml:"zone"`
-	CatchUp CatchUp       `yaml:"catch_up"`
-	Timeout time.Duration `yaml:"timeout"`
-}
-
-// CatchUp is what happens with runs that were missed.
-type CatchUp string
-
-// Allowed lists the values a file may hold.
-func (CatchUp) Allowed() []string { return []string{"none", "last", "all"} }
-
 // Delivery is how messages are sent and repeated: the defaults, and what
 // differs for single destinations. Takeover is how long a process may be silent
 // before others take over what it had under way; Keep how long what has been

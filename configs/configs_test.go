@@ -118,6 +118,8 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"a service for nobody":             {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {services: {submitAnswer: {allowed: []}}}}", "missing", "listeners.xroad.services.submitAnswer"},
 		"pins without TLS":                 {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {pinned_certificates: [ss.pem]}}", "contradiction", "listeners.xroad.pinned_certificates"},
 		"a token from a machine":           {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {tokens_file: x}}", "unknown-key", "listeners.xroad.tokens_file"},
+		"jitter below zero":                {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, jitter: -1s}}", "not-positive", "schedules.x.jitter"},
+		"making up for nothing":            {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, catch_up: none, catch_up_within: 1h}}", "contradiction", "schedules.x.catch_up_within"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

@@ -129,14 +129,7 @@ func (c *Config) check() Problems {
 			}
 		}
 	}
-	for _, name := range sorted(c.Schedules) {
-		s, path := c.Schedules[name], "schedules."+name
-		required(path+".cron", s.Cron)
-		required(path+".zone", s.Zone)
-		if s.Timeout < 0 {
-			at(path+".timeout", "not-positive", "a time above zero is needed")
-		}
-	}
+	c.checkSchedules(at)
 	c.checkDelivery(at)
 	return problems
 }

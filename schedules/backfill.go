@@ -70,3 +70,21 @@ func Backfill(ctx context.Context, db Beginner, name, by string, from, to time.T
 	}
 	return b, nil
 }
+
+// Filling counts the runs of a range of due times.
+type Filling struct{ All, Ended, Failed int }
+
+// Within counts the runs of a job that are due from one moment up to, but not
+// with, another. Failed are those that ended in another way than well.
+func Within(ctx context.Context, db DB, name string, from, to time.Time) (Filling, error) {
+	var f Filling
+	err := db.QueryRow(ctx, `
+		select count(*), count(*) filter (where state not in ('waiting', 'running')),
+		       count(*) filter (where state in ('failed', 'cancelled', 'skipped'))
+		from schedules.run where schedule = $1 and due >= $2 and due < $3 and trigger <> 'manual'`, name, from, to).
+		Scan(&f.All, &f.Ended, &f.Failed)
+	if err != nil {
+		return f, fmt.Errorf("count runs of %s: %w", name, err)
+	}
+	return f, nil
+}

@@ -3,6 +3,7 @@ package schedules_test
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"testing"
 	"time"
@@ -14,7 +15,13 @@ import (
 	"ristmik/schedules"
 )
 
-func TestMain(m *testing.M) { postgrestest.Main(m) }
+// TestMain also plays the other processes of tests that need some.
+func TestMain(m *testing.M) {
+	if owner := os.Getenv(childEnv); owner != "" {
+		os.Exit(serveSchedules(owner, os.Getenv(childURLEnv)))
+	}
+	postgrestest.Main(m)
+}
 
 func newPool(t *testing.T) *pgxpool.Pool {
 	t.Helper()

@@ -79,7 +79,7 @@ func (page) Level(state string) string {
 	switch state {
 	case "closed", "succeeded":
 		return levelGood
-	case "half_open", "idle", "paused":
+	case "half_open", "idle", "paused", "cancelled":
 		return levelMild
 	case "open", "failed":
 		return levelSevere

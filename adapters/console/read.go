@@ -80,7 +80,7 @@ type job struct {
 }
 
 type run struct {
-	State       string         `json:"state"` // "running", "succeeded" or "failed"
+	State       string         `json:"state"` // "running", "succeeded", "failed" or "cancelled"
 	Trigger     string         `json:"trigger"`
 	RequestedBy string         `json:"requested_by,omitempty"`
 	Due         time.Time      `json:"due"`

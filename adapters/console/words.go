@@ -133,6 +133,7 @@ var words = map[string]text{
 	"run.paused":    {"Peatatud", "Paused"},
 	"run.succeeded": {"Korras", "Done"},
 	"run.failed":    {"Ebaõnnestus", "Failed"},
+	"run.cancelled": {"Katkestatud", "Cancelled"},
 
 	"dead.mended": {"Kui see on korras, saada uuesti.", "Send again when it is mended."},
 

@@ -253,8 +253,13 @@ func (m *meaning) schedules() {
 			m.fault(path+".zone", "bad-zone", fmt.Sprintf("no time zone is called %q", s.Zone), "Europe/Tallinn", "UTC")
 			continue
 		}
-		if _, err := schedules.ParseCron(s.Cron, s.Zone); err != nil {
+		schedule, err := schedules.ParseCron(s.Cron, s.Zone)
+		if err != nil {
 			m.fault(path+".cron", "bad-cron", err.Error(), "MINUTE HOUR DAY MONTH WEEKDAY")
+			continue
+		}
+		if err := schedule.CheckJitter(s.Jitter); err != nil {
+			m.fault(path+".jitter", "bad-jitter", err.Error())
 		}
 	}
 }

@@ -61,6 +61,30 @@ func openDatabase(ctx context.Context, c configs.Database, log *slog.Logger) (*d
 	return &database{pool: pool}, nil
 }
 
+// visitDatabase is openDatabase for a command that looks at what a hub keeps:
+// where another process runs the private PostgreSQL, it connects to that one.
+func visitDatabase(ctx context.Context, c configs.Database, log *slog.Logger) (*database, error) {
+	url, err := databaseURL(c)
+	if err != nil {
+		return nil, err
+	}
+	if url != "" {
+		return openDatabase(ctx, c, log)
+	}
+	url, err = postgres.RunningURL(c.Directory, postgres.Database)
+	if errors.Is(err, postgres.ErrNotRunning) {
+		return openDatabase(ctx, c, log)
+	}
+	if err != nil {
+		return nil, err
+	}
+	pool, err := postgres.Open(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	return &database{pool: pool}, nil
+}
+
 // startDatabase starts a private PostgreSQL in directory; with "" it is thrown
 // away at the end.
 func startDatabase(ctx context.Context, directory string, log *slog.Logger) (*database, error) {

@@ -32,6 +32,7 @@ type commands struct {
 	Call     callCommand     `cmd:"" help:"Call a service over X-Road, SOAP or REST, or list what there is."`
 	Contract contractCommand `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
 	Sandbox  sandboxCommand  `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
+	Jobs     jobsCommand     `cmd:"" help:"Scheduled jobs: how they stand, run, pause, cancel, fill in what was missed, rehearse."`
 	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's version."`
 	Check    checkCommand    `cmd:"" help:"Check a configuration file and print every problem at once."`
 	Bench    benchCommand    `cmd:"" help:"Measure this program against others, on this machine."`

@@ -21,6 +21,7 @@ type meters struct {
 	attempts *prometheus.CounterVec
 	latency  *prometheus.HistogramVec
 	runs     *prometheus.CounterVec
+	missed   *prometheus.CounterVec
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
@@ -44,6 +45,9 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		runs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_job_runs_total", Help: "Ended runs of scheduled jobs, by how they ended.",
 		}, []string{"job", "state"}),
+		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ristmik_job_missed_total", Help: "Times that a scheduled job stood still: nothing had begun when the grace of a due time was over.",
+		}, []string{"job"}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
 		}, []string{"door", "result"}),
@@ -62,7 +66,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
 }
 
 func (m *meters) delivery(o outbox.Observation) {

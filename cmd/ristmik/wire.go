@@ -159,10 +159,15 @@ func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner
 	for _, name := range slices.Sorted(maps.Keys(cfg.Schedules)) {
 		s := cfg.Schedules[name]
 		jobs = append(jobs, schedules.Job{
-			Name: name, Cron: s.Cron, Zone: s.Zone, CatchUp: schedules.CatchUp(s.CatchUp), Timeout: s.Timeout, Run: work[name],
+			Name: name, Cron: s.Cron, Zone: s.Zone, CatchUp: schedules.CatchUp(s.CatchUp), CatchUpWithin: s.CatchUpWithin,
+			Overlap: schedules.Overlap(s.Overlap), Jitter: s.Jitter, Grace: s.Grace, Timeout: s.Timeout, Run: work[name],
 		})
+		metrics.missed.WithLabelValues(name) // visible before the first one, so that a rate can be watched
 	}
-	return schedules.NewRunner(pool, jobs, schedules.Options{Owner: owner, Lease: cfg.Delivery.Takeover, Log: log, Observe: metrics.run})
+	return schedules.NewRunner(pool, jobs, schedules.Options{
+		Owner: owner, Lease: cfg.Delivery.Takeover, Log: log, Observe: metrics.run,
+		Missed: func(m schedules.Missed) { metrics.missed.WithLabelValues(m.Job).Inc() },
+	})
 }
 
 // ownerName tells this process from others that share the database.
