@@ -34,6 +34,8 @@ const (
 	// address of a Unix socket, with room for ".lock".
 	maxSocketPath = 100
 	socketFile    = ".s.PGSQL.5432"
+
+	orphanLimit = 5 * time.Second
 )
 
 // directory is a locked directory that holds one private cluster.
@@ -74,6 +76,12 @@ func openDirectory(path string) (*directory, error) {
 		return nil, fmt.Errorf("data directory %s holds a PostgreSQL cluster that ristmik did not make: choose an empty directory, or give a database URL", d.path)
 	}
 	d.lock, err = lockFile(d.file(lockName))
+	// A child that a killed owner was just starting holds the lock until it has
+	// become another program.
+	for deadline := time.Now().Add(orphanLimit); errors.Is(err, syscall.EWOULDBLOCK) && !d.owned() && time.Now().Before(deadline); {
+		time.Sleep(10 * time.Millisecond)
+		d.lock, err = lockFile(d.file(lockName))
+	}
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		pid, _ := os.ReadFile(d.file(lockName))
 		return nil, fmt.Errorf("data directory %s is in use by another ristmik (process %s): stop that one, choose another directory, or give both the URL of one database", d.path, bytes.TrimSpace(pid))
@@ -82,6 +90,16 @@ func openDirectory(path string) (*directory, error) {
 		return nil, fmt.Errorf("lock data directory: %w", err)
 	}
 	return d, nil
+}
+
+// owned tells whether the process noted in the lock file lives.
+func (d *directory) owned() bool {
+	text, err := os.ReadFile(d.file(lockName))
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(string(bytes.TrimSpace(text)))
+	return err == nil && pid > 0 && alive(pid)
 }
 
 // lockFile takes the lock without waiting and notes this process in the file.
