@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"strconv"
 
 	"github.com/beevik/etree"
 
@@ -24,6 +25,9 @@ const (
 const (
 	sampleDepth = 12
 	sampleNodes = 4000
+	// sampleMost is where a sample ends that must be larger still: a schema can
+	// demand a million million occurrences.
+	sampleMost = 100_000
 )
 
 // Sample returns a JSON value that is valid for the element of a contract, the
@@ -45,7 +49,16 @@ func Sample(el *contract.Element, extent Extent) (map[string]any, error) {
 type sampler struct {
 	extent Extent
 	nodes  int
+	ids    int // values of xs:ID, of which a document has each once
+	depths map[reach]int
 	err    error
+}
+
+// reach is a question that has been answered: how deep the smallest instance of a
+// particle is, if it may be that deep.
+type reach struct {
+	p     *contract.Particle
+	limit int
 }
 
 func (s *sampler) fail(path, reason string) {
@@ -59,10 +72,19 @@ func (s *sampler) full(depth int) bool {
 	return s.extent == Fullest && depth < sampleDepth && s.nodes < sampleNodes
 }
 
+// spend counts one more node and says whether there may be one.
+func (s *sampler) spend(path string) bool {
+	if s.nodes++; s.nodes > sampleMost {
+		s.fail(path, "it must hold more than a sample can")
+	}
+	return s.err == nil
+}
+
 func (s *sampler) element(el *contract.Element, path string, depth int) any {
-	s.nodes++
 	t := el.Type
 	switch {
+	case !s.spend(path):
+		return nil
 	case t.Unsupported != nil:
 		s.fail(path, t.Unsupported.Error())
 		return nil
@@ -113,6 +135,12 @@ func (s *sampler) value(t *contract.Simple, fixed *string, path string) any {
 		return fromText(t, t.Normalize(*fixed))
 	}
 	text, ok := t.Example()
+	if t.Base == "ID" {
+		s.ids++
+		if numbered := text + strconv.Itoa(s.ids); t.Check(numbered) == nil {
+			text = numbered
+		}
+	}
 	if !ok {
 		s.fail(path, "no value fits all rules of its type")
 		return nil
@@ -124,6 +152,9 @@ func (s *sampler) particle(p *contract.Particle, object map[string]any, path str
 	if p.Repeats() {
 		items := []any{}
 		for i := range s.times(p.Min, p.Max, depth) {
+			if !s.spend(path) {
+				break
+			}
 			one := map[string]any{}
 			for _, member := range membersOf(p) {
 				s.once(member, one, joinIndex(join(path, groupKey), i), depth+1)
@@ -147,6 +178,9 @@ func (s *sampler) once(p *contract.Particle, object map[string]any, path string,
 		if p.Min > 0 {
 			items := []any{}
 			for range p.Min {
+				if !s.spend(path) {
+					break
+				}
 				items = append(items, s.foreign(p, join(path, anyKey)))
 			}
 			object[anyKey] = items
@@ -157,7 +191,7 @@ func (s *sampler) once(p *contract.Particle, object map[string]any, path string,
 		}
 		branch := p.Items[0]
 		if !s.full(depth) {
-			branch = lowest(p.Items)
+			branch = s.lowest(p.Items)
 		}
 		s.particle(branch, object, path, depth)
 	default:
@@ -195,42 +229,58 @@ func (s *sampler) foreign(p *contract.Particle, path string) string {
 
 // lowest returns the particle that needs the fewest levels of elements, so that
 // a recursive schema ends.
-func lowest(items []*contract.Particle) *contract.Particle {
-	best, least := items[0], maxDepth+1
+func (s *sampler) lowest(items []*contract.Particle) *contract.Particle {
+	best, least := items[0], endless
 	for _, item := range items {
-		if n := levels(item, map[*contract.Type]bool{}); n < least {
+		if n := s.levels(item, maxDepth); n < least {
 			best, least = item, n
 		}
 	}
 	return best
 }
 
-// levels is how deep the smallest instance of a particle is; maxDepth+1 stands
-// for endless.
-func levels(p *contract.Particle, above map[*contract.Type]bool) int {
+// endless is the depth of what is deeper than any message.
+const endless = maxDepth + 1
+
+// levels is how deep the smallest instance of a particle is, endless where that is
+// more than the limit.
+func (s *sampler) levels(p *contract.Particle, limit int) int {
 	switch {
 	case p == nil || p.Emptiable():
 		return 0
+	case limit <= 0:
+		return endless
 	case p.Kind == contract.AnyParticle:
 		return 1
-	case p.Kind == contract.ElementParticle:
+	}
+	if n, known := s.depths[reach{p, limit}]; known {
+		return n
+	}
+	n := s.levelsOf(p, limit)
+	if s.depths == nil {
+		s.depths = map[reach]int{}
+	}
+	s.depths[reach{p, limit}] = n
+	return n
+}
+
+func (s *sampler) levelsOf(p *contract.Particle, limit int) int {
+	if p.Kind == contract.ElementParticle {
 		t := p.Element.Type
-		if above[t] || t.Abstract || t.Unsupported != nil {
-			return maxDepth + 1
+		if t.Abstract || t.Unsupported != nil {
+			return endless
 		}
-		above[t] = true
-		defer delete(above, t)
-		return min(maxDepth+1, 1+levels(t.Content, above))
+		return min(endless, 1+s.levels(t.Content, limit-1))
 	}
 	n := 0
 	if p.Kind == contract.ChoiceParticle {
-		n = maxDepth + 1
+		n = endless
 	}
 	for _, item := range p.Items {
 		if p.Kind == contract.ChoiceParticle {
-			n = min(n, levels(item, above))
+			n = min(n, s.levels(item, limit))
 		} else {
-			n = max(n, levels(item, above))
+			n = max(n, s.levels(item, limit))
 		}
 	}
 	return n
@@ -249,6 +299,9 @@ func (s *sampler) occurrences(el *contract.Element, object map[string]any, path 
 	}
 	items := []any{}
 	for i := range n {
+		if s.err != nil {
+			break
+		}
 		items = append(items, s.element(el, joinIndex(path, i), depth+1))
 	}
 	object[el.Name] = items

@@ -24,9 +24,13 @@ const (
 var catalogueByNamespace = map[string]string{
 	nsXRoad:                            "xroad.xsd",
 	"http://x-road.eu/xsd/identifiers": "identifiers.xsd",
-	"http://x-road.eu/xsd/representation.xsd": "representation.xsd",
-	"http://ws-i.org/profiles/basic/1.1/xsd":  "swaref.xsd",
-	nsXML:                                     "xml.xsd",
+	"http://x-road.eu/xsd/representation.xsd":             "representation.xsd",
+	"http://ws-i.org/profiles/basic/1.1/xsd":              "swaref.xsd",
+	nsXML:                                                 "xml.xsd",
+	"http://www.w3.org/2005/05/xmlmime":                   "xmlmime.xsd",
+	"http://x-road.ee/xsd/x-road.xsd":                     "xroad3-ee.xsd",
+	"http://x-rd.net/xsd/xroad.xsd":                       "xroad3-net.xsd",
+	"http://schemas.microsoft.com/2003/10/Serialization/": "serialization.xsd",
 }
 
 // Catalogue returns the schemas that ship with the program, one file each at

@@ -18,7 +18,8 @@ type compiler struct {
 	queue     []pendingType
 	nodes     int
 
-	children map[Name][]Name // complex types by their direct base; filled when first asked
+	children map[Name][]Name     // complex types by their direct base; filled when first asked
+	plain    map[string]*Element // what plainElement found, by what the wildcard takes
 }
 
 // pendingType is a type that is known by address but not filled yet.
@@ -29,7 +30,7 @@ type pendingType struct {
 }
 
 func newCompiler(set *schemaSet) *compiler {
-	return &compiler{set: set, named: map[Name]*Type{}, anonymous: map[*etree.Element]*Type{}}
+	return &compiler{set: set, named: map[Name]*Type{}, anonymous: map[*etree.Element]*Type{}, plain: map[string]*Element{}}
 }
 
 // run fills the types that are queued, and those that they name.
@@ -116,7 +117,10 @@ func (c *compiler) declaredElement(d declaration, space, name string, min, max i
 		Fixed:    optional(d.node, "fixed"),
 		Doc:      documentation(d.node),
 	}
+	constraint := identityConstraint(d.node)
 	switch {
+	case constraint != "":
+		el.Type = &Type{Unsupported: unsupported("identity constraint %s", constraint)}
 	case isTrue(attr(d.node, "abstract")):
 		el.Type = &Type{Unsupported: unsupported("abstract element %s", name)}
 	case c.set.substituted[Name{space, name}]:
@@ -125,6 +129,18 @@ func (c *compiler) declaredElement(d declaration, space, name string, min, max i
 		el.Type = c.typeOf(d.node, d.schema)
 	}
 	return el
+}
+
+// identityConstraint names the rule of an element about values that are unique or
+// refer to one another, "" for none (XML Schema part 1, 3.11). Such a rule is about
+// a document as a whole, which the model does not see.
+func identityConstraint(node *etree.Element) string {
+	for _, child := range node.ChildElements() {
+		if child.NamespaceURI() == nsXSD && (child.Tag == "unique" || child.Tag == "key" || child.Tag == "keyref") {
+			return "xs:" + child.Tag + " " + attr(child, "name")
+		}
+	}
+	return ""
 }
 
 // typeOf returns the type of an element or attribute declaration: the anonymous
@@ -183,6 +199,9 @@ func (c *compiler) typeNamed(name Name) *Type {
 // anyType is the type of an element without one.
 var anyType = Name{nsXSD, "anyType"}
 
+// maxCountDigits is the number of digits of the largest count that is kept as one.
+const maxCountDigits = 9
+
 // occurrence reads minOccurs and maxOccurs.
 func occurrence(node *etree.Element) (min, max int, err error) {
 	min, max = 1, 1
@@ -192,8 +211,8 @@ func occurrence(node *etree.Element) (min, max int, err error) {
 		}
 	}
 	if v := optional(node, "maxOccurs"); v != nil {
-		if strings.TrimSpace(*v) == "unbounded" {
-			return min, Unbounded, nil
+		if bound := strings.TrimSpace(*v); bound == "unbounded" || len(bound) > maxCountDigits && isInteger(bound) && bound[0] != '-' {
+			return min, Unbounded, nil // no message holds as many as would break a larger bound
 		}
 		if max, err = strconv.Atoi(strings.TrimSpace(*v)); err != nil || max < 0 {
 			return 0, 0, unsupported("maxOccurs that is no count")

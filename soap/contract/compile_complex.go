@@ -91,7 +91,7 @@ func (c *compiler) particle(node *etree.Element, doc *schema, depth int) (*Parti
 	if node.Tag == "any" {
 		p := &Particle{Kind: AnyParticle, Min: min, Max: max, allows: wildcard(node, doc)}
 		if pc := attr(node, "processContents"); pc == "" || pc == "strict" {
-			p.Element = c.plainElement(p.allows)
+			p.Element = c.plainElement(attr(node, "namespace")+" "+doc.target, p.allows)
 		}
 		return p, nil
 	}
@@ -154,9 +154,23 @@ func flatten(group *Particle) *Particle {
 }
 
 // plainElement returns the first global element, by name, of a built-in simple
-// type that a wildcard takes, or nil.
-func (c *compiler) plainElement(allows func(string) bool) *Element {
+// type that a wildcard takes, or nil; key says what it takes.
+func (c *compiler) plainElement(key string, allows func(string) bool) *Element {
+	if el, known := c.plain[key]; known {
+		return el
+	}
+	el := c.findPlain(allows)
+	c.plain[key] = el
+	return el
+}
+
+// lookedAtOnce is how many declarations can be looked at for the price of one that
+// is compiled.
+const lookedAtOnce = 100
+
+func (c *compiler) findPlain(allows func(string) bool) *Element {
 	var best *Name
+	c.nodes += 1 + len(c.set.declarations)/lookedAtOnce
 	for key, d := range c.set.declarations {
 		if key.kind != declElement || d.node == nil || !allows(key.name.Space) || !IsName(key.name.Local) {
 			continue

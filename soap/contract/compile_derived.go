@@ -149,6 +149,7 @@ func (c *compiler) derivedFrom(base Name) []*Type {
 		}
 	}
 	slices.SortFunc(names, func(a, b Name) int { return strings.Compare(a.String(), b.String()) })
+	c.nodes += len(names) // of which every base has a list, so that a chain has their square
 	types := make([]*Type, 0, len(names))
 	for _, name := range names {
 		types = append(types, c.typeNamed(name))

@@ -16,6 +16,7 @@ package contract
 import (
 	"fmt"
 	"io/fs"
+	"path"
 	"slices"
 	"sort"
 )
@@ -79,13 +80,11 @@ func Load(fsys fs.FS, name string) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
 	}
-	description, err := readDescription(doc)
+	set := newSchemaSet(fsys)
+	set.bytes, set.loaded["wsdl:"+path.Clean(name)+" "] = len(source), true
+	description, err := readDescription(doc, path.Clean(name), set)
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
-	}
-	set := newSchemaSet(fsys)
-	if err := set.addInline(doc.Root(), name); err != nil {
-		return nil, fmt.Errorf("reading schemas of contract %s: %w", name, err)
 	}
 	c := newCompiler(set)
 	operations, err := description.operations(c)
@@ -95,8 +94,8 @@ func Load(fsys fs.FS, name string) (*Contract, error) {
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("compiling schemas of contract %s: %w", name, err)
 	}
-	for _, op := range operations {
-		op.Unsupported = firstUnsupported(op)
+	if err := markUnsupported(operations); err != nil {
+		return nil, fmt.Errorf("compiling schemas of contract %s: %w", name, err)
 	}
 	sort.SliceStable(operations, func(i, j int) bool {
 		a, b := operations[i], operations[j]

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/beevik/etree"
@@ -51,7 +53,7 @@ type schemaSet struct {
 	loaded       map[string]bool   // file (or catalogue file) and target namespace
 	missing      map[string]string // namespace -> why its schema is not here
 	substituted  map[Name]bool     // heads of substitution groups
-	files        int
+	files, bytes int
 }
 
 func newSchemaSet(fsys fs.FS) *schemaSet {
@@ -162,8 +164,11 @@ func (s *schemaSet) follow(namespace, location, from, includedFor string, inCata
 	if file, ok := catalogueByNamespace[namespace]; ok {
 		return s.addFile(Catalogue(), "catalogue:", file, "", true)
 	}
-	if location == "" || inCatalogue {
+	switch {
+	case location == "":
 		return nil // another inline schema, or nothing at all
+	case inCatalogue:
+		return s.addFile(Catalogue(), "catalogue:", location, includedFor, true)
 	}
 	for _, candidate := range candidates(location, from) {
 		if _, err := fs.Stat(s.fsys, candidate); err != nil {
@@ -183,47 +188,74 @@ func (s *schemaSet) follow(namespace, location, from, includedFor string, inCata
 }
 
 // candidates are the files of the folder that an address may stand for: the
-// relative path, and for an address on the network the file of that name beside
-// the description, where an operator can put it.
+// relative path, the file of that name beside the one that names it or beside the
+// description, where an operator can put what comes from the network, and for an
+// address that asks a service for its schema (?xsd=name) the name in the question.
 func candidates(location, from string) []string {
-	if i := strings.IndexAny(location, "?#"); i >= 0 {
-		location = location[:i]
-	}
 	location = strings.ReplaceAll(location, `\`, "/")
-	names := []string{path.Base(location)}
-	if !strings.Contains(location, ":") && !strings.HasPrefix(location, "/") {
-		names = []string{location}
+	location, _, _ = strings.Cut(location, "#")
+	location, query, _ := strings.Cut(location, "?")
+	if plain, err := url.PathUnescape(location); err == nil {
+		location = plain
 	}
+	var names []string
+	if !strings.Contains(location, ":") && !strings.HasPrefix(location, "/") {
+		names = append(names, location)
+	}
+	for pair := range strings.SplitSeq(query, "&") {
+		if key, value, _ := strings.Cut(pair, "="); value != "" && (strings.EqualFold(key, "xsd") || strings.EqualFold(key, "wsdl")) {
+			if plain, err := url.QueryUnescape(value); err == nil {
+				value = plain
+			}
+			names = append(names, value, path.Base(value), path.Base(value)+"."+strings.ToLower(key))
+		}
+	}
+	names = append(names, path.Base(location))
 	var out []string
-	for _, n := range names {
-		if p := path.Join(path.Dir(from), n); fs.ValidPath(p) {
-			out = append(out, p)
+	for _, folder := range []string{path.Dir(from), "."} {
+		for _, n := range names {
+			if p := path.Join(folder, n); fs.ValidPath(p) && p != "." && !slices.Contains(out, p) {
+				out = append(out, p)
+			}
 		}
 	}
 	return out
 }
 
 func (s *schemaSet) addFile(fsys fs.FS, scheme, file, includedFor string, inCatalogue bool) error {
-	key := scheme + file + " " + includedFor
-	if s.loaded[key] {
-		return nil
-	}
-	s.loaded[key] = true
-	if s.files++; s.files > maxSchemaFiles {
-		return fmt.Errorf("%w: more than %d schema files", ErrTooLarge, maxSchemaFiles)
-	}
-	data, err := readFile(fsys, file)
-	if err != nil {
-		return fmt.Errorf("reading schema %s: %w", file, err)
-	}
-	doc, err := parseDocument(data)
-	if err != nil {
-		return fmt.Errorf("reading schema %s: %w", file, err)
+	doc, err := s.document(fsys, scheme, file, includedFor)
+	if err != nil || doc == nil {
+		return err
 	}
 	if !is(doc.Root(), nsXSD, "schema") {
 		return fmt.Errorf("reading schema %s: not an XML Schema", file)
 	}
 	return s.addSchema(doc.Root(), file, includedFor, inCatalogue)
+}
+
+// document reads a file, within the budgets for all of them; nil when it was read
+// before for the same namespace.
+func (s *schemaSet) document(fsys fs.FS, scheme, file, includedFor string) (*etree.Document, error) {
+	key := scheme + file + " " + includedFor
+	if s.loaded[key] {
+		return nil, nil
+	}
+	s.loaded[key] = true
+	if s.files++; s.files > maxSchemaFiles {
+		return nil, fmt.Errorf("%w: more than %d schema files", ErrTooLarge, maxSchemaFiles)
+	}
+	data, err := readFile(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("reading schema %s: %w", file, err)
+	}
+	if s.bytes += len(data); s.bytes > maxTotalBytes {
+		return nil, fmt.Errorf("%w: more than %d bytes of schemas", ErrTooLarge, maxTotalBytes)
+	}
+	doc, err := parseDocument(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading schema %s: %w", file, err)
+	}
+	return doc, nil
 }
 
 // lookup finds a global declaration. Descriptions often forget an import, so

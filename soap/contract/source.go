@@ -1,13 +1,10 @@
 package contract
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"regexp"
-	"unicode/utf8"
 
 	"github.com/beevik/etree"
 
@@ -18,19 +15,18 @@ import (
 // ten thousand declarations; an X-Road Security Server takes 10 MiB.
 const (
 	maxFileBytes    = 10 << 20
+	maxTotalBytes   = 40 << 20 // of all files
 	maxElements     = 1_000_000
 	maxNesting      = 200 // of XML elements: anonymous types take three levels each
 	maxAttribute    = 1 << 20
 	maxSchemaFiles  = 200
 	maxDeclarations = 200_000
-	maxDepth        = 64 // of groups, base types and references within one type
+	maxSteps        = 5_000_000 // of the walks over the types of all operations
+	maxDepth        = 64        // of groups, base types and references within one type
 )
 
 // ErrTooLarge is returned when a description exceeds one of the budgets.
 var ErrTooLarge = errors.New("description exceeds the budget for size or nesting")
-
-// reEncoding finds the encoding in an XML declaration.
-var reEncoding = regexp.MustCompile(`^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']`)
 
 // readFile reads one file of the contract folder, within the size budget.
 func readFile(fsys fs.FS, name string) ([]byte, error) {
@@ -53,33 +49,11 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 // same strict door as messages but with room for large files.
 func parseDocument(data []byte) (*etree.Document, error) {
 	limits := soap.DefaultLimits()
-	limits.Bytes = 2 * maxFileBytes // Latin-1 grows when it becomes UTF-8
+	limits.Bytes = 2 * maxFileBytes // a code page grows when it becomes UTF-8
 	limits.Elements = maxElements
 	limits.Depth = maxNesting
 	limits.AttributeValue = maxAttribute
 	return soap.ReadTree(toUTF8(data), limits)
-}
-
-// toUTF8 converts a Latin-1 file, as some old descriptions are, to UTF-8, which
-// is the only encoding that the reader of trees takes. The bytes of any other
-// file are returned as they are.
-func toUTF8(data []byte) []byte {
-	m := reEncoding.FindSubmatchIndex(data)
-	if m == nil {
-		return data
-	}
-	switch string(bytes.ToUpper(data[m[2]:m[3]])) {
-	case "ISO-8859-1", "LATIN1", "US-ASCII":
-	default:
-		return data
-	}
-	out := make([]byte, 0, len(data)+len(data)/16)
-	out = append(out, data[:m[2]]...)
-	out = append(out, "UTF-8"...)
-	for _, b := range data[m[3]:] {
-		out = utf8.AppendRune(out, rune(b))
-	}
-	return out
 }
 
 // resolveName resolves a prefixed name found in an attribute of el, by the

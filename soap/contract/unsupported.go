@@ -14,30 +14,42 @@ func unsupported(format string, args ...any) error {
 	return &UnsupportedError{Construct: fmt.Sprintf(format, args...)}
 }
 
-// firstUnsupported walks everything that the operation can carry and returns
-// the first obstacle, or nil.
-func firstUnsupported(op *Operation) error {
-	if op.Unsupported != nil {
-		return op.Unsupported
-	}
-	seen := map[*Type]bool{}
-	var pending []*Type
-	for _, el := range []*Element{op.Input, op.Output} {
-		if el != nil {
-			pending = append(pending, el.Type)
-		}
-	}
-	for len(pending) > 0 {
-		t := pending[0]
-		pending = pending[1:]
-		if seen[t] {
+// markUnsupported walks everything that each operation can carry and sets its
+// first obstacle, if there is one. Types that are found without obstacle are not
+// walked again for the next operation.
+func markUnsupported(operations []*Operation) error {
+	sound := map[*Type]bool{}
+	steps := 0
+	for _, op := range operations {
+		if op.Unsupported != nil {
 			continue
 		}
-		seen[t] = true
-		if t.Unsupported != nil {
-			return t.Unsupported
+		seen := map[*Type]bool{}
+		var pending []*Type
+		for _, el := range []*Element{op.Input, op.Output} {
+			if el != nil {
+				pending = append(pending, el.Type)
+			}
 		}
-		pending = appendTypes(pending, t.Content)
+		for len(pending) > 0 && op.Unsupported == nil {
+			t := pending[0]
+			pending = pending[1:]
+			if seen[t] || sound[t] {
+				continue
+			}
+			if steps++; steps > maxSteps {
+				return fmt.Errorf("%w: more than %d types of operations to look at", ErrTooLarge, maxSteps)
+			}
+			seen[t] = true
+			if op.Unsupported = t.Unsupported; op.Unsupported == nil {
+				pending = appendTypes(pending, t.Content)
+			}
+		}
+		if op.Unsupported == nil {
+			for t := range seen {
+				sound[t] = true
+			}
+		}
 	}
 	return nil
 }

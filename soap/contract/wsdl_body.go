@@ -11,23 +11,28 @@ import (
 // boundBody is what a binding says about the body of one message.
 type boundBody struct {
 	use     string
-	parts   []string // that soap:body lists; nil when it lists none
-	files   []string // parts that travel beside the envelope (WSDL 1.1, 5)
+	parts   []string      // that soap:body lists; nil when it lists none
+	files   []string      // parts that travel beside the envelope (WSDL 1.1, 5)
+	headers []boundHeader // parts that travel in the header
 	refused error
 }
 
-// readBody reads the body of one direction ("input" or "output") of a bound
-// operation. gowsdl does not see the one inside mime:multipartRelated, where
-// descriptions put it when files travel along, so the tree is read.
-func readBody(operation *etree.Element, direction string, plain gowsdl.WSDLSOAPBody) boundBody {
-	body := boundBody{use: plain.Use, parts: strings.Fields(plain.Parts)}
-	if operation == nil {
-		return body
-	}
+// boundHeader is a soap:header of a binding.
+type boundHeader struct {
+	node          *etree.Element
+	message, part string
+}
+
+// readBody reads one direction ("input" or "output") of a bound operation. gowsdl
+// does not see what is inside mime:multipartRelated, where descriptions put body
+// and headers when files travel along, so the tree is read.
+func readBody(operation *etree.Element, direction string) boundBody {
+	var body boundBody
 	for _, d := range operation.ChildElements() {
 		if !is(d, nsWSDL, direction) {
 			continue
 		}
+		body.addPart(d)
 		for _, multipart := range d.ChildElements() {
 			if multipart.NamespaceURI() != nsWSDLMIME {
 				continue
@@ -44,12 +49,15 @@ func readBody(operation *etree.Element, direction string, plain gowsdl.WSDLSOAPB
 	return body
 }
 
-// addPart reads one mime:part: the one with the envelope or one with a file.
+// addPart reads what stands in one direction itself or in one mime:part of it:
+// the body, headers, a file.
 func (b *boundBody) addPart(part *etree.Element) {
 	for _, child := range part.ChildElements() {
 		switch {
 		case is(child, nsWSDLSOAP, "body"):
 			b.use, b.parts = attr(child, "use"), strings.Fields(attr(child, "parts"))
+		case is(child, nsWSDLSOAP, "header"):
+			b.headers = append(b.headers, boundHeader{child, attr(child, "message"), attr(child, "part")})
 		case is(child, nsWSDLMIME, "content"):
 			if name := attr(child, "part"); name != "" && !slices.Contains(b.files, name) {
 				b.files = append(b.files, name)
@@ -58,24 +66,42 @@ func (b *boundBody) addPart(part *etree.Element) {
 	}
 }
 
+// headerNamespaces are those of X-Road header fields, of the protocol in use and
+// of its forerunners: a part that is such an element never is the body, also
+// where the binding forgets to say so.
+var headerNamespaces = []string{nsXRoad, "http://x-road.ee/xsd/x-road.xsd", "http://x-rd.net/xsd/xroad.xsd", "http://x-tee.riik.ee/xsd/xtee.xsd"}
+
 // bodyPart picks the part that goes into the SOAP body: the one that soap:body
-// lists, or the only one that is neither a header nor a file.
-func bodyPart(m *gowsdl.WSDLMessage, body boundBody, headers []*gowsdl.WSDLSOAPHeader) (*gowsdl.WSDLPart, error) {
-	var found []*gowsdl.WSDLPart
-	for _, part := range m.Parts {
+// lists, or the only one that is neither a header nor a file. It returns the tree
+// of the part too, which knows the prefixes that are declared there.
+func (d *description) bodyPart(m *message, body boundBody) (*gowsdl.WSDLPart, *etree.Element, error) {
+	var found *gowsdl.WSDLPart
+	var at *etree.Element
+	count, i := 0, -1
+	for _, node := range m.node.ChildElements() {
+		if !is(node, nsWSDL, "part") {
+			continue
+		}
+		if i++; i >= len(m.Parts) {
+			break
+		}
+		part := m.Parts[i]
 		take := slices.Contains(body.parts, part.Name)
 		if len(body.parts) == 0 {
-			take = !slices.Contains(body.files, part.Name) &&
-				!slices.ContainsFunc(headers, func(h *gowsdl.WSDLSOAPHeader) bool {
-					return localPart(h.Message) == m.Name && h.Part == part.Name
+			_, element, _ := resolveName(node, part.Element)
+			take = !slices.Contains(body.files, part.Name) && !slices.Contains(headerNamespaces, element.Space) &&
+				!slices.ContainsFunc(body.headers, func(h boundHeader) bool {
+					other, ok := named(d.messages, h.node, h.message)
+					return ok && other == m && h.part == part.Name
 				})
 		}
 		if take {
-			found = append(found, part)
+			found, at = part, node
+			count++
 		}
 	}
-	if len(found) != 1 {
-		return nil, unsupported("message %s with %d body parts", m.Name, len(found))
+	if count != 1 {
+		return nil, nil, unsupported("message %s with %d body parts", m.Name, count)
 	}
-	return found[0], nil
+	return found, at, nil
 }
