@@ -27,7 +27,7 @@ const (
 	sampleNodes = 4000
 	// sampleMost is where a sample ends that must be larger still: a schema can
 	// demand a million million occurrences.
-	sampleMost = 100_000
+	sampleMost = 50_000
 )
 
 // Sample returns a JSON value that is valid for the element of a contract, the

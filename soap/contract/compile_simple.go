@@ -31,7 +31,9 @@ func (c *compiler) simpleType(node *etree.Element, doc *schema, depth int) (*Sim
 	if depth > maxDepth {
 		return nil, unsupported("types and groups nested deeper than %d", maxDepth)
 	}
-	c.nodes++
+	if c.nodes++; c.nodes > maxDeclarations {
+		return nil, ErrTooLarge
+	}
 	for _, child := range node.ChildElements() {
 		if child.NamespaceURI() != nsXSD || child.Tag == "annotation" {
 			continue
@@ -194,7 +196,9 @@ func (c *compiler) addAttribute(parts *complexParts, node *etree.Element, doc *s
 	if depth > maxDepth {
 		return unsupported("types and groups nested deeper than %d", maxDepth)
 	}
-	c.nodes++
+	if c.nodes++; c.nodes > maxDeclarations {
+		return ErrTooLarge
+	}
 	switch node.Tag {
 	case "anyAttribute":
 		parts.anyAttr = true

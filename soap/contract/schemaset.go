@@ -161,14 +161,13 @@ func (s *schemaSet) addRedefined(redefine *etree.Element, doc *schema) {
 // it stands in, or the catalogue's schema of that namespace. What is neither is
 // remembered as missing and is no error until an operation needs it.
 func (s *schemaSet) follow(namespace, location, from, includedFor string, inCatalogue bool) error {
-	if file, ok := catalogueByNamespace[namespace]; ok {
-		return s.addFile(Catalogue(), "catalogue:", file, "", true)
-	}
-	switch {
-	case location == "":
-		return nil // another inline schema, or nothing at all
-	case inCatalogue:
+	switch file, ok := catalogueByNamespace[namespace]; {
+	case inCatalogue && includedFor != "":
 		return s.addFile(Catalogue(), "catalogue:", location, includedFor, true)
+	case ok:
+		return s.addFile(Catalogue(), "catalogue:", file, "", true)
+	case location == "" || inCatalogue:
+		return nil // another inline schema, or nothing at all
 	}
 	for _, candidate := range candidates(location, from) {
 		if _, err := fs.Stat(s.fsys, candidate); err != nil {
