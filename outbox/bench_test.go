@@ -18,24 +18,24 @@ import (
 
 // BenchmarkDrain delivers messages of as many lanes to a sender that does nothing, and compares that with the least
 // that any queue in tables does: claim rows with an UPDATE, delete them with a DELETE, by four workers, in batches as
-// large as the relay's (100) and as small as they get (1). Both run in turns, in the same database. It reports
+// large as the relay's (1000) and as small as they get (1). Both run in turns, in the same database. It reports
 // messages per second and ratios.
 func BenchmarkDrain(b *testing.B) {
-	const n = 5000
+	const n = 20000
 	pool := newPool(b)
 	_, err := pool.Exec(b.Context(), `create table floor (id bigint primary key, claimed_by text, payload bytea)`)
 	if err != nil {
 		b.Fatal(err)
 	}
-	var relay, hundred, single time.Duration
+	var relay, thousand, single time.Duration
 	for round := 0; b.Loop(); round++ {
-		hundred += drainFloor(b, pool, n, 100)
+		thousand += drainFloor(b, pool, n, 1000)
 		relay += drainRelay(b, pool, n, round)
 		single += drainFloor(b, pool, n/5, 1) * 5
 	}
 	per := func(d time.Duration) float64 { return float64(n*b.N) / d.Seconds() }
 	b.ReportMetric(per(relay), "msg/s")
-	b.ReportMetric(per(relay)/per(hundred), "of-floor-100")
+	b.ReportMetric(per(relay)/per(thousand), "of-floor-1000")
 	b.ReportMetric(per(relay)/per(single), "of-floor-1")
 	b.ReportMetric(0, "ns/op")
 }
@@ -52,11 +52,11 @@ func drainRelay(b *testing.B, pool *pgxpool.Pool, n, round int) time.Duration {
 	done := make(chan struct{})
 	var count atomic.Int64
 	started := time.Now()
-	r := run(b, pool, outbox.Options{Workers: 400, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Observe: func(outbox.Observation) {
+	r := run(b, pool, outbox.Options{Workers: 2000, Log: slog.New(slog.NewTextHandler(io.Discard, nil)), Observe: func(outbox.Observation) {
 		if count.Add(1) == int64(n) {
 			close(done)
 		}
-	}}, outbox.Destination{Name: "tax", Policy: outbox.Policy{MaxInFlight: 200}, Sender: outbox.SenderFunc(
+	}}, outbox.Destination{Name: "tax", Policy: outbox.Policy{MaxInFlight: 2000}, Sender: outbox.SenderFunc(
 		func(context.Context, outbox.Delivery) outbox.Outcome {
 			return outbox.Outcome{Result: outbox.ResultDelivered}
 		})})

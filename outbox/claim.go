@@ -42,8 +42,10 @@ func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
 	err := r.pool.QueryRow(ctx, `
 select b.state, b.generation, b.open_count,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
-       (select extract(epoch from l.due - clock_timestamp())::float8
-        from outbox.lane l where l.destination = $1 and l.due < 'infinity' order by l.due limit 1)
+       (select extract(epoch from l.ready_at - clock_timestamp())::float8
+        from outbox.lane l
+        where l.destination = $1 and l.ready_at < 'infinity' and (l.fence is null or l.claimed_until <= clock_timestamp())
+        order by l.ready_at limit 1)
 from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &dueIn)
 	if err != nil {
 		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
@@ -58,9 +60,12 @@ from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.gener
 }
 
 // pinned are options of a transaction whose statements look rows up by their keys, whatever the statistics say: they name a
-// hundred rows, and the tables grow from nothing to millions faster than statistics follow.
+// thousand rows, and the tables grow from nothing to millions faster than statistics follow. Without statistics a planner
+// would rather read all lanes that are due and sort them than walk their index to the limit. Nothing here is worth compiling.
 func pinned() pgx.TxOptions {
-	return pgx.TxOptions{BeginQuery: "begin; set local enable_seqscan = off; set local enable_hashjoin = off; set local enable_mergejoin = off"}
+	return pgx.TxOptions{BeginQuery: `begin; select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_memoize', 'off', true),
+set_config('jit', 'off', true)`}
 }
 
 // errNothing rolls a claim back that has found nothing.
@@ -80,7 +85,7 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 			}
 			n, g = 1, newGate(d.Name, 1, generation, l.opened, true)
 		}
-		lanes, err := lockDue(ctx, tx, d.Name, g, n)
+		lanes, err := r.lockDue(ctx, tx, d.Name, g, n)
 		if err != nil {
 			return err
 		}
@@ -135,91 +140,115 @@ select generation from won`, d.Name, l.generation, r.o.Owner, r.o.Lease.Seconds(
 	return generation, err
 }
 
-// heldLanes are lanes locked in this transaction, as columns: where they are, the fencing numbers they are going to
-// have, and the claims found on them.
+// heldLanes are lanes that this transaction has claimed, as columns: where they are, their fencing numbers, and the
+// claims found on them.
 type heldLanes struct {
 	destinations, keys []string
 	next               []int64
-	// Of a claim whose lease has run out, or nil:
-	fences []*int64
-	owners []*string
-	since  []*time.Time
-	until  []*time.Time
+	heads              map[string]int64 // what each lane was claimed for
+	cut                cutOff
 }
 
-// lockDue locks up to n lanes that are due. It takes none when the breaker row is not of the gate's generation.
-func lockDue(ctx context.Context, tx pgx.Tx, destination string, g *gate, n int) (heldLanes, error) {
-	var lanes heldLanes
+// cutOff are claims whose leases have run out, as columns: what their holders were sending has an unknown result.
+type cutOff struct {
+	keys, owners []string
+	fences, ids  []int64
+	since, until []time.Time
+}
+
+// lockDue claims up to n lanes that are due, or whose lease has run out. It takes none when the breaker row is not of the
+// gate's generation. A lane keeps the id of its head, so that whoever finds the claim cut off knows what was being sent.
+// The head may be another one by the time the lane is locked; takeHeads, which has a later snapshot, puts that right.
+func (r *Relay) lockDue(ctx context.Context, tx pgx.Tx, destination string, g *gate, n int) (heldLanes, error) {
+	lanes := heldLanes{heads: map[string]int64{}}
 	rows, err := tx.Query(ctx, `
-select due.key, nextval('outbox.fence'), due.fence, due.claimed_by, due.claimed_at, due.claimed_until
-from (select l.key, l.fence, l.claimed_by, l.claimed_at, l.claimed_until
+update outbox.lane l
+set fence = d.next, claimed_by = $4, claimed_at = now(), claimed_until = now() + make_interval(secs => $5), due = 'infinity',
+    claimed = (select p.id from outbox.pending p where p.destination = $1 and p.lane = l.key order by p.id limit 1)
+from (select l.key, nextval('outbox.fence') as next, l.fence, l.claimed_by, l.claimed_at, l.claimed_until, l.claimed
       from outbox.lane l
-      where l.destination = $1 and l.due <= now() and l.due < 'infinity'
+      where l.destination = $1 and l.ready_at <= now() and l.ready_at < 'infinity' and (l.fence is null or l.claimed_until <= now())
         and exists (select from outbox.breaker b where b.destination = $1 and b.generation = $2)
-      order by l.due
+      order by l.ready_at
       limit $3
-      for update of l skip locked) due`, destination, g.generation, n)
+      for update of l skip locked) d
+where l.destination = $1 and l.key = d.key
+returning l.key, d.next, coalesce(l.claimed, 0), d.fence, d.claimed_by, d.claimed_at, d.claimed_until, coalesce(d.claimed, 0)`,
+		destination, g.generation, n, r.o.Owner, r.o.Lease.Seconds())
 	if err != nil {
 		return lanes, err
 	}
 	var key string
-	var next int64
+	var next, head, id int64
 	var fence *int64
 	var owner *string
 	var since, until *time.Time
-	_, err = pgx.ForEachRow(rows, []any{&key, &next, &fence, &owner, &since, &until}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&key, &next, &head, &fence, &owner, &since, &until, &id}, func() error {
 		lanes.destinations, lanes.keys, lanes.next = append(lanes.destinations, destination), append(lanes.keys, key), append(lanes.next, next)
-		lanes.fences, lanes.owners = append(lanes.fences, fence), append(lanes.owners, owner)
-		lanes.since, lanes.until = append(lanes.since, since), append(lanes.until, until)
+		lanes.heads[key] = head
+		if fence != nil && owner != nil && since != nil && until != nil {
+			lanes.cut.add(key, *fence, *owner, *since, *until, id)
+		}
 		return nil
 	})
 	return lanes, err
 }
 
-// takeHeads claims the locked lanes and counts an attempt of each head. The attempt is counted before it is made, so
-// that a message which kills the process runs out of attempts too. The heads are read in a statement of their own:
-// only a snapshot taken after the locks sees what the last holders of the lanes have done. Rows are named by arrays
+func (c *cutOff) add(key string, fence int64, owner string, since, until time.Time, id int64) {
+	c.keys, c.fences, c.owners, c.ids = append(c.keys, key), append(c.fences, fence), append(c.owners, owner), append(c.ids, id)
+	c.since, c.until = append(c.since, since), append(c.until, until)
+}
+
+const (
+	// countCutOff counts the attempts that were cut off, so that a message which kills the process runs out of attempts
+	// too, and marks their messages. A relay of the version before has counted already and left its fence.
+	countCutOff = `
+with cut as (
+    select p.destination, p.lane, p.id, w.fence, w.owner, w.since, w.until, (p.fence is distinct from w.fence)::int as more
+    from unnest($2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::bigint[]) as w(lane, fence, owner, since, until, id)
+    join outbox.pending p on p.destination = $1 and p.lane = w.lane and (p.id = w.id or p.fence = w.fence)
+), counted as (
+    update outbox.pending p
+    set attempt = p.attempt + c.more, tries = p.tries + c.more, fence = c.fence
+    from cut c
+    where p.destination = c.destination and p.lane = c.lane and p.id = c.id
+    returning p.id, p.attempt, c.fence, c.owner, c.since, c.until
+)
+insert into outbox.attempt (message, attempt, started_at, finished_at, result, reason, exchange, owner, fence)
+select id, attempt, since, until, 'unknown', $8, '', owner, fence from counted`
+
+	// readHeads reads the heads of lanes that the transaction has claimed, in a statement of its own: only a snapshot
+	// taken after the locks sees what the last holders of the lanes have done.
+	readHeads = `
+select h.id, m.destination, m.lane, m.kind, m.key, m.payload, m.traceparent, m.published_at,
+       h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason
+from unnest($1::text[], $2::text[], $3::bigint[]) as w(destination, key, next)
+cross join lateral (
+    select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason
+    from outbox.pending q
+    where q.destination = w.destination and q.lane = w.key order by q.id limit 1) h
+join outbox.message m on m.id = h.id
+where h.due <= now()`
+)
+
+// takeHeads reads the heads of the claimed lanes, and gives back lanes whose head is not due. Rows are named by arrays
 // and never by the destination alone, so that no plan walks all lanes of a destination.
 func (r *Relay) takeHeads(ctx context.Context, tx pgx.Tx, lanes heldLanes) ([]*claimed, error) {
 	var out []*claimed
+	var moved columns
 	batch := &pgx.Batch{}
-	batch.Queue(`
-update outbox.lane l
-set fence = w.fence, claimed_by = $4, claimed_at = now(), claimed_until = now() + make_interval(secs => $5),
-    due = now() + make_interval(secs => $5)
-from unnest($1::text[], $2::text[], $3::bigint[]) as w(destination, key, fence)
-where l.destination = w.destination and l.key = w.key`, lanes.destinations, lanes.keys, lanes.next, r.o.Owner, r.o.Lease.Seconds())
-	batch.Queue(`
-with head as (
-    select w.destination, w.key, w.next, h.id, coalesce(h.fence = w.fence, false) as abandoned,
-           w.fence as last_fence, w.owner as last_owner, w.since, w.until
-    from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::timestamptz[], $7::timestamptz[])
-         as w(destination, key, next, fence, owner, since, until)
-    cross join lateral (
-        select q.id, q.due, q.fence from outbox.pending q
-        where q.destination = w.destination and q.lane = w.key order by q.id limit 1) h
-    where h.due <= now()
-), taken as (
-    update outbox.pending p
-    set attempt = p.attempt + 1, tries = p.tries + 1, fence = h.next
-    from head h
-    where p.destination = h.destination and p.lane = h.key and p.id = h.id
-    returning p.id, p.attempt, p.tries, p.fence, p.reason, p.verdict,
-              h.abandoned, h.last_fence, h.last_owner, h.since, h.until
-), cut_off as (
-    insert into outbox.attempt (message, attempt, started_at, finished_at, result, reason, exchange, owner, fence)
-    select t.id, t.attempt - 1, t.since, t.until, 'unknown', $8, '', t.last_owner, t.last_fence
-    from taken t where t.abandoned
-)
-select t.id, m.destination, m.lane, m.kind, m.key, m.payload, m.traceparent, m.published_at,
-       t.attempt, t.tries, t.fence, t.abandoned, coalesce(t.verdict, ''), t.reason
-from taken t join outbox.message m on m.id = t.id
-order by t.id`, lanes.destinations, lanes.keys, lanes.next, lanes.fences, lanes.owners, lanes.since, lanes.until, reasonLease).Query(func(rows pgx.Rows) error {
+	if cut := lanes.cut; len(cut.keys) > 0 {
+		batch.Queue(countCutOff, lanes.destinations[0], cut.keys, cut.fences, cut.owners, cut.since, cut.until, cut.ids, reasonLease)
+	}
+	batch.Queue(readHeads, lanes.destinations, lanes.keys, lanes.next).Query(func(rows pgx.Rows) error {
 		var err error
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*claimed, error) {
 			var c claimed
 			err := row.Scan(&c.ID, &c.Destination, &c.Lane, &c.Kind, &c.Key, &c.Payload, &c.TraceParent, &c.Published,
 				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason)
+			if lanes.heads[c.Lane] != c.ID {
+				moved.lanes, moved.ids = append(moved.lanes, c.Lane), append(moved.ids, c.ID)
+			}
 			return &c, err
 		})
 		return err
@@ -227,30 +256,36 @@ order by t.id`, lanes.destinations, lanes.keys, lanes.next, lanes.fences, lanes.
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, err
 	}
-	if len(out) == len(lanes.keys) {
+	batch = &pgx.Batch{}
+	if len(moved.ids) > 0 {
+		batch.Queue(`
+update outbox.lane l set claimed = w.id from unnest($2::text[], $3::bigint[]) as w(key, id)
+where l.destination = $1 and l.key = w.key`, lanes.destinations[0], moved.lanes, moved.ids)
+	}
+	if len(out) < len(lanes.keys) { // their time was only an estimate: it is put right
+		taken := make(map[string]bool, len(out))
+		for _, c := range out {
+			taken[c.Lane] = true
+		}
+		var idle []string
+		for _, key := range lanes.keys {
+			if !taken[key] {
+				idle = append(idle, key)
+			}
+		}
+		batch.Queue(dropEmptyLanes, lanes.destinations[:len(idle)], idle)
+		batch.Queue(releaseLanes, lanes.destinations[:len(idle)], idle)
+	}
+	if batch.Len() == 0 {
 		return out, nil
 	}
-	// Lanes without a head that is due: their due time was only an estimate. It is put right.
-	taken := make(map[string]bool, len(out))
-	for _, c := range out {
-		taken[c.Lane] = true
-	}
-	var idle []string
-	for _, key := range lanes.keys {
-		if !taken[key] {
-			idle = append(idle, key)
-		}
-	}
-	batch = &pgx.Batch{}
-	batch.Queue(releaseLanes, lanes.destinations[:len(idle)], idle)
-	batch.Queue(dropEmptyLanes, lanes.destinations[:len(idle)], idle)
 	return out, tx.SendBatch(ctx, batch).Close()
 }
 
 // releaseLanes gives lanes, locked by the caller, back: they are due when their heads are.
 const releaseLanes = `
 update outbox.lane l
-set fence = null, claimed_by = null, claimed_at = null, claimed_until = null, due = h.due
+set fence = null, claimed = null, claimed_by = null, claimed_at = null, claimed_until = null, due = 'infinity', ready_at = h.due
 from unnest($1::text[], $2::text[]) as w(destination, key)
 cross join lateral (
     select p.due from outbox.pending p

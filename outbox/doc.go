@@ -9,9 +9,9 @@
 // Four tables carry the delivery. message is the log: one row per message, with its payload and how it ended.
 // pending is the narrow list of what is still to be sent, ordered per lane. lane has one row per lane with something
 // pending: who holds it, until when, and when its head may be sent. attempt is the append-only record of every send.
-// The invariant is: lane.due is the due time of the lane's head (its lowest pending id), or the end of the lease
-// while somebody holds the lane; a dead head that blocks its lane is due at infinity; a lane with nothing pending has
-// no row. Every change of a lane's pending messages happens under the lock of the lane's row.
+// The invariant is: lane.ready_at is the due time of the lane's head (its lowest pending id), unless somebody holds the
+// lane; a dead head that blocks its lane is due at infinity; a lane with nothing pending has no row. A message that is
+// ready and not pending was delivered. Every change of a lane's pending messages happens under the lock of the lane's row.
 //
 // Any number of processes may run relays on one database. A claim is a short transaction that gives the holder a
 // lease and a fencing number; sending holds no transaction; the outcome is recorded only if the fencing number is

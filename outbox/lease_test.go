@@ -13,7 +13,7 @@ import (
 )
 
 // endLeases lets the leases of an owner run out.
-const endLeases = `update outbox.lane set claimed_until = now() - interval '1 s', due = now() - interval '1 s' where claimed_by = $1`
+const endLeases = `update outbox.lane set claimed_until = now() - interval '1 s' where claimed_by = $1`
 
 // A worker that sleeps longer than its lease finds its lane with another one, and changes nothing: neither rows nor
 // what Apply would have stored.

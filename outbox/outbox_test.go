@@ -213,12 +213,13 @@ func consistent(t testing.TB, pool *pgxpool.Pool) {
 			(select from outbox.pending p where p.destination = l.destination and p.lane = l.key)`,
 		"pending messages without a lane": `select count(*) from outbox.pending p where not exists
 			(select from outbox.lane l where p.destination = l.destination and p.lane = l.key)`,
-		"lanes that are not due when their heads are": `select count(*) from outbox.lane l where l.fence is null and l.due <>
+		"lanes that are not due when their heads are": `select count(*) from outbox.lane l where l.fence is null and l.ready_at <>
 			(select p.due from outbox.pending p where p.destination = l.destination and p.lane = l.key order by p.id limit 1)`,
 		"pending messages in another state": `select count(*) from outbox.pending p join outbox.message m using (id)
 			where m.state <> case when p.due = 'infinity' then 'dead' else 'ready' end`,
-		"ready messages that are not pending": `select count(*) from outbox.message m where m.state = 'ready'
-			and not exists (select from outbox.pending p where p.id = m.id)`,
+		"ready messages that are neither pending nor delivered": `select count(*) from outbox.message m where m.state = 'ready'
+			and not exists (select from outbox.pending p where p.id = m.id)
+			and not exists (select from outbox.attempt a where a.message = m.id and a.result = 'delivered')`,
 		"dead messages that are not listed": `select count(*) from outbox.message m full join outbox.dead d using (id)
 			where (m.state = 'dead') is distinct from (d.since is not null)`,
 	} {

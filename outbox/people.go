@@ -88,8 +88,11 @@ func Prune(ctx context.Context, db DB, before time.Time, limit int) (int, error)
 with old as (
     select m.id from outbox.message m
     where m.settled_at < $1 and m.state in ('delivered', 'discarded')
+       or m.state = 'ready' and m.published_at < $1
+          and not exists (select from outbox.pending p where p.destination = m.destination and p.lane = m.lane and p.id = m.id)
+          and not exists (select from outbox.attempt a where a.message = m.id and a.finished_at >= $1)
     order by m.id limit $2
-    for update skip locked
+    for update of m skip locked
 ), attempts as (
     delete from outbox.attempt a using old where a.message = old.id
 ), interventions as (

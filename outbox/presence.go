@@ -42,7 +42,7 @@ func (r *Relay) present(ctx context.Context, began chan<- struct{}) {
 			if now.Sub(since) >= r.o.Alive {
 				err = r.bury(ctx, conn)
 			}
-		case began != nil:
+		case began != nil && ctx.Err() == nil:
 			r.o.Log.Error("relay waits for the database", "error", err)
 		}
 		if err != nil && ctx.Err() == nil {
@@ -138,7 +138,7 @@ for update skip locked`, owner, r.o.Owner)
 		}
 		if _, err := tx.Exec(ctx, `
 with held as (select destination, key from outbox.lane where claimed_by = $1 for update skip locked)
-update outbox.lane l set due = clock_timestamp(), claimed_until = least(l.claimed_until, clock_timestamp())
+update outbox.lane l set claimed_until = least(l.claimed_until, clock_timestamp())
 from held h where l.destination = h.destination and l.key = h.key`, owner); err != nil {
 			return err
 		}

@@ -130,11 +130,11 @@ const (
 	// lockLanes creates the lanes that are missing and locks the others without writing to them; it returns the
 	// destinations of the created ones.
 	lockLanes = `
-insert into outbox.lane (destination, key, due)
+insert into outbox.lane (destination, key, ready_at)
 select w.destination, w.key, now() + make_interval(secs => w.delay)
 from unnest($1::text[], $2::text[], $3::float8[]) as w(destination, key, delay)
 order by w.destination collate "C", w.key collate "C"
-on conflict (destination, key) do update set due = lane.due where false
+on conflict (destination, key) do update set ready_at = lane.ready_at where false
 returning destination`
 
 	// insertMessages draws the ids after the lanes are locked, in the order given.
@@ -158,12 +158,12 @@ select count(*) from waiting`
 	// whoever holds it works its due time out when it gives the lane back.
 	dueAsHeads = `
 update outbox.lane l
-set due = h.due
+set ready_at = h.due, due = 'infinity'
 from unnest($1::text[], $2::text[]) as w(destination, key)
 cross join lateral (
     select p.due from outbox.pending p
     where p.destination = w.destination and p.lane = w.key order by p.id limit 1) h
-where l.destination = w.destination and l.key = w.key and l.fence is null and l.due <> h.due`
+where l.destination = w.destination and l.key = w.key and l.fence is null and l.ready_at <> h.due`
 
 	// dropEmptyLanes removes lanes, locked by the caller, that have nothing pending.
 	dropEmptyLanes = `

@@ -139,7 +139,7 @@ func TestDelayKeepsTheMessageAndThoseBehindIt(t *testing.T) {
 		t.Errorf("stats %+v", s)
 	}
 	exec(t, pool, `update outbox.pending set due = now() where due > now()`)
-	exec(t, pool, `update outbox.lane set due = now()`)
+	exec(t, pool, `update outbox.lane set ready_at = now()`)
 	eventually(t, "delivered", func() bool { return stats(t, pool, "tax").Delivered == 3 })
 	r.stop(t)
 	if diff := cmp.Diff([]string{"free", "late", "behind"}, sender.keys()); diff != "" {
@@ -157,7 +157,7 @@ func TestRelayWakesWhenTheNextMessageIsDue(t *testing.T) {
 	soon.Delay = 300 * time.Millisecond
 	publish(t, pool, soon)
 	eventually(t, "delivered long before the next poll", func() bool { return stats(t, pool, "tax").Delivered == 1 })
-	age := scalar[float64](t, pool, `select extract(epoch from m.settled_at - m.published_at)::float8 from outbox.message m`)
+	age := scalar[float64](t, pool, `select extract(epoch from a.finished_at - m.published_at)::float8 from outbox.message m join outbox.attempt a on a.message = m.id`)
 	if age < 0.3 {
 		t.Errorf("delivered after %.3f s, before it was due", age)
 	}

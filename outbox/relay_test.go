@@ -23,10 +23,10 @@ func TestALostNotificationDelaysByOnePollAtMost(t *testing.T) {
 	run(t, pool, outbox.Options{Poll: 20 * time.Millisecond}, outbox.Destination{Name: "tax", Sender: &sender})
 	for i := range 5 {
 		// A publisher that does not notify, as if the notification had been lost.
-		exec(t, pool, `insert into outbox.lane (destination, key, due) values ('tax', 'l', now()) on conflict do nothing`)
+		exec(t, pool, `insert into outbox.lane (destination, key, ready_at) values ('tax', 'l', now()) on conflict do nothing`)
 		exec(t, pool, `with m as (insert into outbox.message (destination, lane, kind, key, payload) values ('tax', 'l', 'test', $1, '') returning id)
 			insert into outbox.pending (destination, lane, id, due) select 'tax', 'l', id, now() from m`, fmt.Sprint(i))
-		exec(t, pool, `insert into outbox.lane (destination, key, due) values ('tax', 'l', now()) on conflict do nothing`)
+		exec(t, pool, `insert into outbox.lane (destination, key, ready_at) values ('tax', 'l', now()) on conflict do nothing`)
 		eventually(t, "delivered", func() bool { return stats(t, pool, "tax").Delivered == int64(i+1) })
 	}
 }

@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	mostClaimed  = 100                   // lanes in one claim
+	mostClaimed  = 1000                  // lanes in one claim
 	statementFor = 30 * time.Second      // for one step of a dispatcher
 	again        = 25 * time.Millisecond // when what is due is locked by somebody else
 	soonest      = time.Millisecond

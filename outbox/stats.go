@@ -38,10 +38,10 @@ func Stats(ctx context.Context, db DB) ([]DestinationStats, error) {
 	rows, err := db.Query(ctx, `
 with unsent as (
     select p.destination,
-           case when l.claimed_until > now() and p.fence = l.fence then 'sending'
-                when l.due = 'infinity' and l.fence is null then 'blocked'
+           case when l.claimed_until > now() and (p.id = l.claimed or p.fence = l.fence) then 'sending'
+                when l.ready_at = 'infinity' and l.fence is null then 'blocked'
                 when b.state <> 'closed' then 'parked'
-                when p.due > now() or l.fence is null and l.due > now() then 'waiting'
+                when p.due > now() or l.fence is null and l.ready_at > now() then 'waiting'
                 else 'ready' end as doing,
            p.published_at
     from outbox.pending p
@@ -58,7 +58,7 @@ with unsent as (
            extract(epoch from now() - min(published_at))::float8 as oldest
     from unsent group by destination
 ), next as (
-    select destination, min(due) as due from outbox.lane where due < 'infinity' group by destination
+    select destination, min(ready_at) as due from outbox.lane where ready_at < 'infinity' group by destination
 ), dead as (
     select destination, count(*) as dead from outbox.dead group by destination
 ), done as (
@@ -144,8 +144,10 @@ func List(ctx context.Context, db DB, f Filter) ([]Row, error) {
     on m.state = 'ready' and p.destination = m.destination and p.lane = m.lane and p.id = m.id where true`
 	switch f.State { // the few that are unsent or dead are found through their own tables
 	case "":
-	case Delivered, Discarded:
-		source += fmt.Sprintf(" and m.state = '%s'", f.State)
+	case Delivered:
+		source += ` and (m.state = 'delivered' or m.state = 'ready' and p.id is null)`
+	case Discarded:
+		source += ` and m.state = 'discarded'`
 	case Ready:
 		source = `outbox.pending p join outbox.message m on m.id = p.id where p.due < 'infinity'`
 	case Dead:
@@ -155,12 +157,20 @@ func List(ctx context.Context, db DB, f Filter) ([]Row, error) {
 	default:
 		return nil, fmt.Errorf("%w state %q", ErrInvalid, f.State)
 	}
+	// A delivered message is not written again: it is no longer pending, and its last attempt says the rest.
 	rows, err := db.Query(ctx, `
-select m.id, m.destination, m.lane, m.kind, m.key, m.state, coalesce(p.attempt, m.attempt), coalesce(p.reason, m.reason),
-       m.published_at, p.due, m.settled_at
-from `+source+`
-  and ($1 = '' or m.destination = $1) and ($2 = 0 or m.id < $2)
-order by m.id desc limit $3`, f.Destination, f.Before, f.Limit)
+with page as (
+    select m.id, m.destination, m.lane, m.kind, m.key, m.state, coalesce(p.attempt, m.attempt) as attempt,
+           coalesce(p.reason, m.reason) as reason, m.published_at, p.due, m.settled_at, m.state = 'ready' and p.id is null as through
+    from `+source+`
+      and ($1 = '' or m.destination = $1) and ($2 = 0 or m.id < $2)
+    order by m.id desc limit $3
+)
+select m.id, m.destination, m.lane, m.kind, m.key, case when m.through then 'delivered' else m.state end,
+       coalesce(a.attempt, m.attempt), coalesce(a.reason, m.reason), m.published_at, m.due, coalesce(a.finished_at, m.settled_at)
+from page m left join lateral (
+    select a.attempt, a.reason, a.finished_at from outbox.attempt a where m.through and a.message = m.id order by a.id desc limit 1) a on true
+order by m.id desc`, f.Destination, f.Before, f.Limit)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 var errApart = errors.New("to be recorded apart")
 
 // mostTogether is how many outcomes one transaction records.
-const mostTogether = 200
+const mostTogether = 1000
 
 // together gathers the records of a destination that come while a transaction is being written into the next one. When
 // it is quiet a record waits for nothing; under load one commit serves many.

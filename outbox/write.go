@@ -55,7 +55,6 @@ func (r *Relay) write(ctx context.Context, tx pgx.Tx, d *destination, recs []*re
 		switch {
 		case rec.state == stateDelivered:
 			delivered++
-			settled.add(rec, rec.why, nil)
 			gone.add(rec, "", nil)
 		case rec.state == stateDead:
 			settled.add(rec, rec.why, nil)
@@ -111,12 +110,19 @@ insert into outbox.dead (id, destination, since, reason)
 select w.id, w.destination, clock_timestamp(), w.reason
 from unnest($1::bigint[], $2::text[], $3::text[]) as w(id, destination, reason)`, dead.ids, dead.destinations, dead.reasons)
 	}
-	batch.Queue(releaseLanes, all.destinations, all.lanes)
-	batch.Queue(dropEmptyLanes, all.destinations, all.lanes)
+	kept := len(recs)
+	batch.Queue(dropEmptyLanes, all.destinations, all.lanes).Exec(func(tag pgconn.CommandTag) error {
+		kept -= int(tag.RowsAffected())
+		return nil
+	})
 	if delivered > 0 {
 		batch.Queue(countDelivered, d.Name, slot(), delivered)
 	}
-	return tx.SendBatch(ctx, batch).Close()
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil || kept == 0 {
+		return err
+	}
+	_, err := tx.Exec(ctx, releaseLanes, all.destinations, all.lanes)
+	return err
 }
 
 const countDelivered = `

@@ -153,7 +153,7 @@ func TestBreakerWithNothingToProbeWith(t *testing.T) {
 	h.publish("tax", 1)
 	if _, err := h.pool.Exec(t.Context(), `
 with later as (update outbox.pending set due = now() + interval '30 minutes' where due < 'infinity' and lane <> 'person' returning lane)
-update outbox.lane set due = now() + interval '30 minutes' where key in (select lane from later)`); err != nil {
+update outbox.lane set ready_at = now() + interval '30 minutes' where key in (select lane from later)`); err != nil {
 		t.Fatal(err)
 	}
 	if page := h.get("/?lang=en").body; !strings.Contains(page, open) || !strings.Contains(next.FindString(page), ">in 29 min<") {

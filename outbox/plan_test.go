@@ -1,0 +1,64 @@
+package outbox_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/outbox"
+)
+
+// A table that has grown from nothing to many rows has no statistics yet, and statements prepared while it was empty
+// are still in use. A claim reads the lanes that it takes all the same, and never all that are due.
+func TestBug20AClaimReadsOnlyWhatItTakes(t *testing.T) {
+	t.Parallel()
+	const waiting, group, groups = 4000, 50, 10
+	pool := newPool(t)
+	exec(t, pool, `alter table outbox.lane set (autovacuum_enabled = false)`)
+	own, err := pgxpool.NewWithConfig(t.Context(), pool.Config()) // counts are told when its connections end
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(own.Close)
+	sending := make(chan string, waiting)
+	release := make(chan struct{})
+	r := run(t, own, outbox.Options{Workers: group}, outbox.Destination{Name: "tax", Policy: outbox.Policy{MaxInFlight: group}, Sender: outbox.SenderFunc(
+		func(ctx context.Context, d outbox.Delivery) outbox.Outcome {
+			sending <- d.Key
+			select {
+			case <-release:
+				return outbox.Outcome{Result: outbox.ResultDelivered}
+			case <-ctx.Done():
+				return outbox.Outcome{Result: outbox.ResultWait}
+			}
+		})})
+	publish(t, pool, message("tax", "first", "first"))
+	receive(t, "the first one", sending)
+	release <- struct{}{}
+	var msgs []outbox.Message
+	for i := range waiting {
+		msgs = append(msgs, message("tax", fmt.Sprint(i), fmt.Sprint(i)))
+	}
+	publish(t, pool, msgs...)
+	for range groups {
+		for range group {
+			receive(t, "a send", sending)
+		}
+		for range group {
+			release <- struct{}{}
+		}
+	}
+	r.cancel()
+	r.stop(t)
+	own.Close()
+	read := func() int {
+		return scalar[int](t, pool, `select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int from pg_stat_user_tables where relid = 'outbox.lane'::regclass`)
+	}
+	eventually(t, "told", func() bool { return read() > 0 })
+	// Publishing has looked every lane up once or twice.
+	if got := read(); got > 3*waiting {
+		t.Errorf("%d reads of lanes for %d messages sent of %d waiting", got, group*groups, waiting)
+	}
+}
