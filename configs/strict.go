@@ -94,7 +94,8 @@ func (l Lines) Problem(path, code, message string, allowed ...string) Problem {
 // Decode reads data as exactly one YAML document into the struct to which into
 // points: by its yaml tags, strictly, naming every fault instead of stopping at
 // the first. Texts whose type has a method Allowed() []string hold one of those
-// values; durations are written with their unit. The file is called name in the
+// values; lists whose type has a method Single() bool may be one value by itself;
+// durations are written with their unit. The file is called name in the
 // problems. What could be read is in the struct even when there are problems.
 func Decode(name string, data []byte, into any) (Lines, Problems) {
 	r := &reader{file: name, lines: map[string]int{}}
@@ -190,6 +191,12 @@ func (r *reader) read(n *yaml.Node, v reflect.Value, path string) {
 			v.SetMapIndex(reflect.ValueOf(key), e)
 		})
 	case v.Kind() == reflect.Slice:
+		if s, ok := v.Interface().(interface{ Single() bool }); ok && s.Single() && n.Kind == yaml.ScalarNode {
+			e := reflect.New(v.Type().Elem()).Elem()
+			r.scalar(n, e, path)
+			v.Set(reflect.Append(v, e))
+			return
+		}
 		if n.Kind != yaml.SequenceNode {
 			r.fault(n, path, "wrong-type", "a list is needed, this is "+kindOf(n))
 			return
