@@ -16,9 +16,9 @@ import (
 )
 
 // Shipped is what the program carries: codelists/*.yaml, contracts/*.wsdl,
-// ristmik.yaml and sandbox.yaml.
+// mappings/*.yaml, ristmik.yaml and sandbox.yaml.
 //
-//go:embed codelists contracts ristmik.yaml sandbox.yaml
+//go:embed codelists contracts mappings ristmik.yaml sandbox.yaml
 var Shipped embed.FS
 
 // DefaultFile is the name in [Shipped] of the configuration that is used when
@@ -26,7 +26,9 @@ var Shipped embed.FS
 // Security Server.
 const DefaultFile = "ristmik.yaml"
 
-// Config is the whole configuration file.
+// Config is the whole configuration file. CodeLists are files of code lists for
+// mapping tables beside those that ship with the program; one with the name of a
+// shipped list stands in its place.
 type Config struct {
 	Database      Database                `yaml:"database"`
 	Listeners     Listeners               `yaml:"listeners"`
@@ -35,6 +37,7 @@ type Config struct {
 	Consultations map[string]Consultation `yaml:"consultations"`
 	Registers     Registers               `yaml:"registers"`
 	Contracts     map[string]Contract     `yaml:"contracts"`
+	CodeLists     []string                `yaml:"code_lists"`
 	Schedules     map[string]Schedule     `yaml:"schedules"`
 	Delivery      Delivery                `yaml:"delivery"`
 
@@ -201,7 +204,8 @@ type LabourRegister struct {
 // are the headers that a call must have; Tolerant takes answers with fields that
 // the contract does not have; Refusals are JSON pointers into answers where a
 // text says that the register refused; AsOf is one where it says of when its data
-// are. Timeout zero means that of X-Road calls.
+// are. Mappings are files of mapping tables, one for each operation that takes and
+// gives the core's shape, found as File is. Timeout zero means that of X-Road calls.
 type Contract struct {
 	Title    Title         `yaml:"title"`
 	File     string        `yaml:"file"`
@@ -211,6 +215,7 @@ type Contract struct {
 	Tolerant bool          `yaml:"tolerant"`
 	Refusals []string      `yaml:"refusals"`
 	AsOf     string        `yaml:"as_of"`
+	Mappings []string      `yaml:"mappings"`
 	Timeout  time.Duration `yaml:"timeout"`
 }
 

@@ -15,7 +15,8 @@ import (
 
 // result is the answer to a call.
 type result struct {
-	// Data is the answer in the form that the contract gives it.
+	// Data is the answer in the form that the contract gives it, or the table of
+	// the operation.
 	Data map[string]any `json:"data"`
 	// Unknown are the places of fields that the contract does not have.
 	Unknown  []string `json:"unknown,omitempty"`
@@ -46,6 +47,9 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 	if err == nil {
 		var res result
 		if res, err = reg.result(op, answer); err == nil {
+			err = a.told(reg, op, &res)
+		}
+		if err == nil {
 			observe("answered")
 			res.Exchange.headers(w.Header())
 			web.WriteJSON(w, http.StatusOK, res)
@@ -113,7 +117,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	if problem != nil {
 		return xroad.Call{}, problem
 	}
-	wrapper, err := mapping.EncodeJSON(op.Input, body)
+	wrapper, err := a.encode(reg, op, body)
 	if violations, ok := errors.AsType[mapping.Violations](err); ok {
 		return xroad.Call{}, &web.Problem{
 			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.",

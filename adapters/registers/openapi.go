@@ -9,7 +9,7 @@ import (
 
 // describe writes the OpenAPI 3.1 document of one register. Its examples are
 // samples of the contract, so they are valid.
-func describe(r Register) map[string]any {
+func describe(r *served) map[string]any {
 	schemas := mapping.NewSchemas("#/components/schemas/")
 	definitions := schemas.Definitions()
 	// First, so that a type of the contract with such a name gets another one.
@@ -44,22 +44,28 @@ func describe(r Register) map[string]any {
 	}
 }
 
-func path(r Register, op *contract.Operation, schemas *mapping.Schemas) map[string]any {
+func path(r *served, op *contract.Operation, schemas *mapping.Schemas) map[string]any {
 	answer := map[string]any{
 		"type": "object", "required": []string{"data", "exchange"},
 		"properties": map[string]any{
-			"data":     schemas.Of(op.Output),
+			"data":     r.schemaOf(op, true, schemas),
 			"unknown":  map[string]any{"type": "array", "items": map[string]any{"type": "string"}, "description": "Places of fields that the contract does not have."},
 			"exchange": map[string]any{"$ref": "#/components/schemas/Exchange"},
 		},
 	}
+	media := map[string]any{"schema": r.schemaOf(op, false, schemas)}
+	if t := r.tables[op]; t != nil && t.HasRequest() {
+		media = tableExamples(media, t)
+	} else {
+		media = withExamples(media, op.Input)
+	}
 	operation := map[string]any{
 		"operationId": op.Code,
 		"summary":     orCode(op.Title, op.Code),
-		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + serviceOf(r, op).String() + "."),
+		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + serviceOf(r.Register, op).String() + "."),
 		"parameters":  headerParameters(r.RequireUser, r.RequireIssue),
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
-			"application/json": withExamples(map[string]any{"schema": schemas.Of(op.Input)}, op.Input),
+			"application/json": media,
 		}},
 		"responses": responses(map[string]any{"schema": answer}, "#/components/schemas/Problem"),
 	}

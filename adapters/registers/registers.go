@@ -7,7 +7,9 @@
 //
 // A register is a contract file (WSDL or OpenAPI) and a few lines of configuration; nothing is
 // written or generated for it. The shape of JSON and every rule about it come
-// from the contract (package mapping), so a request that would be refused is
+// from the contract (package mapping), or, for an operation that has one, from a
+// mapping table between the core's shape and the register's (package
+// mapping/table), so a request that would be refused is
 // refused here, with every fault named, and the register is not asked.
 package registers
 
@@ -23,6 +25,7 @@ import (
 
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
+	"ristmik/mapping/table"
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
@@ -55,6 +58,9 @@ type Register struct {
 	// AsOf is a JSON pointer into answers where the register says of when its
 	// data are; "" where it does not.
 	AsOf string
+	// Tables are the mapping tables of operations of the contract: those take and
+	// give the core's shape instead of the contract's.
+	Tables []*table.Table
 	// Timeout is the total time of one call; zero means that of the client.
 	Timeout time.Duration
 }
@@ -99,6 +105,7 @@ type served struct {
 	Register
 	openapi []byte
 	zone    *time.Location
+	tables  map[*contract.Operation]*table.Table
 }
 
 // New describes every register. It fails when two have one name or a contract
@@ -133,15 +140,23 @@ func New(o Options) (*API, error) {
 		if !slices.ContainsFunc(operationsOf(r), func(op operation) bool { return op.Unusable == "" }) {
 			return nil, fmt.Errorf("registers: no operation of %s can be called", r.Name)
 		}
-		described := describe
-		if r.REST != nil {
-			described = describeREST
+		tables, err := tablesOf(r)
+		if err != nil {
+			return nil, err
 		}
-		document, err := json.Marshal(described(r))
+		s := &served{Register: r, zone: o.Zone, tables: tables}
+		var described map[string]any
+		if r.REST != nil {
+			described = describeREST(r)
+		} else {
+			described = describe(s)
+		}
+		document, err := json.Marshal(described)
 		if err != nil {
 			return nil, fmt.Errorf("registers: describing %s: %w", r.Name, err)
 		}
-		a.registers[r.Name] = &served{r, document, o.Zone}
+		s.openapi = document
+		a.registers[r.Name] = s
 	}
 	return a, nil
 }

@@ -32,12 +32,19 @@ func (c checkCommand) Run(p *surroundings) error {
 	if len(problems) > 0 {
 		return usage(fmt.Errorf("problems: %d", len(problems)))
 	}
+	tables, examples, failed := playExamples(cfg)
+	for _, problem := range failed {
+		fmt.Fprintln(p.out, problem)
+	}
+	if len(failed) > 0 {
+		return usage(fmt.Errorf("problems: %d", len(failed)))
+	}
 	name := cfg.File()
 	if c.Config == "" {
 		name = "the shipped configuration"
 	}
-	fmt.Fprintf(p.out, "%s is good; authorities: %d, consultation types: %d, schedules: %d\n",
-		name, len(cfg.Authorities), len(cfg.Consultations), len(cfg.Schedules))
+	fmt.Fprintf(p.out, "%s is good; authorities: %d, consultation types: %d, schedules: %d, mapping tables: %d (examples: %d)\n",
+		name, len(cfg.Authorities), len(cfg.Consultations), len(cfg.Schedules), tables, examples)
 	return nil
 }
 
@@ -180,6 +187,8 @@ func (m *meaning) operation(path, value, file string) {
 
 // contracts checks that every contract can be read and used.
 func (m *meaning) contracts(unwritten []string) {
+	lists, problems := openCodeLists(m.cfg)
+	m.problems = append(m.problems, problems...)
 	for name, k := range m.cfg.Contracts {
 		path := "contracts." + name
 		m.client(path+".provider", k.Provider)
@@ -191,6 +200,7 @@ func (m *meaning) contracts(unwritten []string) {
 			m.fault(path+".file", "bad-contract", err.Error())
 			continue
 		}
+		m.tables(name, lists)
 		if !slices.ContainsFunc(offered, offer.usable) {
 			m.fault(path+".file", "bad-contract", "none of its operations can be used; ristmik contract check tells why")
 		}

@@ -16,11 +16,12 @@ import (
 
 // contractCommand looks at contracts. Only add with --from calls anybody.
 type contractCommand struct {
-	Add    contractAdd    `cmd:"" help:"Add a register: copy its description beside the configuration, check it, and name it there."`
-	List   contractList   `cmd:"" help:"List the configured contracts and their operations."`
-	Check  contractCheck  `cmd:"" help:"Read a contract file and say which operations can be used, and why others can't."`
-	Sample contractSample `cmd:"" help:"Print the smallest or the fullest valid message of an operation, as JSON."`
-	Diff   contractDiff   `cmd:"" help:"Say what differs between two versions of a contract, and whether it breaks a caller. Exit code 1 when something does."`
+	Add     contractAdd     `cmd:"" help:"Add a register: copy its description beside the configuration, check it, and name it there."`
+	List    contractList    `cmd:"" help:"List the configured contracts and their operations."`
+	Check   contractCheck   `cmd:"" help:"Read a contract file and say which operations can be used, and why others can't."`
+	Sample  contractSample  `cmd:"" help:"Print the smallest or the fullest valid message of an operation, as JSON."`
+	Explain contractExplain `cmd:"" help:"Show the mapping table of an operation, or which of its rules produced which field of a message."`
+	Diff    contractDiff    `cmd:"" help:"Say what differs between two versions of a contract, and whether it breaks a caller. Exit code 1 when something does."`
 }
 
 type contractList struct {

@@ -79,6 +79,10 @@ func openREST(cfg *configs.Config, file string) (*contract.REST, error) {
 
 // newRegisterAPI makes the JSON endpoints of the configured contracts.
 func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
+	lists, problems := openCodeLists(cfg)
+	if len(problems) > 0 {
+		return nil, problems
+	}
 	var all []registers.Register
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
 		k := cfg.Contracts[name]
@@ -100,6 +104,11 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 		if err != nil {
 			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)
 		}
+		tables, problems := openTables(cfg, name, one.Contract, lists)
+		if len(problems) > 0 {
+			return nil, problems
+		}
+		one.Tables = tablesIn(tables)
 		all = append(all, one)
 	}
 	zone, err := time.LoadLocation("Europe/Tallinn")

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -73,7 +74,7 @@ func (t *Table) checkExamples(c *compiler) {
 			if part.text == "" {
 				continue
 			}
-			if _, err := readRegister(part.el, part.text); err != nil {
+			if _, err := ReadMessage(part.el, part.text); err != nil {
 				bad(part.key, err.Error())
 			}
 		}
@@ -113,7 +114,7 @@ func (t *Table) playRequest(c *compiler, at string, e Example, on time.Time) {
 	if c.refusals(at, e.Name, err, e.Sends == "", e.Refused) || err != nil {
 		return
 	}
-	wanted, _ := readRegister(t.operation.Input, e.Sends)
+	wanted, _ := ReadMessage(t.operation.Input, e.Sends)
 	c.differences(at+".sends", e.Name, "", wanted, told)
 	if t.request.oneWay == "" {
 		back, err := t.request.turned().run(told, on)
@@ -126,7 +127,7 @@ func (t *Table) playRequest(c *compiler, at string, e Example, on time.Time) {
 }
 
 func (t *Table) playAnswer(c *compiler, at string, e Example, on time.Time) {
-	answer, _ := readRegister(t.operation.Output, e.Answer)
+	answer, _ := ReadMessage(t.operation.Output, e.Answer)
 	made, err := t.ToCore(answer, on)
 	if c.refusals(at, e.Name, err, e.Gives == "", e.Refused) || err != nil {
 		return
@@ -210,9 +211,11 @@ func shown(value any) string {
 	return string(text)
 }
 
-// readJSON reads one JSON object, with its numbers as they are.
-func readJSON(text string) (map[string]any, error) {
-	d := json.NewDecoder(strings.NewReader(text))
+func readJSON(text string) (map[string]any, error) { return ReadJSON([]byte(text)) }
+
+// ReadJSON reads one JSON object, with its numbers as they are written.
+func ReadJSON(text []byte) (map[string]any, error) {
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var out map[string]any
 	if err := d.Decode(&out); err != nil || out == nil {
@@ -224,8 +227,9 @@ func readJSON(text string) (map[string]any, error) {
 	return out, nil
 }
 
-// readRegister reads XML or JSON of the register's by the contract.
-func readRegister(el *contract.Element, text string) (map[string]any, error) {
+// ReadMessage reads a message of a register, XML or JSON, by the contract; el is
+// its wrapper. What does not keep to it is a [mapping.Violations].
+func ReadMessage(el *contract.Element, text string) (map[string]any, error) {
 	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
 		value, err := readJSON(text)
 		if err != nil {
@@ -300,3 +304,6 @@ func (s *scope) turned() *scope {
 	}
 	return out
 }
+
+// Examples says how many examples the table has.
+func (t *Table) Examples() int { return len(t.examples) }

@@ -119,14 +119,11 @@ func (d *direction) explain(value map[string]any, on time.Time) (map[string]any,
 		return value, nil, nil // the side keeps the shape of the contract
 	}
 	var steps []Step
-	out, err := d.traced(value, on, func(r *rule, from, to string, made any, what outcome) {
+	out, err := d.traced(value, on, func(r *rule, from []string, to string, made any, what outcome) {
 		one := d.step(r)
-		one.Outcome, one.Value = string(what), made
-		if from != "" {
-			one.From = append(one.From, from)
-		}
-		if to != "" {
-			one.To = append(one.To, to)
+		one.Outcome, one.Value, one.From = string(what), made, from
+		for _, p := range r.to {
+			one.To = append(one.To, strings.TrimSuffix(to, r.to[0].String())+p.String())
 		}
 		steps = append(steps, one)
 	})

@@ -13,7 +13,7 @@ type run struct {
 	today time.Time
 	found mapping.Violations
 	// trace is told what every rule did; nil when nobody asks.
-	trace func(r *rule, from, to string, value any, outcome outcome)
+	trace func(r *rule, from []string, to string, value any, outcome outcome)
 }
 
 // outcome is what became of a rule.
@@ -33,7 +33,7 @@ func (d *direction) run(value map[string]any, today time.Time) (map[string]any, 
 	return d.traced(value, today, nil)
 }
 
-func (d *direction) traced(value map[string]any, today time.Time, trace func(*rule, string, string, any, outcome)) (map[string]any, error) {
+func (d *direction) traced(value map[string]any, today time.Time, trace func(*rule, []string, string, any, outcome)) (map[string]any, error) {
 	r := &run{d: d, today: today, trace: trace}
 	if d.toRegister {
 		d.core.strangers(value, "", &r.found)
@@ -101,19 +101,23 @@ func (r *run) scope(s *scope, source any, from, to string) any {
 	return out
 }
 
+// tell tells the trace what a rule did; from is the root or item of the source.
 func (r *run) tell(one *rule, from, to string, value any, what outcome) {
-	if r.trace != nil {
-		if len(one.from) > 0 {
-			from += one.from[0].String()
-		}
-		r.trace(one, from, to, value, what)
+	if r.trace == nil {
+		return
 	}
+	sources := []string{}
+	for _, p := range one.from {
+		sources = append(sources, from+p.String())
+	}
+	r.trace(one, sources, to, value, what)
 }
 
+// refuse notes a violation; from is the place of the value.
 func (r *run) refuse(one *rule, from, to, code, message string) {
 	add(&r.found, from, code, message)
 	if r.trace != nil {
-		r.trace(one, from, to, nil, refused)
+		r.trace(one, []string{from}, to, nil, refused)
 	}
 }
 
@@ -206,7 +210,7 @@ func (r *run) items(one *rule, value, source any, from, to string) (any, bool) {
 		out[i], good = made, good && ok
 	}
 	if good && r.trace != nil {
-		r.trace(one, from, to, out, filled)
+		r.trace(one, []string{from}, to, out, filled)
 	}
 	return out, good
 }

@@ -112,7 +112,9 @@ func (r *run) split(one *rule, value, source any, from, at string) ([]any, bool)
 			return nil, false
 		}
 	}
-	r.tell(one, from, at, made, filled)
+	if r.trace != nil {
+		r.trace(one, []string{from}, at, made, filled)
+	}
 	return out, true
 }
 

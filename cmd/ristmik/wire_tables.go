@@ -1,0 +1,165 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"slices"
+	"time"
+
+	"ristmik/configs"
+	"ristmik/mapping/codelist"
+	"ristmik/mapping/table"
+	"ristmik/soap/contract"
+)
+
+// openedTable is a mapping table with the lines of its file.
+type openedTable struct {
+	*table.Table
+	configs.Lines
+	file string
+}
+
+func tablesIn(opened []openedTable) []*table.Table {
+	var out []*table.Table
+	for _, t := range opened {
+		out = append(out, t.Table)
+	}
+	return out
+}
+
+// openFile reads a file that the configuration names: beside the configuration
+// file, or from the folder of those that ship with the program. It returns the
+// name by which problems call it.
+func openFile(cfg *configs.Config, folder, file string) (data []byte, name string, err error) {
+	name = besideConfig(cfg, file)
+	if data, err = os.ReadFile(name); err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return data, name, err
+	}
+	if data, err = configs.Shipped.ReadFile(folder + "/" + file); err != nil {
+		return nil, name, fmt.Errorf("there is no file %s, and none of that name ships with the program", name)
+	}
+	return data, folder + "/" + file, nil
+}
+
+// openCodeLists reads the code lists that ship with the program and those that
+// the configuration names, by their names.
+func openCodeLists(cfg *configs.Config) (map[string]*codelist.List, configs.Problems) {
+	lists := map[string]*codelist.List{}
+	var problems configs.Problems
+	shipped, err := fs.Glob(configs.Shipped, "codelists/*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, file := range shipped {
+		data, err := configs.Shipped.ReadFile(file)
+		if err != nil {
+			panic(err) // the file was listed above
+		}
+		problems = append(problems, readCodeList(lists, file, data)...)
+	}
+	for i, file := range cfg.CodeLists {
+		data, name, err := openFile(cfg, "codelists", file)
+		if err != nil {
+			problems = append(problems, cfg.Problem(fmt.Sprintf("code_lists[%d]", i), "bad-code-list", err.Error()))
+			continue
+		}
+		problems = append(problems, readCodeList(lists, name, data)...)
+	}
+	return lists, problems
+}
+
+func readCodeList(lists map[string]*codelist.List, file string, data []byte) configs.Problems {
+	var d codelist.Definition
+	lines, problems := configs.Decode(file, data, &d)
+	if len(problems) > 0 {
+		return problems
+	}
+	l, err := codelist.New(d)
+	if err != nil {
+		return configs.Problems{lines.Problem("", "bad-code-list", err.Error())}
+	}
+	lists[l.Name()] = l
+	return nil
+}
+
+// tables checks the mapping tables of a contract that can be read.
+func (m *meaning) tables(name string, lists map[string]*codelist.List) {
+	k := m.cfg.Contracts[name]
+	if k.REST() {
+		if len(k.Mappings) > 0 {
+			m.fault("contracts."+name+".mappings", "contradiction", "mapping tables are for contracts in WSDL; what OpenAPI describes is JSON as it is")
+		}
+		return
+	}
+	c, err := openContract(m.cfg, k.File)
+	if err != nil {
+		return // it has been said
+	}
+	_, problems := openTables(m.cfg, name, c, lists)
+	m.problems = append(m.problems, problems...)
+}
+
+// openTables reads the mapping tables of a contract and checks them against it.
+func openTables(cfg *configs.Config, name string, c *contract.Contract, lists map[string]*codelist.List) ([]openedTable, configs.Problems) {
+	var opened []openedTable
+	var problems configs.Problems
+	for i, file := range cfg.Contracts[name].Mappings {
+		at := fmt.Sprintf("contracts.%s.mappings[%d]", name, i)
+		data, called, err := openFile(cfg, "mappings", file)
+		if err != nil {
+			problems = append(problems, cfg.Problem(at, "bad-mapping", err.Error()))
+			continue
+		}
+		t, found := readTable(called, data, c, lists)
+		problems = append(problems, found...)
+		if len(found) > 0 {
+			continue
+		}
+		if slices.ContainsFunc(opened, func(o openedTable) bool { return o.Operation() == t.Operation() }) {
+			problems = append(problems, cfg.Problem(at, "contradiction", "another table is for the same operation"))
+		}
+		opened = append(opened, t)
+	}
+	return opened, problems
+}
+
+// readTable checks one table; the problems have the file and the lines.
+func readTable(file string, data []byte, c *contract.Contract, lists map[string]*codelist.List) (openedTable, configs.Problems) {
+	var d table.Definition
+	lines, problems := configs.Decode(file, data, &d)
+	if !lines.Any() {
+		return openedTable{}, problems
+	}
+	t, found := table.New(d, table.Options{Contract: c, Lists: lists, Today: time.Now()})
+	for _, p := range found {
+		problems = append(problems, lines.Problem(p.Path, p.Code, p.Message, p.Allowed...))
+	}
+	return openedTable{t, lines, file}, problems
+}
+
+// playExamples plays the examples of every configured table. The configuration
+// has been found good before.
+func playExamples(cfg *configs.Config) (tables, examples int, failed configs.Problems) {
+	lists, _ := openCodeLists(cfg)
+	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
+		if len(cfg.Contracts[name].Mappings) == 0 {
+			continue
+		}
+		c, err := openContract(cfg, cfg.Contracts[name].File)
+		if err != nil {
+			continue // check has said so
+		}
+		opened, _ := openTables(cfg, name, c, lists)
+		for _, t := range opened {
+			tables++
+			examples += t.Examples()
+			for _, p := range t.RunExamples(time.Now()) {
+				failed = append(failed, t.Problem(p.Path, p.Code, p.Message))
+			}
+		}
+	}
+	return tables, examples, failed
+}
