@@ -219,7 +219,7 @@ func (in *Incoming) partHeader() (a *Attachment, encoding string, err error) {
 
 func (in *Incoming) readEnvelope(r io.Reader, lim Limits) ([]byte, error) {
 	most := lim.orDefaults().Bytes
-	b, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
+	b, err := readAll(io.LimitReader(r, int64(most)+1), announced(r, most))
 	if err != nil {
 		return nil, in.known(err)
 	}
@@ -227,6 +227,33 @@ func (in *Incoming) readEnvelope(r io.Reader, lim Limits) ([]byte, error) {
 		return nil, in.fail("invalid_soap", fmt.Sprintf("Malformed SOAP message: larger than %d bytes", most))
 	}
 	return b, nil
+}
+
+// announced is how many bytes r says that it has, at most as many as are taken.
+// Bodies of HTTP know it.
+func announced(r io.Reader, most int) int {
+	if a, ok := r.(interface{ Announced() int64 }); ok {
+		return int(min(max(a.Announced(), 0), int64(most)))
+	}
+	return 0
+}
+
+// readAll is io.ReadAll with room for n bytes from the beginning, so that what
+// was announced rightly is held once.
+func readAll(r io.Reader, n int) ([]byte, error) {
+	if n == 0 {
+		return io.ReadAll(r)
+	}
+	b := make([]byte, n)
+	got, err := io.ReadFull(r, b)
+	switch err {
+	case nil:
+		rest, err := io.ReadAll(r)
+		return append(b, rest...), err
+	case io.EOF, io.ErrUnexpectedEOF:
+		return b[:got], nil
+	}
+	return nil, err
 }
 
 func (in *Incoming) fail(what, message string) error {

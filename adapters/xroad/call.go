@@ -180,7 +180,7 @@ func (c *Client) soapRequest(call Call, id string, sent []byte) (*request, error
 	}
 	r := &request{
 		id: id, method: http.MethodPost, target: url.URL{Path: "/"}, whole: sent, length: -1,
-		header:   http.Header{"Content-Type": {soap.ContentType}, "SOAPAction": {`"` + call.SOAPAction + `"`}},
+		message: true, action: call.SOAPAction,
 		timeouts: c.timeoutsOf(call.Service, call.Timeout), limit: call.MaxAnswer,
 	}
 	if r.limit <= 0 {
@@ -193,15 +193,19 @@ func (c *Client) soapRequest(call Call, id string, sent []byte) (*request, error
 	if err != nil {
 		return nil, &soap.Failure{Kind: soap.KindFixData, Code: "request.attachment", Message: err.Error(), MessageID: id, Err: err}
 	}
-	r.header["Content-Type"], r.whole, r.stream = []string{contentType}, nil, body
+	r.header = http.Header{"Content-Type": {contentType}, "SOAPAction": {`"` + call.SOAPAction + `"`}}
+	r.message, r.whole, r.stream = false, nil, body
 	return r, nil
 }
 
 // message reads the envelope of a reply as an answer that is not a Fault.
 func (c *Client) message(got *reply, id string) (*soap.Message, *soap.Incoming, error) {
-	media, _, _ := mime.ParseMediaType(got.header.Get("Content-Type"))
-	known := media == "text/xml" || media == "multipart/related" || media == "application/xop+xml"
-	contentType := got.header.Get("Content-Type")
+	contentType := got.media
+	known := contentType == soap.ContentType
+	if !known {
+		media, _, _ := mime.ParseMediaType(contentType)
+		known = media == "text/xml" || media == "multipart/related" || media == "application/xop+xml"
+	}
 	if !known {
 		contentType = soap.ContentType // a Fault is one whatever it is called
 	}

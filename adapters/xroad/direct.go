@@ -23,6 +23,8 @@ const (
 	// keptRoom is how long a request may be whose memory a connection keeps for
 	// the next one.
 	keptRoom = 8 << 10
+	// answerRoom is how long an answer may be, head included, to be read at once.
+	answerRoom = 8 << 10
 	// interim is how many 1xx answers may precede the answer itself.
 	interim = 5
 )
@@ -38,39 +40,41 @@ type direct struct {
 	transport *http.Transport
 
 	mu    sync.Mutex
-	idle  map[string][]*directConn // by scheme and address, the last used at the end
-	sweep *time.Timer              // set while something is idle
+	idle  map[place][]*directConn // the last used at the end
+	sweep *time.Timer             // set while something is idle
 }
 
 // directConn is one kept connection.
 type directConn struct {
 	net.Conn
-	place  string
+	place  place
 	in     io.LimitedReader // what the server may still send of a header
 	reader *bufio.Reader
 	out    []byte    // room for the next request
 	since  time.Time // when it became idle
+	media  string    // the Content-Type of the last answer
 }
 
 // newDirect returns a round tripper that dials as t does.
 func newDirect(t *http.Transport) *direct {
-	return &direct{transport: t, idle: map[string][]*directConn{}}
+	return &direct{transport: t, idle: map[place][]*directConn{}}
 }
 
 // RoundTrip implements http.RoundTripper. It tells httptrace of the connection
 // and of the end of the request.
 func (d *direct) RoundTrip(req *http.Request) (*http.Response, error) {
-	dial := d.transport.DialContext
-	if req.URL.Scheme == "https" {
-		dial = d.transport.DialTLSContext
-	}
-	if dial == nil || req.Body == nil || req.ContentLength <= 0 || req.ContentLength > directBody {
+	to := placeOf(req.URL)
+	if d.dialler(to) == nil || req.Body == nil || req.ContentLength <= 0 || req.ContentLength > directBody {
 		return d.transport.RoundTrip(req)
 	}
 	ctx := req.Context()
-	c, reused, err := d.connect(ctx, req, dial)
-	if err != nil {
-		return nil, errors.Join(err, req.Body.Close())
+	c := d.kept(to, time.Time{})
+	reused := c != nil
+	if !reused {
+		var err error
+		if c, err = d.dial(ctx, to); err != nil {
+			return nil, errors.Join(err, req.Body.Close())
+		}
 	}
 	trace := httptrace.ContextClientTrace(ctx)
 	if trace != nil && trace.GotConn != nil {
@@ -112,6 +116,11 @@ func (c *directConn) exchange(req *http.Request, trace *httptrace.ClientTrace, h
 	if err != nil {
 		return nil, err
 	}
+	return c.answer(req, headBytes)
+}
+
+// answer reads the head of the answer, past interim ones.
+func (c *directConn) answer(req *http.Request, headBytes int64) (*http.Response, error) {
 	c.in.N = headBytes + int64(c.reader.Size())
 	for range interim {
 		resp, err := http.ReadResponse(c.reader, req)
@@ -127,108 +136,6 @@ func (c *directConn) exchange(req *http.Request, trace *httptrace.ClientTrace, h
 		}
 	}
 	return nil, errors.New("too many interim answers")
-}
-
-// connect returns a kept connection that the server has not closed, or a new
-// one.
-func (d *direct) connect(ctx context.Context, req *http.Request, dial func(context.Context, string, string) (net.Conn, error)) (*directConn, bool, error) {
-	address := req.URL.Host
-	if req.URL.Port() == "" {
-		port := "80"
-		if req.URL.Scheme == "https" {
-			port = "443"
-		}
-		address = net.JoinHostPort(req.URL.Hostname(), port)
-	}
-	place := req.URL.Scheme + " " + address
-	for {
-		c := d.take(place)
-		if c == nil {
-			break
-		}
-		if quiet(c.Conn) {
-			return c, true, nil
-		}
-		_ = c.Close() // the other side has closed it already
-	}
-	conn, err := dial(ctx, "tcp", address)
-	if err != nil {
-		return nil, false, err
-	}
-	c := &directConn{Conn: conn, place: place}
-	c.in.R = conn
-	c.reader = bufio.NewReader(&c.in)
-	return c, false, nil
-}
-
-// take returns the connection to place that was used last, or nil.
-func (d *direct) take(place string) *directConn {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	list := d.idle[place]
-	if len(list) == 0 {
-		return nil
-	}
-	c := list[len(list)-1]
-	d.idle[place] = list[:len(list)-1]
-	return c
-}
-
-// put keeps a connection for the next request, or closes it.
-func (d *direct) put(c *directConn) {
-	d.mu.Lock()
-	list := d.idle[c.place]
-	if len(list) >= idlePerServer {
-		d.mu.Unlock()
-		_ = c.Close()
-		return
-	}
-	c.since = time.Now()
-	d.idle[c.place] = append(list, c)
-	if d.sweep == nil {
-		d.sweep = time.AfterFunc(d.transport.IdleConnTimeout, d.closeOld)
-	}
-	d.mu.Unlock()
-}
-
-// closeOld closes what has been idle too long, and comes again while something
-// is.
-func (d *direct) closeOld() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	left := 0
-	for place, list := range d.idle {
-		old := 0
-		for old < len(list) && time.Since(list[old].since) >= d.transport.IdleConnTimeout {
-			_ = list[old].Close()
-			old++
-		}
-		if d.idle[place] = list[old:]; old == len(list) {
-			delete(d.idle, place)
-		}
-		left += len(list) - old
-	}
-	d.sweep = nil
-	if left > 0 {
-		d.sweep = time.AfterFunc(d.transport.IdleConnTimeout, d.closeOld)
-	}
-}
-
-// CloseIdleConnections closes all that is kept.
-func (d *direct) CloseIdleConnections() {
-	d.mu.Lock()
-	for _, list := range d.idle {
-		for _, c := range list {
-			_ = c.Close()
-		}
-	}
-	clear(d.idle)
-	if d.sweep != nil {
-		d.sweep.Stop()
-		d.sweep = nil
-	}
-	d.mu.Unlock()
-	d.transport.CloseIdleConnections()
 }
 
 // directReply is the body of an answer; at its end the connection is free.

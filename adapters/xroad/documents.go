@@ -147,7 +147,7 @@ func refusedDocument(got *reply, id string) *soap.Failure {
 }
 
 func document(got *reply, name string) *Document {
-	media, _, _ := mime.ParseMediaType(got.header.Get("Content-Type"))
+	media, _, _ := mime.ParseMediaType(got.media)
 	ending := ".zip"
 	switch media {
 	case "application/vnd.etsi.asic-e+zip":

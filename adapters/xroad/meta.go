@@ -38,7 +38,7 @@ func (c *Client) ListClients(ctx context.Context, instance string) ([]Member, er
 	if err != nil {
 		return nil, err
 	}
-	if media, _, _ := mime.ParseMediaType(got.header.Get("Content-Type")); media == "application/json" && got.status == http.StatusOK {
+	if media, _, _ := mime.ParseMediaType(got.media); media == "application/json" && got.status == http.StatusOK {
 		return membersJSON(body)
 	}
 	if m, err := soap.ReadAnswer(body, c.o.Limits); err == nil && m.Fault != nil {

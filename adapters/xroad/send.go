@@ -20,6 +20,10 @@ import (
 type request struct {
 	id     string
 	method string
+	// message says that it is a SOAP message without attachments, in whole, and
+	// action its SOAPAction; it needs no header then.
+	message bool
+	action  string
 	// target has path and query; scheme and host are those of the server.
 	target url.URL
 	header http.Header
@@ -36,7 +40,8 @@ type request struct {
 // time-outs and limit, and has to be closed.
 type reply struct {
 	status int
-	header http.Header
+	media  string      // the Content-Type
+	header http.Header // nil for answers to messages
 	body   *replyBody
 	server *server
 }
@@ -44,24 +49,41 @@ type reply struct {
 // send sends r to the first server that takes it. As long as no byte of the
 // request went out, the next server may get it; after that nobody does.
 func (c *Client) send(ctx context.Context, r *request) (*reply, error) {
+	if r.message && len(r.whole) <= directBody && c.servers.all[0].direct != nil {
+		return c.sendMessage(ctx, r)
+	}
 	limited, cancel := context.WithTimeout(ctx, r.timeouts.Total)
 	limited, stop := context.WithCancelCause(limited)
 	end := func() { stop(nil); cancel() }
 	limited = context.WithValue(limited, connectKey{}, r.timeouts.Connect)
 
 	body := &streamBody{from: r.stream}
+	got, f := c.each(
+		func(s *server) (*reply, *soap.Failure, bool) { return c.try(ctx, limited, stop, s, r, body) },
+		func() bool { return limited.Err() != nil || body.begun.Load() },
+	)
+	if f != nil {
+		end()
+		return nil, f
+	}
+	got.body.end = end
+	return got, nil
+}
+
+// each tries one server after the other until one answers, or until the result
+// is unknown or over says that there is no other try. Stale tells that a kept
+// connection took no byte.
+func (c *Client) each(try func(*server) (_ *reply, _ *soap.Failure, stale bool), over func() bool) (*reply, *soap.Failure) {
 	var last *soap.Failure
 	for _, s := range c.servers.order() {
 		for fresh := false; ; fresh = true {
-			got, f, stale := c.try(ctx, limited, stop, s, r, body)
+			got, f, stale := try(s)
 			if f == nil {
 				c.servers.answered(s)
-				got.body.end = end
 				return got, nil
 			}
 			last = f
-			if f.Kind == soap.KindUnknownResult || limited.Err() != nil || body.begun.Load() {
-				end()
+			if f.Kind == soap.KindUnknownResult || over() {
 				return nil, f
 			}
 			if !stale || fresh {
@@ -76,7 +98,6 @@ func (c *Client) send(ctx context.Context, r *request) (*reply, error) {
 		}
 		c.servers.failed(s)
 	}
-	end()
 	return nil, last
 }
 
@@ -93,16 +114,21 @@ func (c *Client) try(parent, limited context.Context, stop context.CancelCauseFu
 	if err != nil {
 		sent, reused := a.maybeSent(limited.Err() == nil)
 		f := broken(parent, limited, err, sent, reused, r.id)
-		if errors.Is(err, errWrongCertificate) {
-			c.o.Alarm(Alarm{Code: AlarmWrongCertificate, Server: s.base.Host, Failure: f})
-		}
+		c.suspect(s, err, f)
 		return nil, f, !sent && reused
 	}
-	return &reply{status: resp.StatusCode, header: resp.Header, server: s, body: &replyBody{
+	return &reply{status: resp.StatusCode, media: resp.Header.Get("Content-Type"), header: resp.Header, server: s, body: &replyBody{
 		from: resp.Body, left: r.limit, limit: r.limit, length: resp.ContentLength,
 		broken: func(err error) error { return broken(parent, limited, err, true, false, r.id) },
 		id:     r.id,
 	}}, nil, false
+}
+
+// suspect alarms when err is that somebody else answers in the place of s.
+func (c *Client) suspect(s *server, err error, f *soap.Failure) {
+	if errors.Is(err, errWrongCertificate) {
+		c.o.Alarm(Alarm{Code: AlarmWrongCertificate, Server: s.base.Host, Failure: f})
+	}
 }
 
 // to makes the HTTP request for one server. Nothing in it lets the transport
@@ -113,6 +139,9 @@ func (c *Client) try(parent, limited context.Context, stop context.CancelCauseFu
 // without a body when its method is GET, HEAD or OPTIONS. So there is never a
 // GetBody, and those methods get a body of no bytes.
 func (r *request) to(ctx context.Context, s *server, stream *streamBody) *http.Request {
+	if r.message && r.header == nil {
+		r.header = http.Header{"Content-Type": {soap.ContentType}, "SOAPAction": {`"` + r.action + `"`}}
+	}
 	target := r.target
 	target.Scheme, target.Host = s.base.Scheme, s.base.Host
 	req := &http.Request{
@@ -188,7 +217,7 @@ type replyBody struct {
 	left, limit int64
 	length      int64 // as announced, -1 when it was not
 	broken      func(error) error
-	end         func()
+	end         func() // nil when nothing is left to do
 	id          string
 }
 
@@ -217,10 +246,16 @@ func (b *replyBody) tooLarge() error {
 	}
 }
 
+// Announced is how many bytes the whole body has, -1 when nobody said; the size
+// of what it is read into.
+func (b *replyBody) Announced() int64 { return b.length }
+
 // Close frees the connection; an answer not read to its end costs it.
 func (b *replyBody) Close() error {
 	err := b.from.Close()
-	b.end()
+	if b.end != nil {
+		b.end()
+	}
 	return err
 }
 

@@ -36,6 +36,11 @@ type server struct {
 	// on a kept connection that breaks, and it cannot have a body that prevents
 	// that.
 	once http.RoundTripper
+	// direct is the transport where it is ours; place is where its connections
+	// go, and head the beginning of every message that goes there.
+	direct *direct
+	place  place
+	head   []byte
 	// failing is until when another one is asked first; guarded by servers.
 	failing time.Time
 }
@@ -158,7 +163,8 @@ func (o *Options) newServer(s Server) (*server, error) {
 func (s *server) over(t *http.Transport) {
 	once := t.Clone()
 	once.DisableKeepAlives = true
-	s.transport, s.once = newDirect(t), once
+	s.direct, s.place, s.head = newDirect(t), placeOf(&s.base), messageHead(s.base.Host)
+	s.transport, s.once = s.direct, once
 }
 
 // connectKey carries the time to connect of one call to the dialler.

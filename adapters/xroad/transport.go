@@ -88,7 +88,7 @@ func broken(parent, limited context.Context, err error, sent, reused bool, id st
 		f.Kind, f.Code, f.Message = soap.KindOwnServer, "transport.unreachable", "our Security Server cannot be reached"
 	case cancelled:
 		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.cancelled", "the call was given up while the answer was awaited"
-	case errors.Is(context.Cause(limited), errNoHeader):
+	case errors.Is(context.Cause(limited), errNoHeader), errors.Is(err, errNoHeader):
 		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.header_timeout", "no answer began within its time-out"
 	case late:
 		f.Kind, f.Code, f.Message = soap.KindUnknownResult, "transport.timeout", "no answer within the time-out"

@@ -202,7 +202,7 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 func TestAnswerThatDoesNotBeginIsAnUnknownResult(t *testing.T) {
 	t.Parallel()
 	conformance.Covers(t, "C-030")
-	s := hang(t, make(chan struct{}, 2))
+	s := hang(t, make(chan struct{}, 3))
 	byClient := client(t, s.URL, func(o *xroad.Options) { o.HeaderTimeout = 50 * time.Millisecond })
 	byService := client(t, s.URL, func(o *xroad.Options) {
 		o.Services = map[soap.ServiceID]xroad.Timeouts{them: {Header: 50 * time.Millisecond}}
@@ -212,5 +212,9 @@ func TestAnswerThatDoesNotBeginIsAnUnknownResult(t *testing.T) {
 		if f := failure(t, err); f.Kind != soap.KindUnknownResult || f.Code != "transport.header_timeout" {
 			t.Errorf("time-out of the %s: failure is %+v", name, f)
 		}
+	}
+	_, err := byClient.REST(t.Context(), xroad.RESTCall{Service: rest, Method: "GET", Path: "/a"})
+	if f := failure(t, err); f.Kind != soap.KindUnknownResult || f.Code != "transport.header_timeout" {
+		t.Errorf("time-out of a REST call: failure is %+v", f)
 	}
 }

@@ -49,9 +49,7 @@ func serverOf(t testing.TB, h http.HandlerFunc) *httptest.Server {
 
 func client(t testing.TB, address string, change ...func(*xroad.Options)) *xroad.Client {
 	t.Helper()
-	transport := xroad.NewTransport()
-	t.Cleanup(transport.CloseIdleConnections)
-	o := xroad.Options{SecurityServer: address, Client: us, Transport: transport, NewID: counter(), Timeout: 30 * time.Second}
+	o := xroad.Options{SecurityServer: address, Client: us, NewID: counter(), Timeout: 30 * time.Second}
 	for _, c := range change {
 		c(&o)
 	}
