@@ -74,14 +74,18 @@ func (p *Procedure) Check(r OpenRequest) []Violation {
 		}
 	}
 	f.text("/occupation", r.Occupation, false, maxLine)
-	// X-Road wants the country before the code (PR-MESS 2.2), and our officials
-	// have Estonian codes.
-	if code, ok := strings.CutPrefix(r.Official, "EE"); !ok {
-		f.add("/official", "official.format", "EE and the official's personal code are needed")
-	} else {
-		f.personalCode("/official", code)
-	}
+	f.official("/official", r.Official)
 	return f
+}
+
+// official checks an X-Road user id: X-Road wants the country before the code
+// (PR-MESS 2.2), and our officials have Estonian codes.
+func (f *faults) official(path, s string) {
+	if code, ok := strings.CutPrefix(s, "EE"); !ok {
+		f.add(path, "official.format", "EE and the official's personal code are needed")
+	} else {
+		f.personalCode(path, code)
+	}
 }
 
 func (f *faults) personalCode(path, s string) {
@@ -134,6 +138,7 @@ func checkAnswer(a Answer) faults {
 			}
 		}
 	}
+	f.text("/correction", a.Correction, false, maxText)
 	if y := a.AnsweredAt.Year(); y < 2000 || y > 9999 {
 		f.add("/answered_at", "range", "a moment in this century is needed")
 	}

@@ -142,6 +142,9 @@ type Leg struct {
 	ProblemReason  string        `json:"problem_reason,omitempty"` // kind and code of what made delivery impossible
 	DueAt          *time.Time    `json:"due_at,omitempty"`         // the end of the term; none while the clock stands still
 	Late           bool          `json:"late,omitempty"`           // answered after the term
+	Inquiries      []Inquiry     `json:"inquiries,omitempty"`      // questions back
+	Wanted         *Extension    `json:"extension,omitempty"`      // the extension that waits for a decision
+	ReplacedBy     string        `json:"replaced_by,omitempty"`    // the leg of the authority that was asked instead
 	Answer         *GivenAnswer  `json:"answer,omitempty"`
 	EarlierAnswers []GivenAnswer `json:"earlier_answers,omitempty"` // replaced by corrections
 	LateAnswers    []GivenAnswer `json:"late_answers,omitempty"`    // came after the leg had ended; without effect
@@ -178,6 +181,7 @@ type Answer struct {
 	Justification string
 	Conditions    []Condition
 	Facts         json.RawMessage // what a register holds, with FACTS; nil from people
+	Correction    string          // why it replaces the answer before; "" for a first answer
 	AnsweredAt    time.Time
 	From          soap.ClientID // who says so, as the Security Server vouches
 	Door          string        // how it came: "soap", "rest", "register"

@@ -32,6 +32,9 @@ const (
 	eventCorrected          = "consultation.corrected"
 	eventWithdrawn          = "consultation.withdrawn"
 	eventSuperseded         = "consultation.superseded"
+	eventCancelled          = "consultation.cancelled"
+	eventOverridden         = "consultation.overridden"
+	eventOutcomeChanged     = "consultation.outcome_changed"
 )
 
 // eventSource is the CloudEvents source of every event of this room.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -31,7 +32,7 @@ type keptProgress struct {
 	DuePassed bool           `json:"due_passed,omitempty"`
 	Asking    bool           `json:"asking,omitempty"`
 	AskedTill time.Time      `json:"asked_till,omitzero"`
-	Wanted    *wanted        `json:"wanted,omitempty"`
+	Wanted    *Extension     `json:"wanted,omitempty"`
 	Late      bool           `json:"late,omitempty"`
 }
 
@@ -170,6 +171,9 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), nullif($10, ''), $11, $12)`,
 		l.id, l.changes, e.What, e.At, now, before, after.State, n.actor, n.door, e.Reason, orNull(e.Until, !e.Until.IsZero()), orNull(due, hasDue))
 	setTimers(batch, l.id, after.timers())
+	if n.actor != byAuthority && slices.Contains(noticed, e.What) {
+		notice(batch, l.policy.Authority, l.id, e.What, e.At)
+	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return false, fmt.Errorf("noting what happened to the leg (%s): %w", e.What, err)
 	}
@@ -243,6 +247,9 @@ func (p *Procedure) OnDead(ctx context.Context, tx pgx.Tx, d outbox.Delivery, re
 	l, err := lockLeg(ctx, tx, d.Key)
 	if err == nil {
 		_, err = p.happen(ctx, tx, &l, occurrence{What: HappenedUndeliverable, At: p.clock(), Reason: reason}, news{actor: byHub, key: l.id})
+	}
+	if err == nil && l.policy.Fallback && l.progress.State == LegDeliveryProblem {
+		_, err = p.happen(ctx, tx, &l, occurrence{What: HappenedRerouted, At: p.clock(), Reason: reason}, news{actor: byHub})
 	}
 	if err == nil {
 		err = p.settle(ctx, tx, l.round, l.roundState)

@@ -14,9 +14,10 @@ type Happening string
 // delivery; what a timer does happens at the timer's due time, however late it
 // fires.
 const (
+	HappenedOpened           Happening = "opened"            // it was asked; the beginning, in no row
 	HappenedDelivered        Happening = "delivered"         // the authority acknowledged the question
 	HappenedUndeliverable    Happening = "undeliverable"     // delivery was given up
-	HappenedRerouted         Happening = "rerouted"          // the question goes another way
+	HappenedRerouted         Happening = "rerouted"          // the question waits to be fetched instead
 	HappenedTaken            Happening = "taken"             // an official of the authority took it into review
 	HappenedAnswered         Happening = "answered"          // any answer but "not competent"
 	HappenedNotCompetent     Happening = "not_competent"     // the authority says that it is another's matter
@@ -49,15 +50,15 @@ type progress struct {
 	Term      *calendar.Term // nil without a deadline
 	Asking    bool           // a question back waits for the case owner
 	AskedTill time.Time      // until when the owner may answer it; zero without end
-	Wanted    *wanted        // the extension that waits for the case owner
+	Wanted    *Extension     // the extension that waits for the case owner
 	DuePassed bool           // the end of the term has been acted on
 	Late      bool           // answered after the term
 	Version   int            // of the accepted answer; 0 without one
 	Problem   string         // why it could not be delivered
 }
 
-// wanted is an extension that was asked for.
-type wanted struct {
+// Extension is one that an authority asked for.
+type Extension struct {
 	Until  time.Time `json:"until"`
 	Reason string    `json:"reason"`
 }
@@ -127,8 +128,7 @@ var transitions = []transition{
 	{on: HappenedDelivered, from: []LegState{LegQueued, LegSent, LegDeliveryProblem}, to: LegDelivered, then: arrive, tell: eventDelivered},
 	{on: HappenedUndeliverable, from: []LegState{LegQueued}, to: LegDeliveryProblem, then: noteProblem, tell: eventDeliveryProblem},
 	{on: HappenedUndeliverable, from: []LegState{LegDeliveryProblem}, then: noteProblem},
-	{on: HappenedRerouted, from: []LegState{LegDeliveryProblem}, to: LegQueued, then: restart, tell: eventRerouted},
-	{on: HappenedRerouted, from: []LegState{LegQueued}, tell: eventRerouted},
+	{on: HappenedRerouted, from: []LegState{LegQueued, LegDeliveryProblem}, to: LegSent, then: restart, tell: eventRerouted},
 
 	{on: HappenedTaken, from: theirs, to: LegInReview, then: arrive, tell: eventInReview},
 
@@ -165,6 +165,7 @@ var transitions = []transition{
 var harmless = map[Happening][]LegState{
 	HappenedDelivered:     append(slices.Clone(open), final...),
 	HappenedUndeliverable: append(slices.Clone(open), final...),
+	HappenedRerouted:      {LegSent},
 	HappenedTaken:         {LegInReview, LegInfoRequested, LegExtensionRequested, LegOverdue},
 	HappenedNotSupplied:   append(slices.Clone(open), final...),
 	HappenedDue:           append([]LegState{LegOverdue}, final...),

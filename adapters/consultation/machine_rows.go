@@ -87,7 +87,7 @@ func noteProblem(p progress, _ LegPolicy, e occurrence) progress {
 	return p
 }
 
-// restart sends the question another way. When its term has passed without a
+// restart lets the question wait to be fetched. When its term has passed without a
 // proof of delivery, a new one watches over it.
 func restart(p progress, _ LegPolicy, e occurrence) progress {
 	p.Problem = ""
@@ -158,7 +158,7 @@ func resume(p progress, e occurrence) progress {
 
 func want(p progress, policy LegPolicy, e occurrence) progress {
 	p = arrive(p, policy, e)
-	p.Wanted = &wanted{e.Until, e.Reason}
+	p.Wanted = &Extension{e.Until, e.Reason}
 	return p
 }
 

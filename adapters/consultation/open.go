@@ -23,22 +23,31 @@ func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consult
 	if violations := p.Check(r); len(violations) > 0 {
 		return Consultation{}, &Refusal{RefusedInvalid, violations}
 	}
-	now := p.clock()
 	c := Consultation{
 		ID: p.newID(), CaseReference: r.CaseReference, Type: r.Type, Round: 1,
-		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: now,
+		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: p.clock(),
 	}
-	_, err := tx.Exec(ctx, `
-		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt)
-	if err != nil {
-		return Consultation{}, fmt.Errorf("storing the round: %w", err)
+	if err := p.startRound(ctx, tx, c, r); err != nil {
+		return Consultation{}, err
 	}
 	if err := p.ask(ctx, tx, &c, r, p.policy.Types[r.Type].Legs); err != nil {
 		return Consultation{}, err
 	}
 	return c, nil
+}
+
+// startRound stores a round with what is asked in it.
+func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c Consultation, r OpenRequest) error {
+	batch := &pgx.Batch{}
+	batch.Queue(`
+		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt)
+	batch.Queue(`insert into consultation.content (consultation_id, round, request) values ($1, $2, $3)`, c.ID, c.Round, r)
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("storing the round: %w", err)
+	}
+	return nil
 }
 
 // ask puts the question to each of the authorities: a leg of the round with its
@@ -50,6 +59,9 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 	batch := &pgx.Batch{}
 	for _, l := range policies {
 		at := progress{State: LegQueued}
+		if l.Pull {
+			at.State = LegSent
+		}
 		if l.Term != nil {
 			at.Term = &calendar.Term{Rule: *l.Term, Start: now, StartEvent: startOpened}
 		}
@@ -67,8 +79,12 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}
-		// A lane for each leg: the questions of a case never wait for one another.
-		messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
+		batch.Queue(`insert into consultation.question (leg_id, content) values ($1, $2)`, leg.ID, payload)
+		notice(batch, leg.Authority, leg.ID, HappenedOpened, now)
+		if !l.Pull {
+			// A lane for each leg: the questions of a case never wait for one another.
+			messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
+		}
 		events = append(events, event(c.ref(), leg.ID, eventRequested, now, eventData{
 			LegID: leg.ID, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt,
 		}))

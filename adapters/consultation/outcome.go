@@ -25,13 +25,15 @@ type LegResult struct {
 	DuePassed  bool       // its term has passed
 	Code       AnswerCode // of the accepted answer; "" while there is none
 	Conditions []Condition
+	Confirmed  bool // an official has read what was answered out of band
+	Replaced   bool // another authority was asked instead
 }
 
 // OutcomeOf works out the outcome: the first rule that fits decides. It is a
 // pure function; the order of the legs never matters.
 //
 //  1. A mandatory leg that has not ended: OPEN. (So is a round without legs.)
-//  2. An answer handled out of band: NEEDS_OUT_OF_BAND_REVIEW.
+//  2. An answer handled out of band that nobody has confirmed: NEEDS_OUT_OF_BAND_REVIEW.
 //  3. A denied permit, or an objection that is a veto: BLOCKED.
 //  4. An objection that can be overridden: OBJECTED_OVERRIDABLE.
 //  5. A mandatory leg that ended without an answer (its receiver is not competent,
@@ -41,8 +43,10 @@ type LegResult struct {
 //     code, different terms): ADVERSE_OPINION, for a person to weigh.
 //  8. Otherwise: CLEAR.
 //
-// An optional leg that has not ended counts as not answered.
+// An optional leg that has not ended counts as not answered; one that another
+// authority was asked instead of does not count at all.
 func OutcomeOf(legs []LegResult) Outcome {
+	legs = slices.DeleteFunc(slices.Clone(legs), func(l LegResult) bool { return l.Replaced })
 	any := func(fits func(LegResult) bool) bool {
 		for _, l := range legs {
 			if fits(l) {
@@ -63,7 +67,7 @@ func OutcomeOf(legs []LegResult) Outcome {
 	switch {
 	case len(legs) == 0, any(func(l LegResult) bool { return l.Mandatory && !l.State.Final() }):
 		return OutcomeOpen
-	case any(func(l LegResult) bool { return l.Code == CodeHandledOutOfBand }):
+	case any(func(l LegResult) bool { return l.Code == CodeHandledOutOfBand && !l.Confirmed }):
 		return OutcomeOutOfBandReview
 	case blocked(legs):
 		return OutcomeBlocked

@@ -77,7 +77,11 @@ type LegPolicy struct {
 	Authority   string  `json:"authority"`
 	Mandatory   bool    `json:"mandatory"`
 	Binding     Binding `json:"binding"`
-	Destination string  `json:"destination"`
+	Destination string  `json:"destination,omitempty"`
+	// Pull leaves the question until the authority fetches it; Fallback does so
+	// when it cannot be delivered. What waits can also be answered at the desk.
+	Pull     bool `json:"pull,omitempty"`
+	Fallback bool `json:"fallback,omitempty"`
 
 	Term         *calendar.Rule `json:"term,omitempty"`        // nil: the question waits without end
 	CountsFrom   CountsFrom     `json:"counts_from,omitempty"` // "" is from delivery
@@ -94,7 +98,7 @@ func (l LegPolicy) check() []error {
 	if !slices.Contains(bindings, l.Binding) {
 		fault("unknown binding %q", l.Binding)
 	}
-	if l.Destination == "" {
+	if !l.Pull && l.Destination == "" {
 		fault("no outbox destination")
 	}
 	if !slices.Contains([]CountsFrom{"", CountsFromDelivery, CountsFromOpening}, l.CountsFrom) {
@@ -128,11 +132,15 @@ func (l LegPolicy) check() []error {
 }
 
 // Authority is a body that is consulted; Client is the X-Road subsystem that
-// may answer for it.
+// may answer for it, Destination the outbox destination that reaches it, or Pull
+// says that it fetches its questions. The last two are for questions that are
+// addressed to it by a person.
 type Authority struct {
-	Name   string
-	Title  string
-	Client soap.ClientID
+	Name        string
+	Title       string
+	Client      soap.ClientID
+	Destination string
+	Pull        bool
 }
 
 // authoritiesByName refuses authorities without a name or a subsystem, two with

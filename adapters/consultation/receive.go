@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ristmik/outbox"
+	"ristmik/soap"
 )
 
 // Receive takes an authority's answer in the caller's transaction, exactly once
@@ -26,13 +27,10 @@ import (
 // another answer, and a second answer while the round collects, are conflicts;
 // everything else is invalid, with every violation named.
 func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, error) {
-	unknown := &Refusal{RefusedUnknown, []Violation{{
-		Path: "/consultation_id", Code: FaultUnknownConsultation, Message: "there is no such consultation for this authority",
-	}}}
-	if known, err := p.mayAnswer(ctx, tx, a); err != nil {
+	if known, err := p.mayAnswer(ctx, tx, a.LegID, a.From); err != nil {
 		return Receipt{}, err
 	} else if !known {
-		return Receipt{}, unknown
+		return Receipt{}, unknownLeg()
 	}
 	l, err := lockLeg(ctx, tx, a.LegID)
 	if err != nil {
@@ -62,12 +60,12 @@ func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, 
 
 // mayAnswer tells whether the leg is there and belongs to the authority for
 // which the caller's subsystem may answer.
-func (p *Procedure) mayAnswer(ctx context.Context, tx pgx.Tx, a Answer) (bool, error) {
-	if !isUUID(a.LegID) {
+func (p *Procedure) mayAnswer(ctx context.Context, tx pgx.Tx, leg string, from soap.ClientID) (bool, error) {
+	if !isUUID(leg) {
 		return false, nil
 	}
 	var authority string
-	err := tx.QueryRow(ctx, `select authority from consultation.leg where id = $1`, a.LegID).Scan(&authority)
+	err := tx.QueryRow(ctx, `select authority from consultation.leg where id = $1`, leg).Scan(&authority)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -75,7 +73,7 @@ func (p *Procedure) mayAnswer(ctx context.Context, tx pgx.Tx, a Answer) (bool, e
 		return false, fmt.Errorf("finding the leg: %w", err)
 	}
 	known, ok := p.authorities[authority]
-	return ok && known.Client == a.From, nil
+	return ok && known.Client == from, nil
 }
 
 // contentOf is what makes two answers the same: everything the authority says,
@@ -96,8 +94,9 @@ func contentOf(a Answer) ([]byte, error) {
 		LegalGround, Justification string
 		Conditions                 []Condition
 		Facts                      string
+		Correction                 string `json:",omitempty"`
 		AnsweredAt                 string // also a moment that JSON cannot write; the rules refuse it later
-	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.AnsweredAt.Format(time.RFC3339Nano)})
+	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.Correction, a.AnsweredAt.Format(time.RFC3339Nano)})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what the answer says: %w", err)
 	}
@@ -138,6 +137,8 @@ func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, 
 		return Receipt{}, err
 	}
 	switch {
+	case a.Correction != "":
+		return p.correct(ctx, tx, l, a, content)
 	case l.roundState == RoundCollecting && (l.progress.State == LegAnswered || l.progress.State == LegRejectedByReceiver):
 		return Receipt{}, &Refusal{RefusedConflict, []Violation{{
 			Path: "/answer_id", Code: FaultAlreadyAnswered, Message: "this consultation has been answered, and the answer cannot be changed",
@@ -146,6 +147,32 @@ func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, 
 		return p.keepLate(ctx, tx, l, a, content)
 	}
 	if _, err := p.happen(ctx, tx, &l, occurrence{What: what, At: now}, news{actor: byAuthority, door: a.Door, code: a.Code, key: l.id}); err != nil {
+		return Receipt{}, err
+	}
+	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: l.progress.State}
+	if err := storeAnswer(ctx, tx, a, r, l.progress.Version, content, now); err != nil {
+		return Receipt{}, err
+	}
+	return r, p.settle(ctx, tx, l.round, l.roundState)
+}
+
+// correct replaces the leg's answer while the round collects. The answers before
+// stay.
+func (p *Procedure) correct(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, content []byte) (Receipt, error) {
+	refused := func(path, code, message string) (Receipt, error) {
+		return Receipt{}, &Refusal{RefusedConflict, []Violation{{Path: path, Code: code, Message: message}}}
+	}
+	switch {
+	case l.progress.State != LegAnswered:
+		return refused("/correction", FaultNotAnswered, "there is no answer that could be corrected")
+	case a.Code == CodeNotCompetent:
+		return refused("/answer_code", FaultState, "an answer cannot be corrected to this one")
+	case l.roundState != RoundCollecting:
+		return p.keepLate(ctx, tx, l, a, content)
+	}
+	now := p.clock()
+	_, err := p.happen(ctx, tx, &l, occurrence{What: HappenedCorrected, At: now, Reason: a.Correction}, news{actor: byAuthority, door: a.Door, code: a.Code})
+	if err != nil {
 		return Receipt{}, err
 	}
 	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: l.progress.State}

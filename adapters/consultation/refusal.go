@@ -24,12 +24,16 @@ const (
 	FaultRoundNotCurrent     = "round.not_current"
 	FaultAnswerIDReused      = "answer_id.reused"
 	FaultAlreadyAnswered     = "already_answered"
-	FaultState               = "state"               // it cannot happen in this state
-	FaultNoQuestions         = "questions.none"      // the policy allows no questions back
-	FaultNoExtension         = "extension.none"      // the policy allows no extension
-	FaultExtensionEarly      = "extension.not_later" // the new end is not later
-	FaultExtensionLate       = "extension.too_late"  // it is later than the law allows
-	FaultExtensionRestDay    = "extension.rest_day"  // it is no working day
+	FaultActionIDReused      = "action_id.reused"
+	FaultNotOverridable      = "outcome.not_overridable" // there is no objection that could be set aside
+	FaultNotAnswered         = "not_answered"            // there is no answer that could be corrected
+	FaultOtherCase           = "case.other"              // a revision is of the same case and type
+	FaultState               = "state"                   // it cannot happen in this state
+	FaultNoQuestions         = "questions.none"          // the policy allows no questions back
+	FaultNoExtension         = "extension.none"          // the policy allows no extension
+	FaultExtensionEarly      = "extension.not_later"     // the new end is not later
+	FaultExtensionLate       = "extension.too_late"      // it is later than the law allows
+	FaultExtensionRestDay    = "extension.rest_day"      // it is no working day
 )
 
 // Violation is one fault of what was said. Path is a JSON pointer in the

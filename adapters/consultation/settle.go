@@ -3,6 +3,7 @@ package consultation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,9 +76,10 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 		return nil, nil, err
 	}
 	rows, err := tx.Query(ctx, `
-		select l.id, a.code, coalesce(a.conditions, '[]')
+		select l.id, coalesce(a.code, ''), coalesce(a.conditions, '[]'), l.replaced_by is not null,
+			exists (select from consultation.ruling g where g.leg_id = l.id and g.what = 'confirmed')
 		from consultation.leg l
-		join consultation.answer a on a.leg_id = l.id and a.status = 'accepted' and a.version = l.answer_version
+		left join consultation.answer a on a.leg_id = l.id and a.status = 'accepted' and a.version = l.answer_version
 		where l.consultation_id = $1 and l.round = $2`, r.ID, r.Number)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the round's answers: %w", err)
@@ -85,7 +87,7 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 	answers := map[string]LegResult{}
 	var id string
 	var a LegResult
-	_, err = pgx.ForEachRow(rows, []any{&id, &a.Code, &a.Conditions}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&id, &a.Code, &a.Conditions, &a.Replaced, &a.Confirmed}, func() error {
 		answers[id] = a
 		a = LegResult{}
 		return nil
@@ -111,7 +113,7 @@ func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, legs []
 	for i, l := range legs {
 		told[i] = eventLeg{l.id, l.policy.Authority, l.progress.State, results[i].Code}
 		viaSilence = viaSilence || l.progress.State == LegDeemedNoObjection
-		unanswered = unanswered || l.progress.State == LegClosedNoAnswer
+		unanswered = unanswered || l.progress.State == LegClosedNoAnswer && !results[i].Replaced
 	}
 	done, err := tx.Exec(ctx, `
 		update consultation.round set state = $3, outcome = $4, completed_at = $5, via_silence = $6, unanswered = $7
@@ -123,7 +125,13 @@ func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, legs []
 	if done.RowsAffected() != 1 {
 		return fmt.Errorf("completing the round: it is not collecting any more")
 	}
-	err = outbox.Append(ctx, tx, event(r, fmt.Sprintf("%s/%d", r.ID, r.Number), eventRoundCompleted, now,
+	// A round that collected again after another authority was asked is completed
+	// once more, with more legs.
+	key := fmt.Sprintf("%s/%d", r.ID, r.Number)
+	if slices.ContainsFunc(results, func(l LegResult) bool { return l.Replaced }) {
+		key = fmt.Sprintf("%s/%d", key, len(results))
+	}
+	err = outbox.Append(ctx, tx, event(r, key, eventRoundCompleted, now,
 		eventData{Outcome: outcome, ViaSilence: viaSilence, Unanswered: unanswered, Legs: told}))
 	if err != nil {
 		return fmt.Errorf("telling that the round is complete: %w", err)

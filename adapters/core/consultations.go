@@ -14,7 +14,7 @@ import (
 
 func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 	a.post(w, r, func(body []byte) (effect, error) {
-		tree, found, err := a.consult.check(body)
+		tree, found, err := a.schemas["ConsultationRequest"].check(body)
 		if err != nil {
 			return nil, err
 		}
@@ -64,7 +64,7 @@ func (a *API) explainDeadline(w http.ResponseWriter, r *http.Request) {
 // show answers a request to read something of a consultation.
 func (a *API) show(w http.ResponseWriter, r *http.Request, what any, err error) {
 	if errors.Is(err, consultation.ErrNotFound) {
-		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "There is no such consultation."})
+		web.WriteProblem(w, noConsultation)
 		return
 	}
 	if err != nil {

@@ -180,7 +180,7 @@ func TestOtherPathsAndMethodsAreProblems(t *testing.T) {
 		want         int
 		allow        string
 	}{
-		{"GET", "/v1/consultations", 405, "POST"},
+		{"PUT", "/v1/consultations", 405, "GET, HEAD, POST"},
 		{"DELETE", "/v1/consultations/6f9619ff-8b86-4d01-b42d-00cf4fc964ff", 405, "GET, HEAD"},
 		{"PUT", "/v1/events", 405, "GET, HEAD, POST"},
 		{"OPTIONS", "/v1/events", 405, "GET, HEAD, POST"},

@@ -62,7 +62,7 @@ type Intake func(ctx context.Context, tx pgx.Tx, e CoreEvent) error
 type API struct {
 	o       Options
 	doc     *document
-	consult *schema
+	schemas map[string]*schema
 	event   *schema
 	page    []byte
 }
@@ -89,8 +89,11 @@ func New(o Options) (*API, error) {
 		return nil, fmt.Errorf("core API: reading the description: %w", err)
 	}
 	a := &API{o: o, doc: doc}
-	if a.consult, err = doc.schema("ConsultationRequest"); err != nil {
-		return nil, fmt.Errorf("core API: %w", err)
+	a.schemas = map[string]*schema{}
+	for _, name := range changeSchemas {
+		if a.schemas[name], err = doc.schema(name); err != nil {
+			return nil, fmt.Errorf("core API: %w", err)
+		}
 	}
 	if a.event, err = doc.schema("PermitEvent"); err != nil {
 		return nil, fmt.Errorf("core API: %w", err)
@@ -110,15 +113,17 @@ type route struct {
 }
 
 func (a *API) routes() []route {
-	return []route{
-		{"/v1/consultations", false, "POST", map[string]http.HandlerFunc{"POST": a.openConsultation}},
+	return append(a.changeRoutes(), []route{
+		{"/v1/consultations", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.listConsultations, "POST": a.openConsultation}},
+		{"/v1/consultations/{id}/timeline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.timeline}},
+		{"/v1/consultations/{id}/progress", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.neutralProgress}},
 		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
 		{"/v1/consultations/{id}/legs/{leg}/deadline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.explainDeadline}},
 		{"/v1/events", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.readEvents, "POST": a.takeEvent}},
 		{"/openapi.json", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.serveDocument}},
 		{"/style.css", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": serveStyle}},
 		{"/{$}", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.servePage}},
-	}
+	}...)
 }
 
 // Handler serves the API with its guards, its log of requests and a problem

@@ -47,7 +47,7 @@ func (a *API) post(w http.ResponseWriter, r *http.Request, check func(body []byt
 		web.WriteProblem(w, *problem)
 		return
 	}
-	k := usedKey{client: web.Caller(r.Context()), route: r.Pattern, key: key, hash: sha256.Sum256(body)}
+	k := usedKey{client: web.Caller(r.Context()), route: r.Method + " " + r.URL.Path, key: key, hash: sha256.Sum256(body)}
 	ctx, cancel := context.WithTimeout(r.Context(), effectTimeout)
 	defer cancel()
 	given, err := a.once(ctx, k, func() (effect, error) { return check(body) })

@@ -17,7 +17,7 @@ func TestWhatIsDescribedIsServed(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	for path, methods := range w.doc.tree["paths"].(map[string]any) {
-		at := strings.Replace(path, "{id}", "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", 1)
+		at := placeholder.ReplaceAllString(path, "6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
 			_, described := methods.(map[string]any)[strings.ToLower(method)]
 			r := w.do(method, at, "{}")
@@ -58,19 +58,28 @@ func TestEverySchemaOfTheDescriptionCompiles(t *testing.T) {
 
 var exampleText = regexp.MustCompile(`(?s)<code class="example">(.*?)</code>`)
 
-// Whoever copies an example of the page gets a 202.
+// Whoever copies an example of the page gets a 202, or, where it does something
+// with a consultation, is told that there is none.
 func TestTheExamplesOfThePageAreAccepted(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	page := w.do("GET", "/", "").body
-	examples := exampleText.FindAllStringSubmatch(page, -1)
-	if len(examples) != 2 {
-		t.Fatalf("%d examples", len(examples))
-	}
-	for i, path := range []string{"/v1/consultations", "/v1/events"} {
-		r := w.do("POST", path, html.UnescapeString(examples[i][1]))
-		if r.status != http.StatusAccepted {
-			t.Errorf("%s: %d %s", path, r.status, r.body)
+	for _, section := range strings.Split(page, "<section")[1:] {
+		example := exampleText.FindStringSubmatch(section)
+		at := regexp.MustCompile(`<b>POST</b> <code>([^<]+)</code>`).FindStringSubmatch(section)
+		if (example == nil) != (at == nil) {
+			t.Errorf("an operation and its example do not go together: %.200s", section)
+		}
+		if example == nil {
+			continue
+		}
+		want := http.StatusAccepted
+		if strings.Contains(at[1], "{") {
+			want = http.StatusNotFound
+		}
+		r := w.do("POST", placeholder.ReplaceAllString(at[1], "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"), html.UnescapeString(example[1]))
+		if r.status != want {
+			t.Errorf("%s: %d %s", at[1], r.status, r.body)
 		}
 	}
 }

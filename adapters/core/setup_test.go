@@ -89,6 +89,7 @@ func newWorldOn(t testing.TB, pool *pgxpool.Pool, tokens ...web.Token) *world {
 		})
 		if name == "labour" {
 			legs[1].Term, legs[1].Silence = &calendar.Rule{Unit: calendar.WorkingDays, Length: 5, LegalBasis: "HMS § 33"}, consultation.SilenceEscalate
+			legs[1].Extendable = true
 		}
 	}
 	var err error

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ristmik/adapters/consultation"
 	"ristmik/adapters/core"
 	"ristmik/outbox"
 	"ristmik/schedules"
@@ -16,7 +17,8 @@ import (
 const pruneAtOnce = 1000
 
 // retention is the job that deletes what has served: delivered messages with
-// their attempts, and the answers kept under idempotency keys. Events and dead
+// their attempts, the answers kept under idempotency keys, and what was
+// asked in rounds that have ended. Events and dead
 // letters stay.
 type retention struct {
 	pool *pgxpool.Pool
@@ -25,10 +27,11 @@ type retention struct {
 
 func (r retention) run(ctx context.Context, run *schedules.Run) error {
 	before := run.Now.Add(-r.keep)
-	summary := map[string]int{"messages": 0, "keys": 0}
+	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0}
 	for name, prune := range map[string]func() (int, error){
-		"messages": func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
-		"keys":     func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"messages":  func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"keys":      func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"questions": func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
 	} {
 		for {
 			n, err := prune()
