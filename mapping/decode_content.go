@@ -1,102 +1,160 @@
 package mapping
 
 import (
-	"github.com/beevik/etree"
+	"slices"
+	"strings"
 
+	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
-// reader walks the children of one element along the content model.
+// reader reads the children of one element along the content model. It knows the
+// child that comes next and no other.
 type reader struct {
 	*decoder
-	children []*etree.Element
-	names    []contract.Name // of the children
-	next     int
-	object   map[string]any
-	path     string
-	depth    int
-	grouped  bool            // inside a repeating group, where the next element may begin another occurrence
-	refused  map[string]bool // names of the branches of choices that were not taken; nil for none
+	content *contract.Particle
+	depth   int
+	base    int  // length of the path to the element
+	grouped bool // inside a repeating group, where the next element may begin another occurrence
+
+	// The next child: whether it has started, has a place in the content, its
+	// name, and its number among the children.
+	started, placed bool
+	name            contract.Name
+	number          int
+	ended           bool // there are no more
+
+	texts   bool           // text among the children has been reported
+	unknown []string       // strangers that are kept
+	last    map[string]int // number of the last child of each name that has a place
 }
 
-// namespaces finds the namespaces of the children of one element. Most have no
-// prefix and declare nothing, and then all have the one that their parent would
-// give them; looking that up means to walk to the root of the document.
-type namespaces struct {
-	parent  *etree.Element
-	known   bool
-	inherit string
-}
+// choice is a choice and the branch of it that was taken.
+type choice struct{ of, branch *contract.Particle }
 
-func (n *namespaces) of(child *etree.Element) string {
-	if child.Space != "" || len(child.Attr) > 0 {
-		return child.NamespaceURI()
-	}
-	if !n.known {
-		n.known, n.inherit = true, child.NamespaceURI()
-	}
-	return n.inherit
-}
-
-// content reads the child elements of a complex type into object.
-func (d *decoder) content(t *contract.Type, x *etree.Element, object map[string]any, path string, depth int) {
-	for _, token := range x.Child {
-		if c, ok := token.(*etree.CharData); ok && !c.IsWhitespace() {
-			d.add(path, CodeType, "must hold elements and no text")
-			break
-		}
-	}
-	r := reader{decoder: d, object: object, path: path, depth: depth}
-	var strangers []*etree.Element
-	own := namespaces{parent: x}
-	for _, token := range x.Child {
-		child, ok := token.(*etree.Element)
-		if !ok {
-			continue
-		}
-		name := contract.Name{Space: own.of(child), Local: child.Tag}
-		// Strangers are set aside first, so that they do not put the rest out
-		// of step and hide what else is wrong.
-		if !t.Content.Takes(name) {
-			if d.stranger(d.join(path, child.Tag), "the contract has no such element here") {
-				strangers = append(strangers, child)
-			}
-			continue
-		}
-		if r.children == nil {
-			r.children, r.names = make([]*etree.Element, 0, len(x.Child)), make([]contract.Name, 0, len(x.Child))
-		}
-		r.children, r.names = append(r.children, child), append(r.names, name)
-	}
-	if len(strangers) > 0 {
-		object[unknownKey] = markupOf(d.whole(strangers))
-	}
+// content reads the child elements of a complex type.
+func (d *decoder) content(t *contract.Type, depth int) {
+	before := len(d.taken)
+	r := reader{decoder: d, content: t.Content, depth: depth, base: len(d.path)}
 	if t.Content != nil {
 		r.particle(t.Content)
 	}
-	if r.next == len(r.children) {
+	r.rest(d.taken[before:])
+	d.taken = d.taken[:before]
+	if len(r.unknown) == 0 {
 		return
 	}
-	reported := map[string]bool{}
-	for _, child := range r.children[r.next:] {
-		if reported[child.Tag] {
-			continue
+	d.out.key(unknownKey)
+	d.out.beginArray()
+	for _, markup := range r.unknown {
+		d.out.text(markup)
+	}
+	d.out.endArray()
+}
+
+// peek goes to the next child and says whether there is one.
+func (r *reader) peek() bool {
+	for !r.started && !r.ended {
+		switch r.walk.Next() {
+		case soap.TokenText:
+			if !r.texts && !isBlank(r.walk.Text()) {
+				r.texts = true
+				r.above(func() { r.add(CodeType, "must hold elements and no text") })
+			}
+		case soap.TokenStart:
+			r.started, r.placed = true, false
+			r.number++
+			r.name.Space, r.name.Local = r.walk.Name()
+		default:
+			r.ended = true
 		}
-		reported[child.Tag] = true
-		if r.refused[child.Tag] {
-			d.add(d.join(path, child.Tag), CodeChoice, "must not stand beside the elements of another branch of the choice")
-		} else {
-			d.add(d.join(path, child.Tag), CodeOrder, "must stand in the place that the contract gives it")
+	}
+	return r.started
+}
+
+func isBlank(s string) bool {
+	for i := range len(s) {
+		switch s[i] {
+		case ' ', '\t', '\n', '\r':
+		default:
+			return false
 		}
+	}
+	return true
+}
+
+// place says whether the next child has a place in the content. A stranger is
+// set aside, so that it does not put the rest out of step and hide what else is
+// wrong; then another child comes next.
+func (r *reader) place() bool {
+	if r.placed || r.content.Takes(r.name) {
+		r.placed = true
+		return true
+	}
+	keep := false
+	r.above(func() { keep = r.stranger(r.name.Local, "the contract has no such element here") })
+	if keep {
+		r.unknown = append(r.unknown, r.walk.Markup())
+	} else {
+		r.walk.Skip()
+	}
+	r.started = false
+	return false
+}
+
+// above reports something of the element itself while the path leads into one of
+// its groups.
+func (r *reader) above(f func()) {
+	inside := slices.Clone(r.path[r.base:])
+	r.path = r.path[:r.base]
+	f()
+	r.path = append(r.path, inside...)
+}
+
+// next is the next child that has a place.
+func (r *reader) next() bool {
+	for r.peek() {
+		if r.place() {
+			return true
+		}
+	}
+	return false
+}
+
+// begins says whether the next child begins the particle.
+func (r *reader) begins(p *contract.Particle) bool { return r.next() && p.StartsWith(r.name) }
+
+// rest reports what is left when the content is over.
+func (r *reader) rest(taken []choice) {
+	var reported map[string]bool
+	for r.next() {
+		name := r.name.Local
+		if !reported[name] {
+			if reported == nil {
+				reported = map[string]bool{}
+			}
+			reported[name] = true
+			if refused(taken, name) {
+				r.addIn(name, CodeChoice, "must not stand beside the elements of another branch of the choice")
+			} else {
+				r.addIn(name, CodeOrder, "must stand in the place that the contract gives it")
+			}
+		}
+		r.walk.Skip()
+		r.started = false
 	}
 }
 
-// peek returns the name of the next child.
-func (r *reader) peek() (contract.Name, bool) {
-	if r.next >= len(r.children) {
-		return contract.Name{}, false
+// refused says whether the name belongs to a branch that was not taken.
+func refused(taken []choice, name string) bool {
+	for _, c := range taken {
+		for _, other := range c.of.Items {
+			if other != c.branch && other.Holds(name) != nil && c.branch.Holds(name) == nil {
+				return true
+			}
+		}
 	}
-	return r.names[r.next], true
+	return false
 }
 
 func (r *reader) particle(p *contract.Particle) {
@@ -115,8 +173,7 @@ func (r *reader) once(p *contract.Particle) {
 	case contract.ElementParticle:
 		r.occurrences(p.Element)
 	case contract.SequenceParticle:
-		name, more := r.peek()
-		if p.Min == 0 && !(more && p.StartsWith(name)) {
+		if p.Min == 0 && !r.begins(p) {
 			return
 		}
 		for _, item := range p.Items {
@@ -130,66 +187,38 @@ func (r *reader) once(p *contract.Particle) {
 }
 
 func (r *reader) choice(p *contract.Particle) {
-	name, more := r.peek()
-	for _, branch := range p.Items {
-		if !more || !branch.StartsWith(name) {
-			continue
-		}
-		for _, other := range p.Items {
-			if other != branch {
-				r.refuse(other, branch)
+	if r.next() {
+		for _, branch := range p.Items {
+			if branch.StartsWith(r.name) {
+				r.taken = append(r.taken, choice{p, branch})
+				r.particle(branch)
+				return
 			}
 		}
-		r.particle(branch)
-		return
 	}
 	if !p.Emptiable() {
-		r.add(r.path, CodeRequired, "must hold one of these: "+labels(p))
-	}
-}
-
-// refuse remembers the names of a branch that was not taken.
-func (r *reader) refuse(p, taken *contract.Particle) {
-	switch p.Kind {
-	case contract.ElementParticle:
-		if taken.Holds(p.Element.Name) == nil {
-			if r.refused == nil {
-				r.refused = map[string]bool{}
-			}
-			r.refused[p.Element.Name] = true
-		}
-		return
-	case contract.AnyParticle:
-		return
-	}
-	for _, item := range p.Items {
-		r.refuse(item, taken)
+		r.add(CodeRequired, "must hold one of these: "+labels(p))
 	}
 }
 
 // all reads the members of an xs:all group, which may come in any order.
 func (r *reader) all(p *contract.Particle) {
-	done := map[*contract.Particle]bool{}
-	for {
-		name, more := r.peek()
-		var found *contract.Particle
-		for _, item := range p.Items {
-			if more && !done[item] && item.StartsWith(name) {
-				found = item
-				break
+	done := make([]bool, len(p.Items))
+	any := false
+	for found := true; found; {
+		found = false
+		for i, item := range p.Items {
+			if !done[i] && r.begins(item) {
+				done[i], any, found = true, true, true
+				r.particle(item)
 			}
 		}
-		if found == nil {
-			break
-		}
-		done[found] = true
-		r.particle(found)
 	}
-	if p.Min == 0 && len(done) == 0 {
+	if p.Min == 0 && !any {
 		return
 	}
-	for _, item := range p.Items {
-		if !done[item] {
+	for i, item := range p.Items {
+		if !done[i] {
 			r.particle(item)
 		}
 	}
@@ -197,40 +226,83 @@ func (r *reader) all(p *contract.Particle) {
 
 // occurrences reads the run of equal elements at this place.
 func (r *reader) occurrences(el *contract.Element) {
-	at := r.join(r.path, el.Name)
-	first := r.next
-	for r.next < len(r.children) {
-		if name := r.names[r.next]; name.Local != el.Name || name.Space != el.Namespace || r.grouped && r.next-first == el.Max {
+	many, n, found := el.Many(), 0, len(r.list)
+	if many {
+		r.out.key(el.Name)
+		r.out.beginArray()
+	}
+	for r.peek() {
+		if r.name.Local != el.Name || r.name.Space != el.Namespace {
+			if r.place() {
+				break
+			}
+			continue // a stranger has gone
+		}
+		full := n == el.Max
+		if full && r.grouped {
 			break
 		}
-		r.next++
-	}
-	run := r.children[first:r.next]
-	if len(run) == 0 && el.Min > 0 && r.comesLater(el) {
-		return // reported as out of order, not as missing
-	}
-	if !r.countFits(el, len(run), at) {
-		return
-	}
-	if !el.Many() {
-		if len(run) == 1 {
-			r.object[el.Name] = r.element(el, run[0], at, r.depth+1)
+		r.started = false
+		if n++; full || el.Max != contract.Unbounded && n > el.Max {
+			r.walk.Skip() // each of too many is not looked at
+			continue
 		}
+		r.enter(el.Name)
+		if many {
+			r.enterItem(n - 1)
+			r.element(el, r.depth+1)
+			r.leave()
+		} else {
+			r.out.key(el.Name)
+			r.element(el, r.depth+1)
+		}
+		r.leave()
+	}
+	if many {
+		r.out.endArray()
+	}
+	switch {
+	case n == 0 && el.Min > 0 && r.comesLater(el):
+		return // reported as out of order, not as missing
+	case n >= el.Min && (el.Max == contract.Unbounded || n <= el.Max):
 		return
 	}
-	items := make([]any, 0, len(run))
-	for i, child := range run {
-		items = append(items, r.element(el, child, r.joinIndex(at, i), r.depth+1))
+	r.enter(el.Name)
+	if n > el.Max && len(r.list) > found {
+		// What is wrong with each does not matter then.
+		inside := pointer(r.path)
+		kept := slices.DeleteFunc(r.list[found:], func(v Violation) bool {
+			return strings.HasPrefix(v.Path, inside+"/") || v.Path == inside && v.Code != CodeUnknown
+		})
+		r.list = r.list[:found+len(kept)]
 	}
-	r.object[el.Name] = items
+	countFits(&r.report, el, n)
+	r.leave()
 }
 
 // comesLater says whether the element stands further on, where it must not.
 func (r *reader) comesLater(el *contract.Element) bool {
-	for _, child := range r.children[r.next:] {
-		if child.Tag == el.Name {
-			return true
+	if !r.peek() {
+		return false
+	}
+	if r.last == nil {
+		r.last = map[string]int{}
+		walk := r.walk.Fork()
+		defer walk.Close()
+		name, number := r.name, r.number
+		for token := soap.TokenStart; token != soap.TokenEnd; token = walk.Next() {
+			if token != soap.TokenStart {
+				continue
+			}
+			if number > r.number {
+				name.Space, name.Local = walk.Name()
+			}
+			if r.content.Takes(name) {
+				r.last[name.Local] = number
+			}
+			number++
+			walk.Skip()
 		}
 	}
-	return false
+	return r.last[el.Name] >= r.number
 }

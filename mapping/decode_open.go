@@ -5,8 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/beevik/etree"
-
+	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
@@ -14,82 +13,91 @@ import (
 // derived from it in the contract: to read the element as anything else would
 // be to trust the sender about what the contract says. It is nil when the
 // element cannot be read.
-func (d *decoder) ofType(t *contract.Type, x *etree.Element, object map[string]any, path string) *contract.Type {
-	for _, a := range x.Attr {
-		if a.Key != "type" || a.NamespaceURI() != nsInstance {
-			continue
-		}
-		name := resolved(x, a.Value)
-		family := append([]*contract.Type{t}, t.Derived...)
-		i := slices.IndexFunc(family, func(d *contract.Type) bool { return d.Name == name && name.Local != "" })
-		if i < 0 {
-			d.add(path, CodeType, "must not be of another type than the contract's")
-			return nil
-		}
-		named := family[i]
+func (d *decoder) ofType(t *contract.Type) *contract.Type {
+	if value, given := d.instance("type"); given {
+		named := d.named(t, value)
 		switch {
+		case named == nil:
+			d.add(CodeType, "must not be of another type than the contract's")
+			return nil
 		case named.Unsupported != nil:
-			d.add(path, CodeUnsupported, named.Unsupported.Error())
+			d.add(CodeUnsupported, named.Unsupported.Error())
 			return nil
 		case named != t:
-			object[typeKey] = typeName(t, named)
+			d.out.key(typeKey)
+			d.out.text(typeName(t, named))
 		}
 		t = named
 	}
 	if t.Abstract {
-		d.add(path, CodeType, "must say with xsi:type which type it is of: one of "+typeNames(t))
+		d.add(CodeType, "must say with xsi:type which type it is of: one of "+typeNames(t))
 		return nil
 	}
 	return t
 }
 
-// resolved reads a qualified name in an attribute of x.
-func resolved(x *etree.Element, qname string) contract.Name {
+// named returns the type of that qualified name among t and those derived from it.
+func (d *decoder) named(t *contract.Type, qname string) *contract.Type {
 	prefix, local, qualified := strings.Cut(strings.TrimSpace(qname), ":")
 	if !qualified {
 		prefix, local = "", prefix
 	}
-	for at := x; at != nil; at = at.Parent() {
-		for _, a := range at.Attr {
-			if prefix == "" && a.Space == "" && a.Key == "xmlns" || prefix != "" && a.Space == "xmlns" && a.Key == prefix {
-				return contract.Name{Space: a.Value, Local: local}
-			}
-		}
+	name := contract.Name{Space: d.walk.Namespace(prefix), Local: local}
+	if local == "" {
+		return nil
 	}
-	return contract.Name{Local: local}
+	if t.Name == name {
+		return t
+	}
+	if i := slices.IndexFunc(t.Derived, func(d *contract.Type) bool { return d.Name == name }); i >= 0 {
+		return t.Derived[i]
+	}
+	return nil
 }
 
 // anything reads an element of xs:anyType: a string when there is nothing but
 // text, else an object. The type that xsi:type may claim for it is not looked at.
-func (d *decoder) anything(x *etree.Element, path string) any {
-	object := map[string]any{}
-	for _, a := range x.Attr {
-		space := a.NamespaceURI()
-		switch {
-		case a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns" || space == nsInstance:
-			continue
-		case a.Space == "xml":
-			space = nsXMLPrefix
-		case a.Space == "":
-			space = ""
+func (d *decoder) anything(depth int) {
+	var attrs []soap.Attr
+	for _, a := range d.walk.Attrs() {
+		if a.Space != soap.NSXMLNS && a.Prefix != "xmlns" && a.Space != nsInstance {
+			attrs = append(attrs, a)
 		}
-		object[looseKey(space, a.Key)] = a.Value
 	}
-	children := x.ChildElements()
-	text := ownText(x)
-	if len(object) == 0 && len(children) == 0 {
-		return text
+	text := ""
+	var children []string
+	for token := d.walk.Next(); token != soap.TokenEnd; token = d.walk.Next() {
+		if token == soap.TokenStart {
+			children = append(children, d.walk.Markup())
+		} else {
+			text += d.walk.Text()
+		}
+	}
+	if len(attrs) == 0 && len(children) == 0 {
+		d.wrapped(depth, func() { d.out.text(text) })
+		return
+	}
+	d.out.beginObject()
+	for _, a := range attrs {
+		d.out.key(looseKey(a.Space, a.Local))
+		d.out.text(a.Value)
 	}
 	if strings.TrimSpace(text) != "" {
 		if len(children) > 0 {
-			d.add(path, CodeType, "must hold either text or elements")
+			d.add(CodeType, "must hold either text or elements")
 		}
-		object[textKey] = text
+		d.out.key(textKey)
+		d.out.text(text)
 	}
 	if len(children) > 0 {
-		object[anyKey] = markupOf(d.whole(children))
+		d.out.key(anyKey)
+		d.out.beginArray()
+		for _, markup := range children {
+			d.out.text(markup)
+		}
+		d.out.endArray()
 	}
-	return object
+	d.out.endObject()
 }
 
 // looseKey is the JSON key of an attribute that the contract does not name.
@@ -102,116 +110,55 @@ func looseKey(space, local string) string {
 
 // wildcard reads the elements that xs:any takes at this place.
 func (r *reader) wildcard(p *contract.Particle) {
-	first := r.next
-	for r.next < len(r.children) && p.Allows(r.children[r.next].NamespaceURI()) &&
-		(p.Max == contract.Unbounded || r.next-first < p.Max) {
-		r.next++
-	}
-	n := r.next - first
-	if n < p.Min {
-		r.add(r.join(r.path, anyKey), CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
+	n := 0
+	for r.peek() && (p.Max == contract.Unbounded || n < p.Max) {
+		if !p.Allows(r.name.Space) {
+			if r.place() {
+				break
+			}
+			continue // a stranger has gone
+		}
+		if n++; n == 1 {
+			r.out.key(anyKey)
+			r.out.beginArray()
+		}
+		r.out.text(r.walk.Markup())
+		r.started = false
 	}
 	if n > 0 {
-		r.object[anyKey] = markupOf(r.whole(r.children[first:r.next]))
+		r.out.endArray()
 	}
-}
-
-// markupOf writes elements as XML that stands for itself.
-func markupOf(elements []*etree.Element) []any {
-	out := make([]any, 0, len(elements))
-	for _, el := range elements {
-		c := el.Copy()
-		bringDeclarations(c, el.Parent())
-		if a := c.SelectAttr("xmlns"); a != nil && a.Value == "" {
-			c.RemoveAttr("xmlns") // alone it is in no namespace anyway
-		}
-		doc := etree.NewDocument()
-		doc.WriteSettings = etree.WriteSettings{CanonicalText: true, CanonicalAttrVal: true}
-		doc.SetRoot(c)
-		text, err := doc.WriteToString()
-		if err != nil {
-			continue // writing to memory does not fail
-		}
-		out = append(out, text)
+	if n < p.Min {
+		r.addIn(anyKey, CodeRequired, fmt.Sprintf("must have at least %d entries", p.Min))
 	}
-	return out
-}
-
-// bringDeclarations puts the declarations around an element onto its copy, as
-// far as a name or a value in it may use them.
-func bringDeclarations(c, around *etree.Element) {
-	have := map[string]bool{}
-	for _, a := range c.Attr {
-		have[a.FullKey()] = true
-	}
-	for ; around != nil; around = around.Parent() {
-		for _, a := range around.Attr {
-			declares := a.Space == "xmlns" || a.Space == "" && a.Key == "xmlns"
-			if !declares || have[a.FullKey()] {
-				continue
-			}
-			have[a.FullKey()] = true
-			prefix := a.Key
-			if a.Space == "" {
-				prefix = ""
-			}
-			if usesPrefix(c, prefix) {
-				c.CreateAttr(a.FullKey(), a.Value)
-			}
-		}
-	}
-}
-
-// usesPrefix says whether a name below el has the prefix, or a value looks as if
-// it did ("xs:string").
-func usesPrefix(el *etree.Element, prefix string) bool {
-	if el.Space == prefix {
-		return true
-	}
-	inValue := func(s string) bool { return prefix != "" && strings.Contains(s, prefix+":") }
-	for _, a := range el.Attr {
-		if prefix != "" && a.Space == prefix || inValue(a.Value) {
-			return true
-		}
-	}
-	for _, t := range el.Child {
-		switch t := t.(type) {
-		case *etree.Element:
-			if usesPrefix(t, prefix) {
-				return true
-			}
-		case *etree.CharData:
-			if inValue(t.Data) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // repeated reads the occurrences of a group that may repeat, each into an
 // object of its own.
 func (r *reader) repeated(p *contract.Particle) {
-	at := r.join(r.path, groupKey)
-	items := []any{}
-	outer, outerPath := r.object, r.path
-	for {
-		name, more := r.peek()
-		if !more || !p.StartsWith(name) || p.Max != contract.Unbounded && len(items) >= p.Max {
-			break
-		}
-		before := r.next
-		one := map[string]any{}
-		r.object, r.path, r.grouped = one, r.joinIndex(at, len(items)), true
+	r.out.key(groupKey)
+	r.out.beginArray()
+	n := 0
+	for r.begins(p) && (p.Max == contract.Unbounded || n < p.Max) {
+		before := r.number
+		r.out.beginObject()
+		r.enter(groupKey)
+		r.enterItem(n)
+		r.grouped = true
 		for _, member := range membersOf(p) {
 			r.once(member)
 		}
-		items = append(items, one)
-		if r.next == before {
-			break
+		r.grouped = false
+		r.leave()
+		r.leave()
+		r.out.endObject()
+		n++
+		if r.started && r.number == before {
+			break // nothing was taken
 		}
 	}
-	r.object, r.path, r.grouped = outer, outerPath, false
-	r.groupCount(p, len(items), at)
-	r.object[groupKey] = items
+	r.out.endArray()
+	r.enter(groupKey)
+	r.groupCount(p, n)
+	r.leave()
 }

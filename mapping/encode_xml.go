@@ -28,17 +28,19 @@ func Encode(el *contract.Element, value map[string]any) (*etree.Element, error) 
 	if err != nil {
 		return nil, err
 	}
-	// What was written passes; the limits are for what others write.
-	doc, err := soap.ReadTree(text, soap.Limits{
-		Bytes: math.MaxInt, Depth: math.MaxInt, Elements: math.MaxInt / 2, Attributes: math.MaxInt,
-		Namespaces: math.MaxInt, Name: math.MaxInt - 1, AttributeValue: math.MaxInt - 1,
-	})
+	doc, err := soap.ReadTree(text, ours)
 	if err != nil {
 		return nil, fmt.Errorf("reading what was written: %w", err)
 	}
 	root := doc.Root()
 	doc.RemoveChild(root)
 	return root, nil
+}
+
+// ours are the limits of what was not received.
+var ours = soap.Limits{
+	Bytes: math.MaxInt, Depth: math.MaxInt, Elements: math.MaxInt / 2, Attributes: math.MaxInt,
+	Namespaces: math.MaxInt, Name: math.MaxInt - 1, AttributeValue: math.MaxInt - 1,
 }
 
 // EncodeXML is [Encode] as text: one element in UTF-8, without an XML

@@ -62,14 +62,24 @@ func pointer(path []step) string {
 	var out []byte
 	for _, s := range path {
 		out = append(out, '/')
-		switch {
-		case s.index >= 0:
+		if s.index >= 0 {
 			out = strconv.AppendInt(out, int64(s.index), 10)
-		case strings.ContainsAny(s.key, "~/"):
-			out = append(out, strings.ReplaceAll(strings.ReplaceAll(s.key, "~", "~0"), "/", "~1")...)
-		default:
-			out = append(out, s.key...)
+		} else {
+			out = append(out, token(s.key)...)
 		}
 	}
 	return string(out)
 }
+
+// token writes a key as a reference token.
+func token(key string) string {
+	if strings.ContainsAny(key, "~/") {
+		key = strings.ReplaceAll(strings.ReplaceAll(key, "~", "~0"), "/", "~1")
+	}
+	return key
+}
+
+// join and joinIndex append one reference token to a JSON pointer.
+func join(path, key string) string { return path + "/" + token(key) }
+
+func joinIndex(path string, i int) string { return path + "/" + strconv.Itoa(i) }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/beevik/etree"
 
+	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
@@ -212,7 +213,7 @@ func (s *sampler) foreign(p *contract.Particle, path string) string {
 				x.CreateAttr("xmlns:example", el.Namespace)
 			}
 			x.SetText(text)
-			return markupOf([]*etree.Element{x})[0].(string)
+			return string(soap.MarkupOf(x))
 		}
 		s.fail(path, "no value fits the element that could stand here")
 	}

@@ -1,36 +1,48 @@
 package mapping
 
 import (
-	"encoding/json"
 	"strings"
 
 	"ristmik/soap/contract"
 )
 
-// fromText converts the checked text of a simple type to its JSON value.
-func fromText(s *contract.Simple, text string) any {
+// emit gives the checked text of a simple type as its JSON value.
+func emit(out sink, s *contract.Simple, text string) {
 	switch s.Kind {
 	case contract.KindBoolean:
-		return text == "true" || text == "1"
+		out.bool(text == "true" || text == "1")
 	case contract.KindInteger, contract.KindDecimal:
-		return json.Number(jsonNumber(text))
+		out.number(jsonNumber(text))
 	case contract.KindFloat:
 		if strings.HasSuffix(text, "INF") || text == "NaN" {
-			return text // JSON has no such number
+			out.text(text) // JSON has no such number
+			return
 		}
 		mantissa, exponent, scientific := strings.Cut(strings.ToLower(text), "e")
 		if scientific {
-			return json.Number(jsonNumber(mantissa) + "e" + exponent)
+			out.number(jsonNumber(mantissa) + "e" + exponent)
+			return
 		}
-		return json.Number(jsonNumber(mantissa))
+		out.number(jsonNumber(mantissa))
 	default:
-		return text
+		out.text(text)
 	}
+}
+
+// fromText converts the checked text of a simple type to its value.
+func fromText(s *contract.Simple, text string) any {
+	var out values
+	emit(&out, s, text)
+	return out.root
 }
 
 // jsonNumber rewrites a number in the form that JSON has for it: XML also allows
 // a plus sign, leading zeros and a bare point. No digit that counts is lost.
 func jsonNumber(text string) string {
+	digits := strings.TrimPrefix(text, "-")
+	if first, last := digits[0], digits[len(digits)-1]; last != '.' && (first >= '1' && first <= '9' || first == '0' && (len(digits) == 1 || digits[1] == '.')) {
+		return text
+	}
 	sign := ""
 	if strings.HasPrefix(text, "-") {
 		sign = "-"

@@ -179,7 +179,7 @@ func TestDecodeReportsEveryViolationWithItsPlace(t *testing.T) {
 		want []string
 	}{
 		"all at once": {`<t:e ` + ns + ` b="1"><amount>x</amount><new/><x>1.5</x><set><n>x</n></set></t:e>`,
-			[]string{"/@b unknown", "/new unknown", "/a required", "/amount/0/@currency required", "/amount/0/#text format", "/x format", "/set/n format", "/set/m required"}},
+			[]string{"/@b unknown", "/a required", "/amount/0/@currency required", "/amount/0/#text format", "/new unknown", "/x format", "/set/n format", "/set/m required"}},
 		"another wrapper":   {`<t:f ` + ns + `/>`, []string{" unknown"}},
 		"another namespace": {`<e/>`, []string{" unknown"}},
 		"qualified child":   {`<t:e ` + ns + `><t:a/></t:e>`, []string{"/a unknown", "/a required"}},

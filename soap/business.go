@@ -65,10 +65,9 @@ func businessFaultIn(el *etree.Element) *BusinessFault {
 
 // take reads one of the two elements; the first of each counts.
 func (f *BusinessFault) take(el *etree.Element) {
-	value, plain := scalar(el)
-	value = strings.TrimSpace(value)
+	value := strings.TrimSpace(el.Text())
 	switch {
-	case !plain:
+	case len(el.ChildElements()) > 0:
 	case strings.EqualFold(el.Tag, "faultCode") && f.Code == "":
 		f.Code = value
 	case strings.EqualFold(el.Tag, "faultString") && f.String == "":

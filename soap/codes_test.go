@@ -266,7 +266,7 @@ func TestFaultReadsBack(t *testing.T) {
 		{},
 	} {
 		m, err := soap.ReadAnswer(soap.BuildFault(f), soap.DefaultLimits())
-		if err != nil || m.Fault == nil || m.Body != nil {
+		if err != nil || m.Fault == nil || m.Body() != nil {
 			t.Errorf("%+v reads back as %+v, %v", f, m, err)
 			continue
 		}

@@ -3,7 +3,6 @@ package soap
 import (
 	"bytes"
 	"fmt"
-	"strings"
 
 	"github.com/beevik/etree"
 )
@@ -79,15 +78,28 @@ var requestScope = map[string]string{"env": NSEnvelope, "x": NSXRoad, "i": NSIde
 // (PR-MESS 2.2). req must come from ReadRequest; req and body are left as they
 // were.
 func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
-	if req == nil || len(req.Header.Elements) == 0 {
-		return nil, fmt.Errorf("building an answer: the request has no header to repeat")
+	if body == nil {
+		return nil, fmt.Errorf("building an answer: the body: the element is missing")
 	}
-	env, scope := answerScope(req.Header.Elements[0])
-	wrapper, err := standalone(body, scope)
+	// The wrapper brings along whatever is declared around it: what the answer's
+	// Envelope declares is the request's business.
+	wrapper, err := standalone(body, map[string]string{})
 	if err != nil {
 		return nil, fmt.Errorf("building an answer: the body: %w", err)
 	}
-	var b strings.Builder
+	var text bytes.Buffer
+	writeElement(&text, wrapper)
+	return BuildAnswerXML(req, text.Bytes())
+}
+
+// BuildAnswerXML is BuildAnswer with a wrapper that is written already; see
+// BuildRequestXML.
+func BuildAnswerXML(req *Message, wrapper []byte) ([]byte, error) {
+	if req == nil || len(req.Header.Elements()) == 0 {
+		return nil, fmt.Errorf("building an answer: the request has no header to repeat")
+	}
+	env, scope := answerScope(req.Header.Elements()[0])
+	var b bytes.Buffer
 	b.WriteString(declaration)
 	b.WriteString("<" + env.FullTag())
 	for _, a := range env.Attr {
@@ -97,7 +109,7 @@ func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
 	}
 	p := env.Space
 	b.WriteString(">\n  <" + p + ":Header>\n")
-	for _, block := range req.Header.Elements {
+	for _, block := range req.Header.Elements() {
 		if is(block, NSXRoad, "requestHash") {
 			continue
 		}
@@ -107,9 +119,9 @@ func BuildAnswer(req *Message, body *etree.Element) ([]byte, error) {
 		b.WriteByte('\n')
 	}
 	b.WriteString("  </" + p + ":Header>\n  <" + p + ":Body>\n    ")
-	writeElement(&b, wrapper)
+	b.Write(wrapper)
 	b.WriteString("\n  </" + p + ":Body>\n</" + p + ":Envelope>")
-	return []byte(b.String()), nil
+	return b.Bytes(), nil
 }
 
 func writeElement(b etree.Writer, el *etree.Element) {

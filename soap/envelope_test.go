@@ -43,15 +43,14 @@ func TestRequestReadsBack(t *testing.T) {
 	}
 	want := goldenHeader()
 	want.ProtocolVersion = "4.0"
-	want.Elements = m.Header.Elements
 	if m.Header.Client != want.Client || m.Header.Service != want.Service || m.Header.ID != want.ID ||
 		m.Header.UserID != want.UserID || m.Header.Issue != want.Issue || m.Header.ProtocolVersion != "4.0" {
 		t.Errorf("header is %+v", m.Header)
 	}
-	if len(m.Header.Elements) != 6 || m.Body.Tag != "vehicleByPlate" || m.Fault != nil {
+	if len(m.Header.Elements()) != 6 || m.Body().Tag != "vehicleByPlate" || m.Fault != nil {
 		t.Errorf("message is %+v", m)
 	}
-	if plate := soap.Child(m.Body, "", "plate"); plate == nil || plate.Text() != "123ABC" {
+	if plate := soap.Child(m.Body(), "", "plate"); plate == nil || plate.Text() != "123ABC" {
 		t.Errorf("plate is %v", plate)
 	}
 }
@@ -108,19 +107,19 @@ func TestAnswerRepeatsUnknownAndEmptyBlocks(t *testing.T) {
 		t.Fatalf("%v in\n%s", err, raw)
 	}
 	var want []string
-	for _, b := range req.Header.Elements {
+	for _, b := range req.Header.Elements() {
 		if b.Tag != "requestHash" {
 			want = append(want, expanded(b))
 		}
 	}
 	var got []string
-	for _, b := range answer.Header.Elements {
+	for _, b := range answer.Header.Elements() {
 		got = append(got, expanded(b))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("%s in\n%s", diff, raw)
 	}
-	if answer.Body.NamespaceURI() != "" || soap.Child(answer.Body, "", "unqualified") == nil {
+	if answer.Body().NamespaceURI() != "" || soap.Child(answer.Body(), "", "unqualified") == nil {
 		t.Errorf("the body changed its namespace:\n%s", raw)
 	}
 	pdu := answer.Header.Block("http://x-road.eu/xsd/pdu.xsd", "pdu")
@@ -197,12 +196,12 @@ func TestMessagesSurviveWritingAndReading(t *testing.T) {
 			if got.Client != h.Client || got.Service != h.Service || got.ID != h.ID || got.UserID != h.UserID || got.Issue != h.Issue {
 				t.Fatalf("header %+v\nwant %+v", got, h)
 			}
-			if v := soap.Child(m.Body, "", "value"); v.Text() != value || m.Body.SelectAttrValue("note", "-") != body.SelectAttrValue("note", "") {
+			if v := soap.Child(m.Body(), "", "value"); v.Text() != value || m.Body().SelectAttrValue("note", "-") != body.SelectAttrValue("note", "") {
 				t.Fatalf("body changed in\n%s", m.Raw)
 			}
 		}
 		same(req)
-		out, err := soap.BuildAnswer(req, req.Body)
+		out, err := soap.BuildAnswer(req, req.Body())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -258,16 +257,16 @@ func TestBuildingLeavesItsArgumentsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := expanded(req.Body.Parent().Parent())
-	first, err := soap.BuildAnswer(req, req.Body)
+	before := expanded(req.Body().Parent().Parent())
+	first, err := soap.BuildAnswer(req, req.Body())
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := soap.BuildAnswer(req, req.Body)
+	second, err := soap.BuildAnswer(req, req.Body())
 	if err != nil || !bytes.Equal(first, second) {
 		t.Errorf("a second answer differs: %v", err)
 	}
-	if after := expanded(req.Body.Parent().Parent()); after != before {
+	if after := expanded(req.Body().Parent().Parent()); after != before {
 		t.Errorf("the request changed:\n%s", cmp.Diff(before, after))
 	}
 }

@@ -1,6 +1,10 @@
 package soap
 
-import "github.com/beevik/etree"
+import (
+	"sync"
+
+	"github.com/beevik/etree"
+)
 
 // Header is the X-Road header of one message (PR-MESS 2.2).
 type Header struct {
@@ -25,18 +29,27 @@ type Header struct {
 	ProtocolVersion string
 	// RequestHash is as received in an answer; never sent.
 	RequestHash string
-	// Elements are all header blocks as received, in order, known or not. They
-	// tell an empty field from an absent one, and BuildAnswer echoes them.
-	Elements []*etree.Element
 	// Extra are blocks of other protocols for BuildRequest to send behind the
 	// known ones, such as the Estonian pdu. Received ones are in Elements.
 	Extra []*etree.Element
+
+	trees *trees // of the message that the header was read from; nil for none
+}
+
+// Elements returns all header blocks as received, in order, known or not. They
+// tell an empty field from an absent one, and BuildAnswer echoes them. They are
+// made when they are first asked for.
+func (h Header) Elements() []*etree.Element {
+	if h.trees == nil {
+		return nil
+	}
+	return h.trees.header()
 }
 
 // Block returns the first header block with this namespace and name as it was
 // received, or nil when the header has none.
 func (h Header) Block(ns, name string) *etree.Element {
-	for _, b := range h.Elements {
+	for _, b := range h.Elements() {
 		if is(b, ns, name) {
 			return b
 		}
@@ -44,17 +57,75 @@ func (h Header) Block(ns, name string) *etree.Element {
 	return nil
 }
 
-// Message is one SOAP message that was read.
+// Message is one SOAP message that was read. It is safe for concurrent use.
 type Message struct {
 	Header Header
-	// Body is the wrapper, the only child of the SOAP body. It is nil when the
-	// message is a Fault. Where the wrapper is larger than Limits.Tree, Body has
-	// its name and attributes and nothing inside; Outline.WrapperTokens reads it.
-	Body *etree.Element
 	// Fault is set when the only child of the body is a SOAP Fault.
 	Fault *Fault
-	// Raw are the bytes the message was read from; they are not a copy.
+	// Raw are the bytes the message was read from; they are not a copy and must
+	// not be changed.
 	Raw []byte
 	// Outline is where the parts of the message lie.
 	Outline *Outline
+
+	trees trees
+}
+
+// Name returns namespace URI and local name of the wrapper, the only child of the
+// SOAP body.
+func (m *Message) Name() (space, local string) {
+	return string(m.Outline.space), string(m.Outline.local)
+}
+
+// Body returns the wrapper as a tree. It is nil when the message is a Fault. The
+// tree is made when it is first asked for; who reads values only has no use for
+// it, see Outline.WrapperTokens and mapping.DecodeMessage.
+func (m *Message) Body() *etree.Element {
+	if m.Fault != nil {
+		return nil
+	}
+	return m.trees.wrapper()
+}
+
+// trees are what a message looks like as trees, as far as anybody asked.
+type trees struct {
+	outline *Outline
+
+	outer, inner sync.Once
+	blocks       []*etree.Element
+	body         *etree.Element
+}
+
+// header returns the header blocks. They hang in the tree of the message, so that
+// they know the namespaces around them.
+func (t *trees) header() []*etree.Element {
+	t.outer.Do(func() {
+		root := t.outline.tree().Root()
+		if head := Child(root, NSEnvelope, "Header"); head != nil {
+			t.blocks = head.ChildElements()
+		}
+		t.body = onlyChild(Child(root, NSEnvelope, "Body"))
+	})
+	return t.blocks
+}
+
+// wrapper returns the only child of the body.
+func (t *trees) wrapper() *etree.Element {
+	t.header()
+	t.inner.Do(func() {
+		if t.body != nil {
+			t.outline.fill(t.body)
+		}
+	})
+	return t.body
+}
+
+func onlyChild(el *etree.Element) *etree.Element {
+	if el == nil {
+		return nil
+	}
+	if c := el.ChildElements(); len(c) == 1 {
+		return c[0]
+	}
+	return nil
 }

@@ -20,10 +20,6 @@ type Limits struct {
 	Name int
 	// AttributeValue is the length of one attribute value, in bytes.
 	AttributeValue int
-	// Tree is the size of a wrapper in bytes above which ReadRequest and
-	// ReadAnswer make no tree of its content, so that a large message is held
-	// once and read as tokens. It refuses nothing; zero means no bound.
-	Tree int
 }
 
 // DefaultLimits returns the limits for messages: far above what any register

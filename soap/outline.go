@@ -1,7 +1,5 @@
 package soap
 
-import "bytes"
-
 // Span is a range of bytes, Start inclusive, End exclusive.
 type Span struct{ Start, End int }
 
@@ -27,11 +25,15 @@ type Outline struct {
 	// Children is how many child elements Body has.
 	Children int
 
-	start        int  // behind byte order mark and XML declaration
-	wrapperStart Span // the wrapper's start tag
+	start        int    // behind byte order mark and XML declaration
+	wrapperStart Span   // the wrapper's start tag
+	space, local []byte // the wrapper's name
+	scope        []binding
 	fault        bool // the wrapper is a SOAP Fault
+	stray        bool // the envelope holds more than a Header and a Body behind it
 
-	path [outlined]*Span // the open part of each level that is noted, or nil
+	path   [outlined]*Span // the open part of each level that is noted, or nil
+	around [8]binding      // room for the scope around the wrapper
 }
 
 // outlined is how many levels of elements an outline knows: envelope, header
@@ -60,8 +62,8 @@ func Scan(data []byte, lim Limits) (*Outline, error) {
 }
 
 // enter notes the start tag at the given offsets of an element depth levels
-// below the document.
-func (o *Outline) enter(depth, start, end int, space, local []byte) error {
+// below the document, and the declarations in scope around it.
+func (o *Outline) enter(depth, start, end int, space, local []byte, around []binding) error {
 	o.path[depth] = nil
 	part := func(s *Span) {
 		s.Start, o.path[depth] = start, s
@@ -74,11 +76,15 @@ func (o *Outline) enter(depth, start, end int, space, local []byte) error {
 		}
 	case depth == 1:
 		switch {
-		case !soap || o.path[0] == nil:
+		case o.path[0] == nil:
+		case !soap:
+			o.stray = true
 		case string(local) == "Header" && o.Header.Start == 0 && o.Body.Start == 0:
 			part(&o.Header)
 		case string(local) == "Body" && o.Body.Start == 0:
 			part(&o.Body)
+		default:
+			o.stray = true
 		}
 	case o.path[1] == nil:
 	case o.path[1] == &o.Header:
@@ -94,7 +100,9 @@ func (o *Outline) enter(depth, start, end int, space, local []byte) error {
 		if o.Children++; o.Children == 1 {
 			part(&o.Wrapper)
 			o.wrapperStart = Span{start, end}
-			o.fault = soap && bytes.Equal(local, []byte("Fault"))
+			o.space, o.local = space, local
+			o.scope = append(o.around[:0], around...)
+			o.fault = soap && string(local) == "Fault"
 		}
 	}
 	return nil

@@ -60,43 +60,74 @@ func written(walk *soap.Tokens) string {
 			}
 			b.WriteByte('>')
 		case soap.TokenText:
-			b.Write(walk.Text())
+			b.WriteString(walk.Text())
 		case soap.TokenEnd:
 			b.WriteString("</>")
 		}
 	}
 }
 
-// A large body is not made into a tree; its tokens say what the tree would.
-func TestLargeBodiesAreReadAsTokens(t *testing.T) {
+// The tokens of the wrapper say what its tree would.
+func TestBodiesAreReadAsTokens(t *testing.T) {
 	t.Parallel()
 	inner := strings.Repeat(`<r a="1&#10;2"  p:b='x'><n>Mari &amp; Jüri<!--> --> <![CDATA[<&>]]></n><e/>`+"\r\n</r>", 20)
 	good := change(t, golden(t, "request.xml"), "<plate>123ABC</plate>", inner)
-	whole, err := soap.ReadRequest([]byte(good), soap.Limits{})
+	m, err := soap.ReadRequest([]byte(good), soap.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err := soap.ReadRequest([]byte(good), soap.Limits{Tree: 1000})
-	if err != nil {
-		t.Fatal(err)
+	if space, local := m.Name(); local != "vehicleByPlate" || space != m.Body().NamespaceURI() || len(m.Body().Child) == 0 {
+		t.Fatalf("the wrapper is {%s}%s", space, local)
 	}
-	if m.Body.Tag != "vehicleByPlate" || m.Body.NamespaceURI() != whole.Body.NamespaceURI() || len(m.Body.Child) != 0 || len(whole.Body.Child) == 0 {
-		t.Fatalf("the body has %d children", len(m.Body.Child))
-	}
-	if m.Header.Client != whole.Header.Client || len(m.Header.Elements) != len(whole.Header.Elements) {
-		t.Errorf("header is %+v", m.Header)
-	}
-	if got, want := written(m.Outline.WrapperTokens()), expanded(whole.Body); got != want {
+	want := expanded(m.Body())
+	if got := written(m.Outline.WrapperTokens()); got != want {
 		t.Errorf("tokens are %s\nthe tree is %s", got, want)
+	}
+	owned := m.Outline.WrapperTokens()
+	owned.Own()
+	if got := written(owned); got != want {
+		t.Errorf("tokens of a copy are %s\nthe tree is %s", got, want)
 	}
 	walk := m.Outline.WrapperTokens()
 	walk.Next()
-	if walk.Skip(); walk.Depth() != 3 || walk.Next() != soap.TokenNone {
+	fork := walk.Fork()
+	if walk.Skip(); walk.Depth() != 1 || walk.Next() != soap.TokenNone {
 		t.Error("skipping the wrapper does not end at its end")
 	}
+	if fork.Next() != soap.TokenText || fork.Next() != soap.TokenStart {
+		t.Error("a fork does not go on from where it was made")
+	}
+	walk.Close()
+	fork.Close()
 	// Two wrappers are noticed although neither is read.
-	_, err = soap.ReadRequest([]byte(change(t, good, "</env:Body>", "<b/></env:Body>")), soap.Limits{Tree: 1000})
+	_, err = soap.ReadRequest([]byte(change(t, good, "</env:Body>", "<b/></env:Body>")), soap.Limits{})
 	if f := failure(t, err); f.Code != "client.invalid_body" {
 		t.Errorf("two wrappers: %v", err)
+	}
+}
+
+// An element of a walk stands for itself, with the declarations that it needs.
+func TestMarkupOfAnElementStandsForItself(t *testing.T) {
+	t.Parallel()
+	const doc = `<e:Envelope xmlns:e='` + soap.NSEnvelope + `' xmlns='urn:out' xmlns:u='urn:unused'><e:Body><w xmlns:p='urn:p' xmlns:q='urn:q'>` +
+		`<a xmlns:p='urn:near' p:x='q:type'>1 &lt; 2<b/><![CDATA[&]]></a><p:c/><d xmlns=''/></w></e:Body></e:Envelope>`
+	o, err := soap.Scan([]byte(doc), soap.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	walk := o.WrapperTokens()
+	walk.Next()
+	for _, want := range []string{
+		`<a xmlns:p="urn:near" p:x="q:type" xmlns="urn:out" xmlns:q="urn:q">1 &lt; 2<b/>&amp;</a>`, `<p:c xmlns:p="urn:p"/>`, `<d/>`,
+	} {
+		if walk.Next() != soap.TokenStart {
+			t.Fatal("no element")
+		}
+		if got := walk.Markup(); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if walk.Next() != soap.TokenEnd || walk.Next() != soap.TokenNone {
+		t.Error("the walk is not behind the last element")
 	}
 }

@@ -3,8 +3,6 @@ package soap
 import (
 	"errors"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // Prefixes of the codes that a Security Server gives to a malformed message:
@@ -38,7 +36,7 @@ func ReadRequest(data []byte, lim Limits) (*Message, error) {
 }
 
 // ReadAnswer reads an answer by the same rules. A Fault is no error here: it
-// comes as Message.Fault with Body nil, whatever the HTTP status was and
+// comes as Message.Fault with no body, whatever the HTTP status was and
 // whatever its header holds. Other errors are a *Failure whose Code starts
 // with "server.serverproxy.service_failed.", as a Security Server in front of
 // the provider names them; their kind is KindUnknownResult, because the
@@ -47,12 +45,29 @@ func ReadAnswer(data []byte, lim Limits) (*Message, error) {
 	return read(data, lim, inAnswer)
 }
 
-// reader reads one message; side is the prefix of its codes.
+// reader reads the header of one message; side is the prefix of its codes.
 type reader struct {
 	side string
-	h    Header
-	seen map[string]bool // known header fields met so far
+	h    *Header
+	seen fields // known header fields met so far
 }
+
+// fields is a set of known header fields.
+type fields uint
+
+// The header fields that are known.
+const (
+	fieldClient fields = 1 << iota
+	fieldService
+	fieldServer
+	fieldID
+	fieldUserID
+	fieldIssue
+	fieldVersion
+	fieldHash
+	fieldParty
+	fieldToken
+)
 
 func (r *reader) fail(what, message string) error {
 	code := r.side + what
@@ -60,99 +75,73 @@ func (r *reader) fail(what, message string) error {
 }
 
 func read(data []byte, lim Limits, side string) (*Message, error) {
-	r := &reader{side: side, seen: map[string]bool{}}
+	m := &Message{Raw: data}
+	r := &reader{side: side, h: &m.Header}
 	o, err := Scan(data, lim)
 	if err != nil {
 		var syntax *SyntaxError
 		errors.As(err, &syntax)
 		return nil, r.fail("invalid_soap", syntax.Error())
 	}
-	if o.Envelope == (Span{}) {
+	switch {
+	case o.Envelope == (Span{}):
 		return nil, r.fail("invalid_soap", "Malformed SOAP message: envelope missing")
+	case o.stray:
+		// A message with two of one part, with a Header behind the Body or with
+		// anything else beside them is no SOAP message: which of two bodies is
+		// meant must never be a matter of taste.
+		return nil, r.fail("invalid_soap", "Malformed SOAP message: unexpected or repeated element in envelope")
 	}
-	m := &Message{Raw: data, Outline: o}
-	root := o.tree(lim.Tree > 0 && o.Wrapper.End-o.Wrapper.Start > lim.Tree && !o.fault).Root()
-	head, body, err := r.envelope(root)
-	if err != nil {
-		return nil, err
-	}
-	if content := onlyChild(body); content != nil && is(content, NSEnvelope, "Fault") {
-		m.Fault = readFault(content)
-		if head != nil && r.header(head, lim.orDefaults()) == nil {
-			m.Header = r.h
-		}
-		return m, nil
-	}
-	if head != nil {
-		if err := r.header(head, lim.orDefaults()); err != nil {
+	m.Outline, m.trees.outline = o, o
+	fault := o.fault && o.Children == 1
+	m.Header.trees = &m.trees
+	if err := r.header(o, lim.orDefaults()); err != nil {
+		if !fault {
 			return nil, err
 		}
+		m.Header = Header{} // whatever the header of a Fault holds
 	}
-	if err := r.complete(head, body); err != nil {
+	if fault {
+		m.Fault = readFault(m.trees.wrapper())
+	} else if err := r.complete(o); err != nil {
 		return nil, err
 	}
-	m.Header, m.Body = r.h, onlyChild(body)
 	return m, nil
-}
-
-// envelope finds Header and Body. A message with two of one, with a Header
-// behind the Body or with anything else beside them is no SOAP message: which
-// of two bodies is meant must never be a matter of taste.
-func (r *reader) envelope(root *etree.Element) (head, body *etree.Element, err error) {
-	for _, c := range root.ChildElements() {
-		switch {
-		case is(c, NSEnvelope, "Header") && head == nil && body == nil:
-			head = c
-		case is(c, NSEnvelope, "Body") && body == nil:
-			body = c
-		default:
-			return nil, nil, r.fail("invalid_soap", "Malformed SOAP message: unexpected or repeated element in envelope")
-		}
-	}
-	return head, body, nil
 }
 
 // complete checks what must be present, in the order of the Security Server.
 // Two children of the body are noticed before anything is missed.
-func (r *reader) complete(head, body *etree.Element) error {
+func (r *reader) complete(o *Outline) error {
 	bodyCount := func() error {
 		return r.fail("invalid_body", "Malformed SOAP message: body must have exactly one child element")
 	}
-	if body != nil && len(body.ChildElements()) > 1 {
+	if o.Children > 1 {
 		return bodyCount()
 	}
-	if head == nil {
+	if o.Header == (Span{}) {
 		return r.fail("missing_header", "Malformed SOAP message: header missing")
 	}
-	for _, f := range []struct{ name, message string }{
-		{"protocolVersion", "Required field 'protocolVersion' is missing"},
-		{"client", "Required field 'client' is missing"},
-		{"id", "Required field 'id' is missing"},
-		{"service", "Message header must contain service id"},
+	for _, f := range []struct {
+		field   fields
+		message string
+	}{
+		{fieldVersion, "Required field 'protocolVersion' is missing"},
+		{fieldClient, "Required field 'client' is missing"},
+		{fieldID, "Required field 'id' is missing"},
+		{fieldService, "Message header must contain service id"},
 	} {
-		if !r.seen[f.name] {
+		if r.seen&f.field == 0 {
 			return r.fail("missing_header_field", f.message)
 		}
 	}
-	if body == nil {
+	if o.Body == (Span{}) {
 		return r.fail("missing_body", "Malformed SOAP message: body missing")
 	}
-	wrapper := onlyChild(body)
-	if wrapper == nil {
+	if o.Children == 0 {
 		return bodyCount()
 	}
-	if !strings.HasPrefix(wrapper.Tag, r.h.Service.Code) {
+	if !strings.HasPrefix(view(o.local), r.h.Service.Code) {
 		return r.fail("inconsistent_headers", "Malformed SOAP message: service code does not match in header and body")
-	}
-	return nil
-}
-
-func onlyChild(el *etree.Element) *etree.Element {
-	if el == nil {
-		return nil
-	}
-	if c := el.ChildElements(); len(c) == 1 {
-		return c[0]
 	}
 	return nil
 }

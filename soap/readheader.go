@@ -2,9 +2,8 @@ package soap
 
 import (
 	"fmt"
+	"slices"
 	"strings"
-
-	"github.com/beevik/etree"
 )
 
 // objectTypes are the values of id:objectType (PR-MESS Annex A, PR-TARGETSS).
@@ -14,84 +13,115 @@ var objectTypes = map[string]bool{
 }
 
 // header reads the header blocks in order; the first defect wins.
-func (r *reader) header(head *etree.Element, lim Limits) error {
-	if weight(head) > lim.Header {
-		return r.fail("invalid_soap", fmt.Sprintf("Malformed SOAP message: header is larger than %d bytes", lim.Header))
+func (r *reader) header(o *Outline, lim Limits) error {
+	if o.Header == (Span{}) {
+		return nil
 	}
-	for _, b := range head.ChildElements() {
-		if err := r.block(b); err != nil {
-			return err
+	// What is read is a copy, so that its values can be kept without the message.
+	t := walk(string(o.Text[:o.Header.End]), o.start)
+	defer t.Close()
+	t.Next() // the envelope
+	for t.Next() != TokenStart {
+	}
+	// Markup is longer than the names and values in it.
+	if o.Header.End-o.Header.Start > lim.Header {
+		if f := t.Fork(); f.weight() > lim.Header {
+			return r.fail("invalid_soap", fmt.Sprintf("Malformed SOAP message: header is larger than %d bytes", lim.Header))
 		}
-		r.h.Elements = append(r.h.Elements, b)
 	}
-	return nil
+	for {
+		switch t.Next() {
+		case TokenStart:
+			depth := t.Depth()
+			if err := r.block(t); err != nil {
+				return err
+			}
+			t.leave(depth)
+		case TokenEnd:
+			return nil
+		}
+	}
 }
 
 // block reads one header block. Blocks that nobody knows are kept and passed.
-func (r *reader) block(b *etree.Element) error {
-	ns := b.NamespaceURI()
+func (r *reader) block(t *Tokens) error {
+	ns, name := t.Name()
 	switch {
-	case ns == NSRepresentation && b.Tag == "representedParty":
-		return r.representedParty(b)
-	case ns == NSSecurityToken && b.Tag == "securityToken":
-		return r.securityToken(b)
+	case ns == NSRepresentation && name == "representedParty":
+		return r.representedParty(t)
+	case ns == NSSecurityToken && name == "securityToken":
+		return r.securityToken(t)
 	case ns != NSXRoad:
 		return nil
 	}
 	var into *string
-	switch b.Tag {
-	case "client", "service", "securityServer":
-		if err := r.once(ns, b.Tag); err != nil {
-			return err
-		}
-		return r.identifier(b)
+	var field fields
+	switch name {
+	case "client":
+		return r.identifier(t, ns, name, fieldClient)
+	case "service":
+		return r.identifier(t, ns, name, fieldService)
+	case "securityServer":
+		return r.identifier(t, ns, name, fieldServer)
 	case "id":
-		into = &r.h.ID
+		into, field = &r.h.ID, fieldID
 	case "userId":
-		into = &r.h.UserID
+		into, field = &r.h.UserID, fieldUserID
 	case "issue":
-		into = &r.h.Issue
+		into, field = &r.h.Issue, fieldIssue
 	case "protocolVersion":
-		into = &r.h.ProtocolVersion
+		into, field = &r.h.ProtocolVersion, fieldVersion
 	case "requestHash":
-		into = &r.h.RequestHash
+		into, field = &r.h.RequestHash, fieldHash
 	default:
 		return nil
 	}
-	if err := r.once(ns, b.Tag); err != nil {
+	if err := r.once(field, ns, name); err != nil {
 		return err
 	}
-	value, plain := scalar(b)
-	if b.Tag == "protocolVersion" && (!plain || !strings.HasPrefix(value, "4.")) {
+	value, plain := t.scalar()
+	if field == fieldVersion && (!plain || !strings.HasPrefix(value, "4.")) {
 		return r.fail("invalid_protocol_version",
 			fmt.Sprintf("Invalid protocol version (supported: 4.x, provided: %s)", short(value)))
 	}
 	if !plain {
-		return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", b.Tag))
+		return r.notPlain(name)
 	}
 	*into = value
 	return nil
 }
 
+func (r *reader) notPlain(name string) error {
+	return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", name))
+}
+
 // representedParty reads the party for which the client acts.
-func (r *reader) representedParty(b *etree.Element) error {
-	if err := r.once(NSRepresentation, b.Tag); err != nil {
+func (r *reader) representedParty(t *Tokens) error {
+	if err := r.once(fieldParty, NSRepresentation, "representedParty"); err != nil {
 		return err
 	}
 	party := &RepresentedParty{}
-	met := map[string]bool{}
-	for _, c := range b.ChildElements() {
-		into := map[string]*string{"partyClass": &party.Class, "partyCode": &party.Code}[c.Tag]
-		if into == nil || c.NamespaceURI() != NSRepresentation {
+	var met [2]bool
+	for t.child() {
+		ns, name := t.Name()
+		into, i := &party.Class, 0
+		switch {
+		case ns != NSRepresentation:
+			t.Skip()
+			continue
+		case name == "partyCode":
+			into, i = &party.Code, 1
+		case name != "partyClass":
+			t.Skip()
 			continue
 		}
-		if met[c.Tag] {
-			return r.duplicate(NSRepresentation, c.Tag)
+		if met[i] {
+			return r.duplicate(NSRepresentation, name)
 		}
-		met[c.Tag] = true
-		value, plain := scalar(c)
+		met[i] = true
+		value, plain := t.scalar()
 		if !plain {
-			return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", c.Tag))
+			return r.notPlain(name)
 		}
 		*into = value
 	}
@@ -101,30 +131,31 @@ func (r *reader) representedParty(b *etree.Element) error {
 
 // securityToken reads the end user's token. The schema has tokenType without a
 // namespace, senders also write it with one.
-func (r *reader) securityToken(b *etree.Element) error {
-	if err := r.once(NSSecurityToken, b.Tag); err != nil {
+func (r *reader) securityToken(t *Tokens) error {
+	if err := r.once(fieldToken, NSSecurityToken, "securityToken"); err != nil {
 		return err
 	}
-	value, plain := scalar(b)
-	if !plain {
-		return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", b.Tag))
-	}
-	token := &SecurityToken{Value: strings.TrimSpace(value)}
-	for i := range b.Attr {
-		if a := &b.Attr[i]; a.Key == "tokenType" && (a.Space == "" || a.NamespaceURI() == NSSecurityToken) {
+	token := &SecurityToken{}
+	for _, a := range t.Attrs() {
+		if a.Local == "tokenType" && (a.Prefix == "" || a.Space == NSSecurityToken) {
 			token.Type = a.Value
 		}
 	}
+	value, plain := t.scalar()
+	if !plain {
+		return r.notPlain("securityToken")
+	}
+	token.Value = strings.TrimSpace(value)
 	r.h.SecurityToken = token
 	return nil
 }
 
 // once refuses the second block of a kind.
-func (r *reader) once(ns, name string) error {
-	if r.seen[name] {
+func (r *reader) once(field fields, ns, name string) error {
+	if r.seen&field != 0 {
 		return r.duplicate(ns, name)
 	}
-	r.seen[name] = true
+	r.seen |= field
 	return nil
 }
 
@@ -132,103 +163,140 @@ func (r *reader) duplicate(ns, name string) error {
 	return r.fail("duplicate_header_field", fmt.Sprintf("SOAP header contains duplicate field '{%s}%s'", ns, name))
 }
 
+// components are the parts of identifiers.
+var components = [...]string{"xRoadInstance", "memberClass", "memberCode", "subsystemCode", "serviceCode", "serviceVersion", "serverCode"}
+
 // identifier reads client, service and securityServer.
-func (r *reader) identifier(b *etree.Element) error {
-	if err := r.objectType(b); err != nil {
+func (r *reader) identifier(t *Tokens, ns, block string, field fields) error {
+	if err := r.once(field, ns, block); err != nil {
 		return err
 	}
-	known := map[string]*string{
-		"xRoadInstance": new(string), "memberClass": new(string), "memberCode": new(string), "subsystemCode": new(string),
-		"serviceCode": new(string), "serviceVersion": new(string), "serverCode": new(string),
+	if err := r.objectType(t, field); err != nil {
+		return err
 	}
-	met := map[string]bool{}
-	for _, c := range b.ChildElements() {
-		into := known[c.Tag]
-		if into == nil || c.NamespaceURI() != NSIdentifiers {
+	var values [len(components)]string
+	for t.child() {
+		ns, name := t.Name()
+		i := slices.Index(components[:], name)
+		if i < 0 || ns != NSIdentifiers {
+			t.Skip()
 			continue
 		}
-		if met[c.Tag] {
-			return r.duplicate(NSIdentifiers, c.Tag)
+		if values[i] != "" {
+			return r.duplicate(NSIdentifiers, name)
 		}
-		met[c.Tag] = true
-		value, plain := scalar(c)
+		value, plain := t.scalar()
 		if !plain {
-			return r.fail("invalid_xml", fmt.Sprintf("Unexpected element in field '%s'", c.Tag))
+			return r.notPlain(name)
 		}
 		if strings.TrimSpace(value) == "" {
-			return r.fail("internal_error", fmt.Sprintf("Identifier component '%s' must not be blank", c.Tag))
+			return r.blank(name)
 		}
-		*into = value
+		values[i] = value
 	}
-	need := []string{"xRoadInstance", "memberClass", "memberCode"}
-	switch b.Tag {
-	case "service":
-		need = append(need, "serviceCode")
-	case "securityServer":
-		need = append(need, "serverCode")
-	}
-	for _, n := range need {
-		if !met[n] {
-			return r.fail("internal_error", fmt.Sprintf("Identifier component '%s' must not be blank", n))
+	for i, value := range values {
+		needed := i < 3 || field == fieldService && i == 4 || field == fieldServer && i == 6
+		if needed && value == "" {
+			return r.blank(components[i])
 		}
 	}
-	id := ClientID{*known["xRoadInstance"], *known["memberClass"], *known["memberCode"], *known["subsystemCode"]}
-	switch b.Tag {
-	case "client":
+	id := ClientID{values[0], values[1], values[2], values[3]}
+	switch field {
+	case fieldClient:
 		r.h.Client = id
-	case "service":
-		r.h.Service = ServiceID{id, *known["serviceCode"], *known["serviceVersion"]}
-	case "securityServer":
-		r.h.SecurityServer = &ServerID{id.Instance, id.Class, id.Member, *known["serverCode"]}
+	case fieldService:
+		r.h.Service = ServiceID{id, values[4], values[5]}
+	default:
+		r.h.SecurityServer = &ServerID{id.Instance, id.Class, id.Member, values[6]}
 	}
 	return nil
+}
+
+func (r *reader) blank(name string) error {
+	return r.fail("internal_error", fmt.Sprintf("Identifier component '%s' must not be blank", name))
 }
 
 // objectType checks the attribute id:objectType. MEMBER and SUBSYSTEM are not
 // compared with the presence of subsystemCode, because Security Servers do not
 // either; the components decide.
-func (r *reader) objectType(b *etree.Element) error {
+func (r *reader) objectType(t *Tokens, field fields) error {
 	value, found := "", false
-	for i := range b.Attr {
-		if a := &b.Attr[i]; a.Key == "objectType" && a.NamespaceURI() == NSIdentifiers {
+	for _, a := range t.Attrs() {
+		if a.Local == "objectType" && a.Space == NSIdentifiers {
 			value, found = a.Value, true
 		}
 	}
-	allowed := map[string][]string{
-		"client": {ObjectMember, ObjectSubsystem}, "service": {ObjectService}, "securityServer": {ObjectServer},
+	ok := false
+	switch field {
+	case fieldClient:
+		ok = value == ObjectMember || value == ObjectSubsystem
+	case fieldService:
+		ok = value == ObjectService
+	default:
+		ok = value == ObjectServer
 	}
 	switch {
 	case !found:
 		return r.fail("invalid_xml", "Missing objectType attribute")
 	case !objectTypes[value]:
 		return r.fail("invalid_xml", "Unknown objectType: "+short(value))
+	case !ok:
+		return r.fail("invalid_xml", "Unexpected objectType: "+value)
 	}
-	for _, t := range allowed[b.Tag] {
-		if t == value {
-			return nil
+	return nil
+}
+
+// child goes to the next child element of the innermost that is open. Without one
+// it goes to the end of that.
+func (t *Tokens) child() bool {
+	for {
+		switch t.Next() {
+		case TokenStart:
+			return true
+		case TokenEnd, TokenNone:
+			return false
 		}
 	}
-	return r.fail("invalid_xml", "Unexpected objectType: "+value)
 }
 
-// scalar returns the text of el exactly as it is and whether el has nothing
-// but text.
-func scalar(el *etree.Element) (string, bool) {
-	return el.Text(), len(el.ChildElements()) == 0
-}
-
-// weight is the size of names and values below el.
-func weight(el *etree.Element) int {
-	n := len(el.Space) + len(el.Tag)
-	for _, a := range el.Attr {
-		n += len(a.Space) + len(a.Key) + len(a.Value)
+// scalar goes to the end of the element that started. It returns the text at its
+// beginning exactly as it is and whether that is all that it has.
+func (t *Tokens) scalar() (value string, plain bool) {
+	for depth, first := t.Depth(), true; ; first = false {
+		switch t.Next() {
+		case TokenText:
+			if first {
+				value = t.Text()
+			}
+		case TokenStart:
+			t.leave(depth)
+			return value, false
+		default:
+			return value, true
+		}
 	}
-	for _, t := range el.Child {
-		switch t := t.(type) {
-		case *etree.Element:
-			n += weight(t)
-		case *etree.CharData:
-			n += len(t.Data)
+}
+
+// leave goes to the end of the element at that depth, if it is not there yet.
+func (t *Tokens) leave(depth int) {
+	for !t.ended || t.Depth() > depth {
+		t.Next()
+	}
+}
+
+// weight is the size of names and values in the element that started.
+func (t *Tokens) weight() int {
+	n := 0
+	for depth, token := t.Depth(), TokenStart; token != TokenEnd || t.Depth() > depth; token = t.Next() {
+		switch token {
+		case TokenStart:
+			e := &t.open[len(t.open)-1]
+			n += len(e.prefix) + len(e.local)
+			for _, a := range t.attrs {
+				n += len(a.Prefix) + len(a.Local) + len(a.Value)
+			}
+		case TokenText:
+			n += len(t.Text())
 		}
 	}
 	return n

@@ -38,7 +38,7 @@ func (s *scanner) startTag() error {
 		return s.fail("an element with a prefix that is not declared")
 	}
 	if s.outline != nil && depth < outlined {
-		if err := s.outline.enter(depth, start, s.pos, space, local); err != nil {
+		if err := s.outline.enter(depth, start, s.pos, space, local, s.bindings[:outside]); err != nil {
 			return err
 		}
 	}

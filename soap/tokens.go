@@ -1,6 +1,10 @@
 package soap
 
-import "bytes"
+import (
+	"strings"
+	"sync"
+	"unsafe"
+)
 
 // Token is a kind of token.
 type Token int
@@ -21,22 +25,23 @@ const (
 // Tokens walks a document that passed the gate, token by token, in constant
 // memory. It checks nothing, because everything was checked, and therefore
 // never fails. It is for one goroutine.
+//
+// The strings that it gives are parts of the document and not copies. To be kept
+// for longer than the document they are cloned, or Own is called before.
 type Tokens struct {
-	src  []byte
+	text string
 	pos  int
-	text string // the same as src as far as it goes, so that strings are parts of it
-	seen map[string]string
 
 	open     []element
 	bindings []scoped
 	attrs    []Attr
-	tag      int  // where the last start tag begins
 	empty    bool // the last start tag was an empty element's
 	ended    bool // the last token was an end
+	owned    bool // text is a copy
 
-	run   Span // the text, where it stands in src as it is
+	run   Span // the text of the token, where it stands in text as it is
 	buf   []byte
-	built bool // the text is in buf
+	built bool // it is in buf
 }
 
 // element is one that is open.
@@ -57,23 +62,73 @@ type Attr struct {
 	Value         string
 }
 
+// walks are kept for the next document, with room for an ordinary one.
+var walks = sync.Pool{New: func() any {
+	return &Tokens{open: make([]element, 0, 16), bindings: make([]scoped, 0, 16), attrs: make([]Attr, 0, 8)}
+}}
+
+func walk(text string, pos int) *Tokens {
+	t := walks.Get().(*Tokens)
+	*t = Tokens{text: text, pos: pos, open: t.open[:0], bindings: t.bindings[:0], attrs: t.attrs[:0], buf: t.buf[:0]}
+	return t
+}
+
+// Close gives back what the walk was made with. It must not be used any more.
+func (t *Tokens) Close() {
+	// What is kept for the next document must not hold on to this one.
+	clear(t.open[:cap(t.open)])
+	clear(t.bindings[:cap(t.bindings)])
+	clear(t.attrs[:cap(t.attrs)])
+	t.text = ""
+	if cap(t.buf) <= mostBuffer {
+		walks.Put(t)
+	}
+}
+
+// mostBuffer is the size in bytes of a buffer that is worth being kept.
+const mostBuffer = 64 << 10
+
+// view is b as a string without a copy. Outline.Text is not changed by anybody.
+func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
+
 // Tokens walks the whole document.
-func (o *Outline) Tokens() *Tokens { return &Tokens{src: o.Text, pos: o.start} }
+func (o *Outline) Tokens() *Tokens { return walk(view(o.Text), o.start) }
 
 // WrapperTokens walks the wrapper, whose start is the first token and whose
 // end is the last but TokenNone. Without a wrapper there are no tokens.
 func (o *Outline) WrapperTokens() *Tokens {
-	t := &Tokens{src: o.Text[:o.Wrapper.End], pos: o.start}
-	for t.pos < o.Wrapper.Start {
-		// What stands in front is read for its namespace declarations only.
-		if next := bytes.IndexByte(t.src[t.pos:], '<') + t.pos; next == o.Wrapper.Start {
-			t.pos = next
-			break
-		}
-		t.Next()
+	t := walk(view(o.Wrapper.Of(o.Text)), 0)
+	for _, b := range o.scope {
+		t.bindings = append(t.bindings, scoped{view(b.prefix), view(b.uri)})
 	}
-	t.settle()
 	return t
+}
+
+// Own makes a copy of the document and walks that, so that strings can be kept.
+// It is called in front of the first token.
+func (t *Tokens) Own() {
+	t.text, t.owned = strings.Clone(t.text), true
+	for i, b := range t.bindings {
+		t.bindings[i] = scoped{strings.Clone(b.prefix), strings.Clone(b.uri)}
+	}
+}
+
+// Keep returns a string of the walk so that it can be kept.
+func (t *Tokens) Keep(s string) string {
+	if t.owned {
+		return s
+	}
+	return strings.Clone(s)
+}
+
+// Fork returns a walk of its own from where t is. Its last token is t's, but for
+// text.
+func (t *Tokens) Fork() *Tokens {
+	f := walk(t.text, t.pos)
+	f.open, f.bindings = append(f.open, t.open...), append(f.bindings, t.bindings...)
+	f.attrs = append(f.attrs, t.attrs...)
+	f.empty, f.ended, f.owned = t.empty, t.ended, t.owned
+	return f
 }
 
 // Next goes to the next token and returns its kind.
@@ -84,17 +139,17 @@ func (t *Tokens) Next() Token {
 		t.empty, t.ended = false, true
 		return TokenEnd
 	}
-	for t.pos < len(t.src) {
+	for t.pos < len(t.text) {
 		c := byte(0)
-		if t.src[t.pos] == '<' {
-			c = t.src[t.pos+1]
+		if t.text[t.pos] == '<' {
+			c = t.text[t.pos+1]
 		}
 		switch {
 		case c == 0:
 			t.addText(t.until("<", 0), true)
 		case c == '?':
 			t.until("?>", 2)
-		case c == '!' && t.src[t.pos+2] == '-':
+		case c == '!' && t.text[t.pos+2] == '-':
 			t.pos += len("<!--") // "<!-->" does not end it
 			t.until("-->", 3)
 		case c == '!':
@@ -131,10 +186,10 @@ func (t *Tokens) settle() {
 // was walked over. Without a mark that is the rest.
 func (t *Tokens) until(mark string, n int) Span {
 	s := Span{Start: t.pos}
-	if i := bytes.Index(t.src[t.pos:], []byte(mark)); i >= 0 {
+	if i := strings.Index(t.text[t.pos:], mark); i >= 0 {
 		t.pos += i + n
 	} else {
-		t.pos = len(t.src)
+		t.pos = len(t.text)
 	}
 	s.End = t.pos
 	return s
@@ -145,27 +200,26 @@ func (t *Tokens) addText(s Span, references bool) {
 	if len(t.open) == 0 || s.Start == s.End {
 		return
 	}
-	run := s.Of(t.src)
+	run := t.text[s.Start:s.End]
 	if !t.built {
 		if t.run.Start == t.run.End && isSimple(run, references) {
 			t.run = s
 			return
 		}
-		t.buf, t.built = append(t.buf, t.run.Of(t.src)...), true
+		t.buf, t.built = append(t.buf, t.text[t.run.Start:t.run.End]...), true
 	}
 	t.buf = appendText(t.buf, run, references)
 }
 
 // start reads a start tag.
 func (t *Tokens) start() {
-	t.tag = t.pos
 	t.pos++
 	e := element{bindings: len(t.bindings)}
 	e.name, e.prefix, e.local = t.name()
 	t.attrs = t.attrs[:0]
 	for {
 		t.space()
-		switch t.src[t.pos] {
+		switch t.text[t.pos] {
 		case '/':
 			t.empty = true
 			t.pos++
@@ -185,15 +239,10 @@ func (t *Tokens) start() {
 		t.space()
 		t.pos++ // =
 		t.space()
-		quote := t.src[t.pos]
+		quote := t.text[t.pos]
 		t.pos++
-		n := bytes.IndexByte(t.src[t.pos:], quote)
-		raw := t.src[t.pos : t.pos+n]
-		if v := attributeValue(raw); len(v) == n && (n == 0 || &v[0] == &raw[0]) {
-			a.Value = t.string(Span{t.pos, t.pos + n})
-		} else {
-			a.Value = string(v)
-		}
+		n := strings.IndexByte(t.text[t.pos:], quote)
+		a.Value = attributeValue(t.text[t.pos : t.pos+n])
 		t.pos += n + 1
 		switch {
 		case a.Prefix == "xmlns":
@@ -207,7 +256,7 @@ func (t *Tokens) start() {
 }
 
 func (t *Tokens) space() {
-	for class[t.src[t.pos]]&isSpace != 0 {
+	for class[t.text[t.pos]]&isSpace != 0 {
 		t.pos++
 	}
 }
@@ -215,40 +264,17 @@ func (t *Tokens) space() {
 // name reads a qualified name.
 func (t *Tokens) name() (name, prefix, local string) {
 	i, colon := t.pos, -1
-	for ; class[t.src[i]]&isName != 0 || t.src[i] >= 0x80 || t.src[i] == ':'; i++ {
-		if t.src[i] == ':' {
+	for ; class[t.text[i]]&isName != 0 || t.text[i] >= 0x80 || t.text[i] == ':'; i++ {
+		if t.text[i] == ':' {
 			colon = i - t.pos
 		}
 	}
-	name = t.string(Span{t.pos, i})
+	name = t.text[t.pos:i]
 	t.pos = i
 	if colon < 0 {
 		return name, "", name
 	}
 	return name, name[:colon], name[colon+1:]
-}
-
-// mostSeen bounds the strings that are kept for reuse.
-const mostSeen = 256
-
-// string returns a part of the document as a string. Without a copy to cut
-// from, short ones, which are mostly names, are made only once.
-func (t *Tokens) string(s Span) string {
-	if s.End <= len(t.text) {
-		return t.text[s.Start:s.End]
-	}
-	b := s.Of(t.src)
-	if v, ok := t.seen[string(b)]; ok {
-		return v
-	}
-	v := string(b)
-	if len(v) <= 64 && len(t.seen) < mostSeen {
-		if t.seen == nil {
-			t.seen = map[string]string{}
-		}
-		t.seen[v] = v
-	}
-	return v
 }
 
 func (t *Tokens) lookup(prefix string) string {
@@ -273,15 +299,22 @@ func (t *Tokens) Name() (space, local string) {
 	return t.lookup(e.prefix), e.local
 }
 
+// Namespace returns the namespace that a prefix stands for in the element that
+// started, "" for one that is not declared.
+func (t *Tokens) Namespace(prefix string) string { return t.lookup(prefix) }
+
+// Size is how many bytes the walk has in front of it.
+func (t *Tokens) Size() int { return len(t.text) - t.pos }
+
 // Attrs returns the attributes of the element that started; valid until Next.
 func (t *Tokens) Attrs() []Attr { return t.attrs }
 
-// Text returns the text that was found; valid until Next and not to be changed.
-func (t *Tokens) Text() []byte {
+// Text returns the text that was found.
+func (t *Tokens) Text() string {
 	if t.built {
-		return t.buf
+		return string(t.buf)
 	}
-	return t.run.Of(t.src)
+	return t.text[t.run.Start:t.run.End]
 }
 
 // Depth returns how many elements are open, the one that ended included.

@@ -43,9 +43,10 @@ func ReadTree(data []byte, lim Limits) (*etree.Document, error) {
 		return nil, err
 	}
 	doc := newDocument()
-	t := &Tokens{src: text, pos: start, text: string(text)}
+	t := walk(string(text), start)
+	defer t.Close()
 	t.Next()
-	t.into(&nursery{}, &doc.Element, nil)
+	t.into(&nursery{}, &doc.Element, -1)
 	return doc, nil
 }
 
@@ -55,33 +56,43 @@ func newDocument() *etree.Document {
 	return doc
 }
 
-// tree makes a tree of the message. If it is to be without the content of the
-// wrapper, the wrapper has its attributes and nothing else.
-func (o *Outline) tree(withoutContent bool) *etree.Document {
+// tree makes a tree of the message, but for the content of the wrapper.
+func (o *Outline) tree() *etree.Document {
 	doc := newDocument()
-	t := o.Tokens()
-	var cut *Span
-	if withoutContent {
-		cut = &Span{o.wrapperStart.End, o.Wrapper.End}
-		t.text = string(o.Text[:cut.Start])
-	} else {
-		t.text = string(o.Text)
+	text, cut := string(o.Text), -1
+	if o.Wrapper != (Span{}) {
+		cut = o.wrapperStart.End
+		text = string(o.Text[:cut]) + string(o.Text[o.Wrapper.End:])
 	}
+	t := walk(text, o.start)
+	defer t.Close()
 	t.Next()
 	t.into(&nursery{}, &doc.Element, cut)
 	return doc
 }
 
+// fill gives the wrapper of a tree its content.
+func (o *Outline) fill(wrapper *etree.Element) {
+	t := o.WrapperTokens()
+	defer t.Close()
+	t.Own()
+	t.Next()
+	t.content(&nursery{}, wrapper, -1)
+}
+
 // into makes a tree of the element that started and hangs it below parent. The
-// content in the span cut, which reaches from behind a start tag to behind the
-// end tag, is left out.
-func (t *Tokens) into(n *nursery, parent *etree.Element, cut *Span) {
+// element whose start tag ends at the offset cut has no content and no end tag.
+func (t *Tokens) into(n *nursery, parent *etree.Element, cut int) {
+	t.content(n, t.element(n, parent), cut)
+}
+
+// content hangs what stands in the element that started below el.
+func (t *Tokens) content(n *nursery, el *etree.Element, cut int) {
 	depth := len(t.open)
-	el := t.element(n, parent)
 	for len(t.open) > depth || !t.ended {
-		if cut != nil && t.pos == cut.Start && !t.empty {
-			t.pos, t.ended = cut.End, true
-			el, cut = el.Parent(), nil
+		if t.pos == cut && !t.empty {
+			t.ended = true
+			el, cut = el.Parent(), -1
 			continue
 		}
 		switch t.Next() {
@@ -92,11 +103,7 @@ func (t *Tokens) into(n *nursery, parent *etree.Element, cut *Span) {
 		case TokenText:
 			text := n.text()
 			// SetData, other than the constructor, marks white space as such.
-			if t.built || t.run.End > len(t.text) {
-				text.SetData(string(t.Text()))
-			} else {
-				text.SetData(t.text[t.run.Start:t.run.End])
-			}
+			text.SetData(t.Text())
 			el.AddChild(text)
 		}
 	}

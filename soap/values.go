@@ -1,16 +1,19 @@
 package soap
 
 import (
-	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
 // reference reads an entity or character reference at the start of t and
 // returns its value and length, or why it is refused.
-func reference(t []byte) (value rune, n int, reason string) {
+func reference[T string | []byte](t T) (value rune, n int, reason string) {
 	// No reference worth reading is longer: &#x10FFFF; with some leading zeros.
-	end := bytes.IndexByte(t[:min(len(t), 32)], ';')
-	if end < 0 {
+	end := 1
+	for end < min(len(t), 32) && t[end] != ';' {
+		end++
+	}
+	if end >= min(len(t), 32) {
 		return 0, 0, "a reference that does not end"
 	}
 	name := t[1:end]
@@ -26,17 +29,16 @@ func reference(t []byte) (value rune, n int, reason string) {
 	case "quot":
 		return '"', end + 1, ""
 	}
-	digits, ok := bytes.CutPrefix(name, []byte("#"))
-	if !ok {
+	if len(name) == 0 || name[0] != '#' {
 		return 0, 0, "an entity that is not declared"
 	}
-	base := rune(10)
-	if d, ok := bytes.CutPrefix(digits, []byte("x")); ok {
-		digits, base = d, 16
+	digits, base := name[1:], rune(10)
+	if len(digits) > 0 && digits[0] == 'x' {
+		digits, base = digits[1:], 16
 	}
 	var r rune
-	for _, c := range digits {
-		d := rune(unhex(c))
+	for i := range len(digits) {
+		d := rune(unhex(digits[i]))
 		if d < 0 || d >= base || r > utf8.MaxRune {
 			return 0, 0, "a malformed character reference"
 		}
@@ -51,7 +53,7 @@ func reference(t []byte) (value rune, n int, reason string) {
 // attributeValue returns the value of an attribute that was checked: references
 // resolved and each white space, or carriage return and line feed together, a
 // space (XML 1.0, 2.11 and 3.3.3). It is raw itself where nothing changes.
-func attributeValue(raw []byte) []byte {
+func attributeValue[T string | []byte](raw T) T {
 	i := 0
 	for i < len(raw) && raw[i] != '&' && raw[i] != '\t' && raw[i] != '\n' && raw[i] != '\r' {
 		i++
@@ -79,17 +81,17 @@ func attributeValue(raw []byte) []byte {
 		}
 		i++
 	}
-	return out
+	return T(out)
 }
 
 // isSimple tells whether a run of checked text is its own value.
-func isSimple(run []byte, references bool) bool {
-	return bytes.IndexByte(run, '\r') < 0 && (!references || bytes.IndexByte(run, '&') < 0)
+func isSimple(run string, references bool) bool {
+	return strings.IndexByte(run, '\r') < 0 && (!references || strings.IndexByte(run, '&') < 0)
 }
 
 // appendText appends the value of a run of checked text: line ends normalised
 // and, outside CDATA sections, references resolved.
-func appendText(out, run []byte, references bool) []byte {
+func appendText(out []byte, run string, references bool) []byte {
 	for i := 0; i < len(run); {
 		switch c := run[i]; {
 		case c == '\r':

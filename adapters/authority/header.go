@@ -22,7 +22,7 @@ func (p *Provider) checkHeader(h soap.Header) error {
 	if strings.ContainsAny(h.ProtocolVersion, " \t\r\n") {
 		return refuse("client.invalid_protocol_version", "Invalid protocol version (supported: 4.x)")
 	}
-	for _, block := range h.Elements {
+	for _, block := range h.Elements() {
 		if answersElsewhere(block) {
 			return refuse("client.unsupported_addressing", "answers go back to the caller only (ReplyTo, FaultTo)")
 		}

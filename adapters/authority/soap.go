@@ -186,7 +186,7 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachment
 		// Taking the answer and dropping what came with it would be a lie.
 		return p.fault(ctx, msg, refuse("client.attachments_not_taken", fmt.Sprintf("the service %s takes no attachments; the message has %d", op.Code, attachments)))
 	}
-	content, err := mapping.Decode(op.Input, msg.Body)
+	content, err := mapping.DecodeMessage(op.Input, msg)
 	if err != nil {
 		return p.fault(ctx, msg, violated(err))
 	}
@@ -226,10 +226,11 @@ func (p *Provider) operation(msg *soap.Message) (*contract.Operation, error) {
 	if op.Unsupported != nil {
 		return nil, fmt.Errorf("operation %s: %w", op.Code, op.Unsupported)
 	}
-	if msg.Body.Tag != service.Code {
+	space, name := msg.Name()
+	if name != service.Code {
 		return nil, refuse("client.inconsistent_headers", "Malformed SOAP message: service code does not match in header and body")
 	}
-	if msg.Body.NamespaceURI() != op.Input.Namespace {
+	if space != op.Input.Namespace {
 		return nil, refuse("client.invalid_body", "the body's element is not in the namespace "+op.Input.Namespace)
 	}
 	return op, nil
@@ -257,11 +258,11 @@ func violated(err error) error {
 // respond builds the answer to msg: its header fields and the content in the
 // wrapper's element "response".
 func respond(op *contract.Operation, msg *soap.Message, content map[string]any) ([]byte, error) {
-	body, err := mapping.Encode(op.Output, map[string]any{"response": content})
+	body, err := mapping.EncodeXML(op.Output, map[string]any{"response": content})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the answer: %w", err)
 	}
-	data, err := soap.BuildAnswer(msg, body)
+	data, err := soap.BuildAnswerXML(msg, body)
 	if err != nil {
 		return nil, fmt.Errorf("building the answer: %w", err)
 	}

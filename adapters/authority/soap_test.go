@@ -31,7 +31,7 @@ func TestSOAPAnswerIsTaken(t *testing.T) {
 		t.Fatalf("%v %v", err, answer.Fault)
 	}
 	var fields []string
-	for _, e := range answer.Header.Elements {
+	for _, e := range answer.Header.Elements() {
 		fields = append(fields, e.NamespaceURI()+" "+e.Tag)
 	}
 	want := []string{
@@ -47,10 +47,10 @@ func TestSOAPAnswerIsTaken(t *testing.T) {
 	if answer.Header.ID != messageID || answer.Header.Client != security || answer.Header.UserID != "EE81506151050" {
 		t.Errorf("header: %+v", answer.Header)
 	}
-	if answer.Body.Tag != "submitAnswerResponse" || answer.Body.NamespaceURI() != "http://ristmik.x-road.eu/consultation" {
-		t.Errorf("wrapper {%s}%s", answer.Body.NamespaceURI(), answer.Body.Tag)
+	if answer.Body().Tag != "submitAnswerResponse" || answer.Body().NamespaceURI() != "http://ristmik.x-road.eu/consultation" {
+		t.Errorf("wrapper {%s}%s", answer.Body().NamespaceURI(), answer.Body().Tag)
 	}
-	response := soap.Child(answer.Body, "", "response")
+	response := soap.Child(answer.Body(), "", "response")
 	if s := soap.Child(response, "", "status"); s == nil || s.Text() != "accepted" {
 		t.Errorf("status in %s", got.body)
 	}

@@ -73,7 +73,7 @@ func soapPeer(t *testing.T, op *contract.Operation, seen *map[string]any, header
 			return
 		}
 		*header = req.Header
-		if *seen, err = mapping.Decode(op.Input, req.Body); err != nil {
+		if *seen, err = mapping.Decode(op.Input, req.Body()); err != nil {
 			t.Error(err)
 		}
 		answer, err := soap.BuildAnswer(req, respond())

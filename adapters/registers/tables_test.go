@@ -62,7 +62,7 @@ func TestATableGivesTheCoresShape(t *testing.T) {
 	if diff := cmp.Diff(want, got["data"]); status != http.StatusOK || diff != "" {
 		t.Fatalf("%d %v %s", status, got, diff)
 	}
-	if x := w.got.Body.SelectElement("owner"); x == nil || x.Text() != "38001085718" {
+	if x := w.got.Body().SelectElement("owner"); x == nil || x.Text() != "38001085718" {
 		t.Errorf("the register was sent %v", x)
 	}
 	for body, want := range map[string][]string{

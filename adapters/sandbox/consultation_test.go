@@ -118,7 +118,7 @@ func askSOAP(t *testing.T, s *sandbox.Sandbox, id string) (receipt, duplicate st
 		t.Fatalf("fault %s: %s", m.Fault.Code, m.Fault.String)
 	}
 	contracttest.ValidateBody(t, contracttest.Shipped(t, "consultation-request.wsdl"), bodyOf(t, m))
-	response := soap.Child(m.Body, "", "response")
+	response := soap.Child(m.Body(), "", "response")
 	return soap.Child(response, "", "receiptId").Text(), soap.Child(response, "", "duplicate").Text()
 }
 

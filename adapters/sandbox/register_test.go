@@ -22,7 +22,7 @@ func records(t *testing.T, s *sandbox.Sandbox, kind, codes, more string) []strin
 	if m.Fault != nil {
 		t.Fatalf("fault %s: %s", m.Fault.Code, m.Fault.String)
 	}
-	response := soap.Child(m.Body, "", "response")
+	response := soap.Child(m.Body(), "", "response")
 	if f := soap.Child(response, "", "faultCode"); f != nil {
 		t.Fatalf("business fault %s", f.Text())
 	}
@@ -159,7 +159,7 @@ func sendNotice(t *testing.T, s *sandbox.Sandbox, event, personalCode string) (r
 		t.Fatalf("fault %s: %s", m.Fault.Code, m.Fault.String)
 	}
 	contracttest.ValidateBody(t, contracttest.Shipped(t, "permit-notice.wsdl"), bodyOf(t, m))
-	response := soap.Child(m.Body, "", "response")
+	response := soap.Child(m.Body(), "", "response")
 	return soap.Child(response, "", "receiptId").Text(), soap.Child(response, "", "duplicate").Text()
 }
 

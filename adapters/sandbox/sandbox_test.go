@@ -177,7 +177,7 @@ func faultOf(t testing.TB, s *sandbox.Sandbox, message string) (code, text strin
 func bodyOf(t testing.TB, m *soap.Message) []byte {
 	t.Helper()
 	doc := etree.NewDocument()
-	doc.SetRoot(m.Body.Copy())
+	doc.SetRoot(m.Body().Copy())
 	data, err := doc.WriteToBytes()
 	if err != nil {
 		t.Fatal(err)

@@ -90,7 +90,7 @@ func TestAttachmentsGoOutAndComeIn(t *testing.T) {
 			if diff := cmp.Diff([]string{"back", "image/png", binary, "", "application/octet-stream", ""}, back); diff != "" {
 				t.Errorf("the client got:\n%s", diff)
 			}
-			if a.Exchange.RequestHash == "" || soap.Child(a.Body, "", "receiptId") == nil {
+			if a.Exchange.RequestHash == "" || soap.Child(a.Message.Body(), "", "receiptId") == nil {
 				t.Errorf("answer is %+v", a.Answer)
 			}
 		})

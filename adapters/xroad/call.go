@@ -55,11 +55,9 @@ type Call struct {
 
 // Answer is the answer to a Call.
 type Answer struct {
-	// Body is the wrapper of the answer. A business fault inside it is the
-	// caller's to read. That of a large answer has no content (see
-	// Options.Limits): mapping.DecodeMessage reads it from Message part by part,
-	// and Message.Grow makes a tree of it all the same.
-	Body     *etree.Element
+	// Message is the answer. A business fault inside its body is the caller's to
+	// read. mapping.DecodeMessage and mapping.DecodeJSON read the body without a
+	// tree; Message.Body makes one.
 	Message  *soap.Message
 	Exchange Exchange
 }
@@ -162,7 +160,7 @@ func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream,
 		return x, nil, err
 	}
 	x.RequestHash = withoutSpace(m.Header.RequestHash)
-	return x, &AnswerStream{Answer: Answer{Body: m.Body, Message: m, Exchange: *x}, in: in, body: got.body}, nil
+	return x, &AnswerStream{Answer: Answer{Message: m, Exchange: *x}, in: in, body: got.body}, nil
 }
 
 // envelope writes the message.

@@ -118,8 +118,7 @@ func (c *Client) methods(ctx context.Context, provider soap.ClientID, code strin
 		return nil, err
 	}
 	var out []soap.ServiceID
-	a.Message.Grow() // lists of a large provider are long
-	for _, e := range a.Body.ChildElements() {
+	for _, e := range a.Message.Body().ChildElements() {
 		if e.Tag == "service" && e.NamespaceURI() == soap.NSXRoad {
 			out = append(out, serviceIn(e))
 		}

@@ -87,10 +87,10 @@ func metaAnswer(t testing.TB, w http.ResponseWriter, body []byte, fill func(req,
 		t.Error(err)
 		return
 	}
-	answer := etree.NewElement("q:" + req.Body.Tag + "Response")
+	answer := etree.NewElement("q:" + req.Body().Tag + "Response")
 	answer.CreateAttr("xmlns:q", soap.NSXRoad)
 	answer.CreateAttr("xmlns:n", soap.NSIdentifiers)
-	fill(req.Body, answer)
+	fill(req.Body(), answer)
 	out, err := soap.BuildAnswer(req, answer)
 	if err != nil {
 		t.Error(err)

@@ -33,8 +33,6 @@ const (
 	connectTimeout = 5 * time.Second
 	// defaultPause is how long a server that failed is asked last.
 	defaultPause = 30 * time.Second
-	// largeAnswer is the size of a wrapper above which it is not made a tree.
-	largeAnswer = 64 << 10
 	// userAgent is sent for the Security Server's log; it is not forwarded.
 	userAgent = "ristmik"
 )
@@ -96,8 +94,7 @@ type Options struct {
 	// Services are the time-outs of single services.
 	Services map[soap.ServiceID]Timeouts
 	// Limits bound answers that are read as a whole; zero fields mean
-	// soap.DefaultLimits, but for Tree: wrappers of more than 64 KiB come
-	// without content, to be read part by part.
+	// soap.DefaultLimits.
 	Limits soap.Limits
 	// Record is told of every call that has ended, with or without a failure;
 	// nil means nobody is. It may be called by many goroutines at once. A call
@@ -149,9 +146,6 @@ func New(o Options) (*Client, error) {
 	}
 	if o.Limits.Bytes <= 0 {
 		o.Limits.Bytes = soap.DefaultLimits().Bytes
-	}
-	if o.Limits.Tree <= 0 {
-		o.Limits.Tree = largeAnswer
 	}
 	if len(o.Servers) == 0 {
 		o.Servers = []Server{{Address: o.SecurityServer}}

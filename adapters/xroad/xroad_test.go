@@ -81,8 +81,8 @@ func soapAnswer(t testing.TB, body []byte) string {
 		t.Errorf("the request is refused: %v", err)
 		return ""
 	}
-	wrapper := etree.NewElement("p:" + req.Body.Tag + "Response")
-	wrapper.CreateAttr("xmlns:p", req.Body.NamespaceURI())
+	wrapper := etree.NewElement("p:" + req.Body().Tag + "Response")
+	wrapper.CreateAttr("xmlns:p", req.Body().NamespaceURI())
 	wrapper.CreateElement("receiptId").SetText("R-1")
 	out, err := soap.BuildAnswer(req, wrapper)
 	if err != nil {
@@ -128,8 +128,8 @@ func TestCallSendsOneMessageAndReadsItsAnswer(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if r := soap.Child(a.Body, "", "receiptId"); r == nil || r.Text() != "R-1" {
-			t.Errorf("body is %v", a.Body)
+		if r := soap.Child(a.Message.Body(), "", "receiptId"); r == nil || r.Text() != "R-1" {
+			t.Errorf("body is %v", a.Message.Body())
 		}
 		x, id := a.Exchange, fmt.Sprintf("attempt-%d", i)
 		if x.MessageID != id || a.Message.Header.ID != id || x.RequestHash == "" || x.Service != them || x.Started.IsZero() || x.Finished.Before(x.Started) {

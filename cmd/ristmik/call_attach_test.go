@@ -41,8 +41,8 @@ func TestCallSendsAndKeepsAttachments(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		body := etree.NewElement("a:" + req.Body.Tag + "Response")
-		body.CreateAttr("xmlns:a", req.Body.NamespaceURI())
+		body := etree.NewElement("a:" + req.Body().Tag + "Response")
+		body.CreateAttr("xmlns:a", req.Body().NamespaceURI())
 		answer, err := soap.BuildAnswer(req, body)
 		if err != nil {
 			t.Error(err)

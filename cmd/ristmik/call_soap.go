@@ -79,7 +79,7 @@ func (c callCommand) soap(p *surroundings, cfg *configs.Config, xr *xroad.Client
 	if err := c.show(p, op, answer, told); err != nil {
 		return err
 	}
-	if f, ok := soap.ReadBusinessFault(answer.Body); ok {
+	if f, ok := soap.ReadBusinessFault(answer.Message.Body()); ok {
 		return f.Failure(answer.Exchange.MessageID)
 	}
 	return nil
@@ -225,8 +225,7 @@ func (c callCommand) show(p *surroundings, op *contract.Operation, answer *xroad
 	told["exchange"] = exchangeOf(answer.Exchange)
 	if op == nil {
 		doc := etree.NewDocument()
-		answer.Message.Grow()
-		doc.SetRoot(answer.Body.Copy())
+		doc.SetRoot(answer.Message.Body().Copy())
 		text, err := doc.WriteToString()
 		if err != nil || c.JSON {
 			told["answer"] = text

@@ -48,7 +48,7 @@ func echo(t *testing.T) string {
 			return err
 		}
 		body := etree.NewElement("p:submitAnswerResponse")
-		body.CreateAttr("xmlns:p", req.Body.NamespaceURI())
+		body.CreateAttr("xmlns:p", req.Body().NamespaceURI())
 		response := body.CreateElement("response")
 		response.CreateElement("status").SetText("accepted")
 		response.CreateElement("legState").SetText("ANSWERED")

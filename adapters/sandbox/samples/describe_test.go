@@ -42,13 +42,13 @@ func described(t *testing.T, h soap.Header, kind securityserver.Kind, contentTyp
 // tryGetWSDL asks the sandbox for the description of the service that the
 // request names: it comes as the second part, with addresses that say nothing.
 func (r *row) tryGetWSDL(t *testing.T, m *soap.Message, contentType string) bool {
-	code := soap.Child(m.Body, soap.NSXRoad, "serviceCode")
+	code := soap.Child(m.Body(), soap.NSXRoad, "serviceCode")
 	if m.Header.Service.Code != "getWsdl" || code == nil {
 		return false
 	}
 	h := m.Header
 	h.Service.Code, h.Service.Version = code.Text(), ""
-	if v := soap.Child(m.Body, soap.NSXRoad, "serviceVersion"); v != nil {
+	if v := soap.Child(m.Body(), soap.NSXRoad, "serviceVersion"); v != nil {
 		h.Service.Version = v.Text()
 	}
 	got := post(t, described(t, h, securityserver.WSDL, "text/xml", []byte(plainWSDL)), message{contentType: contentType, body: r.data})

@@ -143,10 +143,10 @@ func (r *row) answerTo(req *soap.Message, got message) message {
 			return message{contentType: types[0], body: withID(other.data, m.Header.ID, req.Header.ID)}
 		}
 	}
-	body := etree.NewElement("p:" + req.Body.Tag + "Response")
-	body.CreateAttr("xmlns:p", req.Body.NamespaceURI())
-	if req.Body.NamespaceURI() == "" {
-		body = etree.NewElement(req.Body.Tag + "Response")
+	body := etree.NewElement("p:" + req.Body().Tag + "Response")
+	body.CreateAttr("xmlns:p", req.Body().NamespaceURI())
+	if req.Body().NamespaceURI() == "" {
+		body = etree.NewElement(req.Body().Tag + "Response")
 	}
 	data, err := soap.BuildAnswer(req, body)
 	if err != nil {

@@ -253,9 +253,9 @@ func (r *row) role(m *soap.Message) role {
 		return answer
 	case m != nil && m.Fault != nil:
 		return answer
-	case m != nil && m.Body != nil && m.Body.Tag == m.Header.Service.Code+"Response", m != nil && m.Header.RequestHash != "":
+	case m != nil && m.Body() != nil && m.Body().Tag == m.Header.Service.Code+"Response", m != nil && m.Header.RequestHash != "":
 		return answer
-	case m != nil && m.Body != nil && strings.HasPrefix(m.Body.Tag, m.Header.Service.Code) && m.Header.Service.Code != "":
+	case m != nil && m.Body() != nil && strings.HasPrefix(m.Body().Tag, m.Header.Service.Code) && m.Header.Service.Code != "":
 		return request
 	}
 	lower := strings.ToLower(r.name() + " " + r.exercises)

@@ -133,7 +133,7 @@ func written(t *testing.T) map[string][]byte {
 	elements := map[string][]byte{}
 	header := etree.NewElement("Header")
 	header.CreateAttr("xmlns", soap.NSXRoad)
-	for _, e := range req.Header.Elements {
+	for _, e := range req.Header.Elements() {
 		elements["{"+e.NamespaceURI()+"}"+e.Tag] = document(t, e)
 		if e.Tag == "client" || e.Tag == "service" || e.Tag == "id" {
 			header.AddChild(alone(e))
@@ -144,10 +144,10 @@ func written(t *testing.T) map[string][]byte {
 	for _, service := range []string{"listMethods", "allowedMethods"} {
 		asked := bytes.ReplaceAll(sent, []byte("listMethods"), []byte(service))
 		m, err := soap.ReadAnswer(post(t, url, message{contentType: soap.ContentType, body: asked}).body, soap.Limits{})
-		if err != nil || m.Body == nil {
+		if err != nil || m.Body() == nil {
 			t.Fatalf("%s: %v", service, err)
 		}
-		elements["{"+soap.NSXRoad+"}"+m.Body.Tag] = document(t, m.Body)
+		elements["{"+soap.NSXRoad+"}"+m.Body().Tag] = document(t, m.Body())
 	}
 	elements["{"+soap.NSXRoad+"}clientList"] = get(t, url+"/listClients")
 	return elements

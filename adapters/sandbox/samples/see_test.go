@@ -32,7 +32,7 @@ func (r *row) seeMessage(t *testing.T, contentType string) bool {
 		return true
 	}
 	if said := saidWrapper.FindStringSubmatch(r.words); said != nil {
-		if m == nil || m.Body == nil || m.Body.Tag != said[1] {
+		if m == nil || m.Body() == nil || m.Body().Tag != said[1] {
 			t.Errorf("the wrapper is not %s: %+v", said[1], m)
 		}
 		tested = true
@@ -48,7 +48,7 @@ func (r *row) seeMessage(t *testing.T, contentType string) bool {
 		r.tryDefect(t, contentType, code)
 		return true
 	}
-	if m != nil && m.Body != nil && r.role(m) == request && r.tryGetWSDL(t, m, contentType) {
+	if m != nil && m.Body() != nil && r.role(m) == request && r.tryGetWSDL(t, m, contentType) {
 		return true
 	}
 	silent := r.words == "" || r.words == "-" || strings.HasPrefix(r.words, "see ")
@@ -149,7 +149,7 @@ func (r *row) tryBusinessFault(t *testing.T, m *soap.Message, code string) bool 
 	if m.Fault != nil {
 		t.Fatal("a business fault was taken for a SOAP Fault")
 	}
-	if fault, ok := soap.ReadBusinessFault(m.Body); !ok || fault.Code != code {
+	if fault, ok := soap.ReadBusinessFault(m.Body()); !ok || fault.Code != code {
 		t.Errorf("the business fault is %+v, want %s", fault, code)
 	}
 	return true

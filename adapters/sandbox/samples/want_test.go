@@ -70,8 +70,8 @@ func (r *row) wantAnswer(t *testing.T, got message, req *soap.Message, sent []by
 	if want := soap.HashOf(sent); m.Header.RequestHash != want {
 		t.Errorf("requestHash %s, want %s", m.Header.RequestHash, want)
 	}
-	for i, e := range m.Header.Elements { // a second one is refused as a duplicate by the reading
-		if e.Tag == "requestHash" && (i == 0 || m.Header.Elements[i-1].Tag != "id") {
+	for i, e := range m.Header.Elements() { // a second one is refused as a duplicate by the reading
+		if e.Tag == "requestHash" && (i == 0 || m.Header.Elements()[i-1].Tag != "id") {
 			t.Error("requestHash does not stand right after id")
 		}
 	}

@@ -49,7 +49,7 @@ func (s *Server) description(ctx context.Context, v Service) (*providerAnswer, e
 // addresses say nothing (PR-META 4).
 func (s *Server) getWSDL(ctx context.Context, req *soap.Message, sent []byte) (*soapAnswer, error) {
 	text := func(name string) string {
-		if c := soap.Child(req.Body, soap.NSXRoad, name); c != nil {
+		if c := soap.Child(req.Body(), soap.NSXRoad, name); c != nil {
 			return c.Text()
 		}
 		return ""

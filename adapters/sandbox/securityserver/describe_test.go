@@ -43,7 +43,7 @@ func TestGetWSDL(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if m.Body.Tag != "getWsdlResponse" || soap.Child(m.Body, soap.NSXRoad, "serviceVersion").Text() != "v1" || m.Header.RequestHash != soap.HashOf([]byte(request)) {
+	if m.Body().Tag != "getWsdlResponse" || soap.Child(m.Body(), soap.NSXRoad, "serviceVersion").Text() != "v1" || m.Header.RequestHash != soap.HashOf([]byte(request)) {
 		t.Errorf("the envelope is %s", in.Envelope())
 	}
 	a, err := in.Next()

@@ -117,9 +117,6 @@ func New(o Options) (*Server, error) {
 	if o.LoggableLimit <= 0 {
 		o.LoggableLimit = DefaultLoggableLimit
 	}
-	// A Security Server passes bodies on as they are; the only ones it looks
-	// into are those of its own services, which are small.
-	o.Limits.Tree = 64 << 10
 	s := &Server{o: o, providers: newProviders(o.Certificate), services: map[soap.ServiceID]Service{}, maintenance: map[string]string{o.Server: ""}}
 	for _, h := range o.Hosts {
 		s.maintenance[h.ID] = h.Maintenance

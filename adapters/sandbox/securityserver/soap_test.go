@@ -268,10 +268,10 @@ func TestListMethodsOverSOAPNeedsNoRight(t *testing.T) {
 		body := strings.NewReplacer("permits", "other", "<i:serviceVersion>v1</i:serviceVersion>", "", "vehicleByPlate", service).Replace(goldenRequest)
 		_, got := send(t, "POST", w.url, body, "Content-Type", "text/xml")
 		m, err := soap.ReadAnswer([]byte(got), soap.DefaultLimits())
-		if err != nil || m.Body == nil {
+		if err != nil || m.Body() == nil {
 			t.Fatalf("%s: %v in %s", service, err, got)
 		}
-		if n := len(m.Body.ChildElements()); n != want || strings.Contains(got, ">vehicles<") {
+		if n := len(m.Body().ChildElements()); n != want || strings.Contains(got, ">vehicles<") {
 			t.Errorf("%s lists %d services, want %d: %s", service, n, want, got)
 		}
 		if m.Header.RequestHash != soap.HashOf([]byte(body)) {

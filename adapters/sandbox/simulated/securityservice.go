@@ -35,12 +35,12 @@ func (w *World) answerSOAP(ctx context.Context, from soap.ClientID, c *consultat
 		}
 		request["condition"] = list
 	}
-	body, err := mapping.Encode(op.Input, map[string]any{"request": request})
+	body, err := mapping.EncodeXML(op.Input, map[string]any{"request": request})
 	if err != nil {
 		return "", fmt.Errorf("writing an answer: %w", err)
 	}
 	id := w.o.NewID()
-	envelope, err := soap.BuildRequest(soap.Header{
+	envelope, err := soap.BuildRequestXML(soap.Header{
 		Client: from, Service: soap.ServiceID{Provider: c.from, Code: op.Code, Version: op.Version}, ID: id,
 	}, body)
 	if err != nil {
@@ -71,7 +71,7 @@ func (w *World) answerSOAP(ctx context.Context, from soap.ClientID, c *consultat
 	if answer.Header.ID != id {
 		return "", rejected("the answer belongs to another message")
 	}
-	value, err := mapping.Decode(op.Output, answer.Body)
+	value, err := mapping.DecodeMessage(op.Output, answer)
 	if err != nil {
 		return "", fmt.Errorf("reading the hub's answer: %w", err)
 	}

@@ -76,10 +76,10 @@ func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 			if err != nil {
 				return nil, err
 			}
-			if req.Header.Service.Code != op.Code || req.Header.Service.Version != op.Version || req.Body.Tag != op.Code {
+			if _, name := req.Name(); req.Header.Service.Code != op.Code || req.Header.Service.Version != op.Version || name != op.Code {
 				return nil, &soap.Failure{Kind: soap.KindFixData, Code: "client.unknown_service", Message: fmt.Sprintf("this address serves %s %s only", op.Code, op.Version)}
 			}
-			question, err := mapping.Decode(op.Input, req.Body)
+			question, err := mapping.DecodeMessage(op.Input, req)
 			if err != nil {
 				return nil, err
 			}
@@ -95,11 +95,11 @@ func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 			if echoes {
 				value["request"] = request
 			}
-			body, err := mapping.Encode(op.Output, value)
+			body, err := mapping.EncodeXML(op.Output, value)
 			if err != nil {
 				return nil, err
 			}
-			return soap.BuildAnswer(req, body)
+			return soap.BuildAnswerXML(req, body)
 		}()
 		status := http.StatusOK
 		if err != nil {

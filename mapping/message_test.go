@@ -1,6 +1,8 @@
 package mapping_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -12,58 +14,70 @@ import (
 	"ristmik/soap/contract/contracttest"
 )
 
-// message puts a wrapper into the answer of a service of that name and reads it
-// without making a tree of the wrapper.
-func message(t *testing.T, name, wrapper string) *soap.Message {
+// message puts a wrapper into the answer of a service of that name and reads it.
+func message(t testing.TB, name, wrapper string) *soap.Message {
 	t.Helper()
 	text := `<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" xmlns:x="http://x-road.eu/xsd/xroad.xsd" xmlns:i="http://x-road.eu/xsd/identifiers"><e:Header>
 <x:client i:objectType="MEMBER"><i:xRoadInstance>EE</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>1</i:memberCode></x:client>
 <x:service i:objectType="SERVICE"><i:xRoadInstance>EE</i:xRoadInstance><i:memberClass>GOV</i:memberClass><i:memberCode>1</i:memberCode><i:serviceCode>` + name + `</i:serviceCode></x:service>
 <x:id>1</x:id><x:protocolVersion>4.0</x:protocolVersion></e:Header><e:Body>` + wrapper + `</e:Body></e:Envelope>`
-	m, err := soap.ReadAnswer([]byte(text), soap.Limits{Tree: 1})
+	m, err := soap.ReadAnswer([]byte(text), soap.Limits{})
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return m
 }
 
-// sameInParts fails unless reading part by part gives what reading a tree gives:
-// values, strangers and violations.
-func sameInParts(t *testing.T, label string, el *contract.Element, wrapper string) {
+// sameEitherWay fails unless a wrapper means the same by itself, in a message,
+// and as JSON text: values, strangers and violations.
+func sameEitherWay(t *testing.T, label string, el *contract.Element, wrapper string) {
 	t.Helper()
 	doc, err := soap.ReadTree([]byte(wrapper), soap.DefaultLimits())
 	if err != nil {
 		t.Fatalf("%s: %v", label, err)
 	}
 	m := message(t, doc.Root().Tag, wrapper)
-	if m.Body.Tag != doc.Root().Tag || len(m.Body.Child) > 0 {
-		t.Fatalf("%s: the wrapper has content", label)
-	}
 	for _, tolerant := range []bool{false, true} {
 		want, strangers, wantErr := mapping.DecodeTolerant(el, doc.Root())
+		got, gotStrangers, err := mapping.DecodeMessageTolerant(el, m)
+		text, textStrangers, textErr := mapping.DecodeJSONTolerant(el, m)
 		if !tolerant {
-			strangers = nil
+			strangers, gotStrangers, textStrangers = nil, nil, nil
 			want, wantErr = mapping.Decode(el, doc.Root())
+			got, err = mapping.DecodeMessage(el, m)
+			text, textErr = mapping.DecodeJSON(el, m)
 		}
-		for _, small := range []int{0, 200} {
-			got, gotStrangers, err := mapping.DecodeInParts(el, m, small, tolerant)
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s in parts of %d: %s", label, small, diff)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s in a message: %s", label, diff)
+		}
+		if diff := cmp.Diff(wantErr, err); diff != "" {
+			t.Errorf("%s in a message: errors %s", label, diff)
+		}
+		if diff := cmp.Diff(wantErr, textErr); diff != "" {
+			t.Errorf("%s as text: errors %s", label, diff)
+		}
+		if !cmp.Equal(strangers, gotStrangers) || !cmp.Equal(strangers, textStrangers) {
+			t.Errorf("%s: strangers %v and %v, want %v", label, gotStrangers, textStrangers, strangers)
+		}
+		if err != nil {
+			if text != nil || got != nil {
+				t.Errorf("%s: a value beside an error", label)
 			}
-			if diff := cmp.Diff(codes(t, wantErr), codes(t, err)); diff != "" {
-				t.Errorf("%s in parts of %d: errors %s", label, small, diff)
-			}
-			if tolerant && !cmp.Equal(strangers, gotStrangers) {
-				t.Errorf("%s in parts of %d: strangers %v, want %v", label, small, gotStrangers, strangers)
-			}
-			if len(m.Body.Child) > 0 {
-				t.Errorf("%s in parts of %d: the wrapper has kept its content", label, small)
-			}
+			continue
+		}
+		var parsed map[string]any
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber()
+		if err := d.Decode(&parsed); err != nil || !json.Valid(text) {
+			t.Fatalf("%s: %s is no JSON: %v", label, text, err)
+		}
+		if diff := cmp.Diff(want, parsed); diff != "" {
+			t.Errorf("%s as text: %s", label, diff)
 		}
 	}
 }
 
-func TestReadingInPartsIsReadingATree(t *testing.T) {
+func TestAMessageIsReadAsItsWrapperIs(t *testing.T) {
 	t.Parallel()
 	el := element(t, openSchema)
 	x, err := mapping.Encode(el, open())
@@ -84,7 +98,7 @@ func TestReadingInPartsIsReadingATree(t *testing.T) {
 		"comments":  func(s string) string { return strings.ReplaceAll(s, "<item>", "<!-- <item> --><item><![CDATA[]]>") },
 		"emptiness": func(s string) string { return strings.Replace(s, "</steps>", "<walk/></steps>", 1) },
 	} {
-		sameInParts(t, label, el, edit(good))
+		sameEitherWay(t, label, el, edit(good))
 	}
 	op := torik(t)
 	full := fullest(t, op.Output, 1)
@@ -99,11 +113,11 @@ func TestReadingInPartsIsReadingATree(t *testing.T) {
 		t.Fatal(err)
 	}
 	long := string(contracttest.Bytes(t, x))
-	sameInParts(t, "a long list", op.Output, long)
-	sameInParts(t, "a long list with a fault", op.Output, strings.Replace(long, "<toot_id>7<", "<toot_id>seven<", 1))
+	sameEitherWay(t, "a long list", op.Output, long)
+	sameEitherWay(t, "a long list with a fault", op.Output, strings.Replace(long, "<toot_id>7<", "<toot_id>seven<", 1))
 }
 
-func TestReadingRealContractsInParts(t *testing.T) {
+func TestMessagesOfRealContractsAreReadAsTheirWrappers(t *testing.T) {
 	t.Parallel()
 	n := 0
 	contracttest.EachReal(t, func(path string, c *contract.Contract) {
@@ -120,7 +134,7 @@ func TestReadingRealContractsInParts(t *testing.T) {
 				continue
 			}
 			n++
-			sameInParts(t, path+" "+op.Code, op.Output, string(contracttest.Bytes(t, x)))
+			sameEitherWay(t, path+" "+op.Code, op.Output, string(contracttest.Bytes(t, x)))
 		}
 	})
 	if n == 0 {

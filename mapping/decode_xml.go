@@ -1,0 +1,125 @@
+package mapping
+
+import (
+	"sync"
+
+	"github.com/beevik/etree"
+
+	"ristmik/soap"
+	"ristmik/soap/contract"
+)
+
+// Decode reads the XML element x as the element el of a contract and returns its
+// JSON form. Numbers are json.Number, arrays are []any, and an array that may be
+// there is there, also when it is empty.
+//
+// Decoding is strict: an element or attribute that the schema does not have, a
+// wrong order, a wrong namespace and a value outside its type are violations.
+// The error is then a [Violations] with every violation at once. What was
+// received is read by [DecodeMessage], which needs no tree.
+func Decode(el *contract.Element, x *etree.Element) (map[string]any, error) {
+	value, _, err := decodeTree(el, x, false)
+	return value, err
+}
+
+// DecodeTolerant reads as Decode does, but takes elements and attributes that
+// the contract does not have: registers add fields to their answers before their
+// descriptions. Such elements are kept as XML under the key "#unknown" of the
+// object that they stand in, attributes under their own key, and each is named
+// in strangers. Everything else is as strict as ever.
+func DecodeTolerant(el *contract.Element, x *etree.Element) (value map[string]any, strangers Violations, err error) {
+	return decodeTree(el, x, true)
+}
+
+// DecodeMessage reads the wrapper of a message as Decode does, from its bytes:
+// there is no tree, however large the message is.
+func DecodeMessage(el *contract.Element, m *soap.Message) (map[string]any, error) {
+	value, _, err := decodeValue(el, wrapperOf(m), false)
+	return value, err
+}
+
+// DecodeMessageTolerant is DecodeMessage with the tolerance of DecodeTolerant.
+func DecodeMessageTolerant(el *contract.Element, m *soap.Message) (value map[string]any, strangers Violations, err error) {
+	return decodeValue(el, wrapperOf(m), true)
+}
+
+// DecodeJSON is DecodeMessage with the value as JSON text. Its keys stand in the
+// order of the schema.
+func DecodeJSON(el *contract.Element, m *soap.Message) ([]byte, error) {
+	text, _, err := decodeText(el, wrapperOf(m), false)
+	return text, err
+}
+
+// DecodeJSONTolerant is DecodeJSON with the tolerance of DecodeTolerant.
+func DecodeJSONTolerant(el *contract.Element, m *soap.Message) (text []byte, strangers Violations, err error) {
+	return decodeText(el, wrapperOf(m), true)
+}
+
+// ownedText is the size of a message in bytes up to which values share a copy of
+// it. Those of a larger one are copied each by itself, so that one that is kept
+// does not keep all.
+const ownedText = 64 << 10
+
+// wrapperOf walks the wrapper of a message; a Fault has none.
+func wrapperOf(m *soap.Message) *soap.Tokens {
+	if m.Fault != nil {
+		return new(soap.Outline).WrapperTokens()
+	}
+	return m.Outline.WrapperTokens()
+}
+
+func decodeTree(el *contract.Element, x *etree.Element, tolerant bool) (map[string]any, Violations, error) {
+	if x == nil {
+		return decodeValue(el, new(soap.Outline).WrapperTokens(), tolerant)
+	}
+	o, err := soap.Scan(soap.MarkupOf(x), ours)
+	if err != nil {
+		return nil, nil, Violations{{Code: CodeFormat, Message: "must be well-formed XML"}}
+	}
+	return decodeValue(el, o.Tokens(), tolerant)
+}
+
+func decodeValue(el *contract.Element, walk *soap.Tokens, tolerant bool) (map[string]any, Violations, error) {
+	if walk.Size() <= ownedText {
+		walk.Own()
+	}
+	out := valueSinks.Get().(*values)
+	out.walk = walk
+	strangers, err := decode(el, walk, out, tolerant)
+	value, _ := out.root.(map[string]any)
+	clear(out.open[:cap(out.open)])
+	*out = values{open: out.open[:0]}
+	valueSinks.Put(out)
+	if err != nil {
+		return nil, strangers, err
+	}
+	return value, strangers, nil
+}
+
+func decodeText(el *contract.Element, walk *soap.Tokens, tolerant bool) ([]byte, Violations, error) {
+	// Tags take more than keys, and escapes seldom make up for it.
+	out := jsonWriter{make([]byte, 0, walk.Size())}
+	strangers, err := decode(el, walk, &out, tolerant)
+	if err != nil {
+		return nil, strangers, err
+	}
+	return out.out, strangers, nil
+}
+
+var (
+	valueSinks = sync.Pool{New: func() any { return &values{open: make([]container, 0, 8)} }}
+	decoders   = sync.Pool{New: func() any { return &decoder{} }}
+)
+
+// decode reads the element that the walk begins with and closes the walk.
+func decode(el *contract.Element, walk *soap.Tokens, out sink, tolerant bool) (Violations, error) {
+	d := decoders.Get().(*decoder)
+	d.walk, d.out, d.tolerant = walk, out, tolerant
+	err := d.root(el)
+	strangers := d.strangers
+	walk.Close()
+	d.forget()
+	*d = decoder{report: d.report, taken: d.taken[:0]}
+	decoders.Put(d)
+	return strangers, err
+}
