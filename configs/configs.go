@@ -203,9 +203,10 @@ type LabourRegister struct {
 // that the description is of. Require
 // are the headers that a call must have; Tolerant takes answers with fields that
 // the contract does not have; Refusals are JSON pointers into answers where a
-// text says that the register refused; AsOf is one where it says of when its data
-// are. Mappings are files of mapping tables, one for each operation that takes and
-// gives the core's shape, found as File is. Timeout zero means that of X-Road calls.
+// text says that the register refused, Errors further places that say so; AsOf is
+// one where it says of when its data are. Mappings are files of mapping tables, one
+// for each operation that takes and gives the core's shape, found as File is.
+// Timeout zero means that of X-Road calls.
 type Contract struct {
 	Title    Title         `yaml:"title"`
 	File     string        `yaml:"file"`
@@ -214,9 +215,20 @@ type Contract struct {
 	Require  []Requirement `yaml:"require"`
 	Tolerant bool          `yaml:"tolerant"`
 	Refusals []string      `yaml:"refusals"`
+	Errors   []ErrorField  `yaml:"errors"`
 	AsOf     string        `yaml:"as_of"`
 	Mappings []string      `yaml:"mappings"`
 	Timeout  time.Duration `yaml:"timeout"`
+}
+
+// ErrorField is where answers say that something is wrong: JSON pointers to a
+// code, a text or both. Good are the codes that say that nothing is, Matching a
+// regular expression for the texts that are errors, where others are not.
+type ErrorField struct {
+	Code     string   `yaml:"code"`
+	Text     string   `yaml:"text"`
+	Good     []string `yaml:"good"`
+	Matching string   `yaml:"matching"`
 }
 
 // REST says whether the description is OpenAPI, by the name of its file.

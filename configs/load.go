@@ -8,7 +8,6 @@ import (
 	"os"
 	"regexp"
 	"sort"
-	"strings"
 	"time"
 )
 
@@ -102,33 +101,7 @@ func (c *Config) check() Problems {
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)
 	}
-	for _, name := range sorted(c.Contracts) {
-		k, path := c.Contracts[name], "contracts."+name
-		if !reName.MatchString(name) {
-			at(path, "bad-name", "the name stands in a path: lower-case letters, digits and hyphens are allowed, a letter first", "employment-register")
-		}
-		required(path+".title.et", k.Title.ET)
-		required(path+".title.en", k.Title.EN)
-		required(path+".file", k.File)
-		required(path+".provider", k.Provider)
-		switch {
-		case k.REST() && (k.Service == "" || strings.ContainsAny(k.Service, "/%;:\\ ")):
-			at(path+".service", "missing", "with OpenAPI the code of the service is needed, one part of an identifier", "cars")
-		case !k.REST() && k.Service != "":
-			at(path+".service", "contradiction", "a WSDL has the codes of its services itself; leave it out")
-		}
-		if k.Timeout < 0 {
-			at(path+".timeout", "not-positive", "a time above zero is needed")
-		}
-		if k.AsOf != "" && !strings.HasPrefix(k.AsOf, "/") {
-			at(path+".as_of", "bad-pointer", "a JSON pointer into the answer is needed", "/response/aeg")
-		}
-		for i, pointer := range k.Refusals {
-			if !strings.HasPrefix(pointer, "/") {
-				at(fmt.Sprintf("%s.refusals[%d]", path, i), "bad-pointer", "a JSON pointer into the answer is needed", "/keha/teade")
-			}
-		}
-	}
+	c.checkContracts(at, required)
 	c.checkSchedules(at)
 	c.checkDelivery(at)
 	return problems

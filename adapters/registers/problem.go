@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
@@ -97,51 +96,4 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, reg *served, operatio
 	}
 	p.Title = http.StatusText(p.Status)
 	web.WriteProblemDocument(w, p.Status, p)
-}
-
-// refusal finds out whether an answer says no: by the fields that X-Road has for
-// it, in the wrapper or in an object directly below it, or by those that the
-// configuration names.
-func (s *served) refusal(data map[string]any) (code, text string, refused bool) {
-	places := []map[string]any{data}
-	for _, v := range data {
-		if object, ok := v.(map[string]any); ok {
-			places = append(places, object)
-			if fault, ok := object["fault"].(map[string]any); ok {
-				places = append(places, fault)
-			}
-		}
-	}
-	for _, place := range places {
-		code, text = words(place["faultCode"]), words(place["faultString"])
-		if code != "" || text != "" {
-			return code, text, true
-		}
-	}
-	for _, pointer := range s.Refusals {
-		if text := words(at(data, pointer)); text != "" {
-			return "", text, true
-		}
-	}
-	return "", "", false
-}
-
-// at returns what a JSON pointer points at, nil when there is nothing.
-func at(value any, pointer string) any {
-	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
-		object, _ := value.(map[string]any)
-		value = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
-	}
-	return value
-}
-
-// words is the text of a plain value, also one with attributes.
-func words(value any) string {
-	switch v := value.(type) {
-	case string:
-		return strings.TrimSpace(v)
-	case map[string]any:
-		return words(v["#text"])
-	}
-	return ""
 }

@@ -55,6 +55,8 @@ type Register struct {
 	// says that the register refused. faultCode, which X-Road has for it
 	// (PR-MESS D.2), is looked for in any case.
 	Refusals []string
+	// Errors are further places where answers say that something is wrong.
+	Errors []ErrorField
 	// AsOf is a JSON pointer into answers where the register says of when its
 	// data are; "" where it does not.
 	AsOf string

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ const registerWSDL = `<w:definitions xmlns:w="http://schemas.xmlsoap.org/wsdl/" 
 <xs:element name="carsResponse"><xs:complexType><xs:sequence>
   <xs:element name="car" type="t:Problem" minOccurs="0" maxOccurs="1000"/>
   <xs:element name="faultCode" type="xs:string" minOccurs="0"/><xs:element name="faultString" type="xs:string" minOccurs="0"/><xs:element name="Viga" type="xs:string" minOccurs="0"/>
+  <xs:element name="Veakood" type="xs:integer" minOccurs="0"/><xs:element name="Veatekst" type="xs:string" minOccurs="0"/><xs:element name="lisainfo" type="xs:string" minOccurs="0"/>
 </xs:sequence></xs:complexType></xs:element>
 <xs:complexType name="Problem"><xs:sequence><xs:element name="plate" type="xs:string"/><xs:element name="weight" type="xs:decimal" minOccurs="0"/></xs:sequence></xs:complexType>
 <xs:element name="old"><xs:simpleType><xs:list itemType="xs:int"/></xs:simpleType></xs:element>
@@ -290,7 +292,13 @@ func TestARequestThatCannotBeRightDoesNotLeave(t *testing.T) {
 
 func TestEveryFormOfNoIsOneProblemDocument(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, func(r *registers.Register) { r.Refusals = []string{"/Viga"} })
+	w := newWorld(t, func(r *registers.Register) {
+		r.Refusals = []string{"/Viga"}
+		r.Errors = []registers.ErrorField{
+			{Code: "/Veakood", Text: "/Veatekst", Good: []string{"0"}},
+			{Text: "/lisainfo", Matching: regexp.MustCompile(`^Viga|ei leitud`)},
+		}
+	})
 	for _, tc := range []struct {
 		name, answer string
 		status       int
@@ -300,12 +308,20 @@ func TestEveryFormOfNoIsOneProblemDocument(t *testing.T) {
 		{"fault", "fault:out of order", 502, "retry_later", "provider.server", "out of order"},
 		{"fault code", "<faultCode>E1</faultCode><faultString>no such person</faultString>", 422, "business", "E1", "no such person"},
 		{"error field", "<Viga>keelatud</Viga>", 422, "business", "", "keelatud"},
+		{"error code", "<Veakood>7</Veakood><Veatekst>isikut ei ole</Veatekst>", 422, "business", "7", "isikut ei ole"},
+		{"error code alone", "<Veakood>7</Veakood>", 422, "business", "7", ""},
+		{"error text alone", "<Veatekst>isikut ei ole</Veatekst>", 422, "business", "", "isikut ei ole"},
+		{"text in the data", "<lisainfo>Andmeid ei leitud</lisainfo>", 422, "business", "", "Andmeid ei leitud"},
+		{"no error", "<Veakood>0</Veakood><Veatekst>korras</Veatekst><lisainfo>Seis on eilne</lisainfo>", 200, "", "", ""},
 		{"other contract", "<boat/>", 502, "unknown_result", "answer.contract", "the answer does not keep to the contract"},
 	} {
 		w.says(tc.answer)
 		status, got := w.ask(t, "POST", "/v1/registers/cars/cars", `{"owner":"x"}`)
+		kind, _ := got["kind"].(string)
 		code, _ := got["code"].(string)
-		if status != tc.status || got["kind"] != tc.kind || code != tc.code || got["reason"] != tc.reason || got["message_id"] == "" || got["turn"] == "" || got["detail"] == "" {
+		reason, _ := got["reason"].(string)
+		if status != tc.status || kind != tc.kind || code != tc.code || reason != tc.reason ||
+			status != http.StatusOK && (got["message_id"] == nil || got["turn"] == nil || got["detail"] == nil) {
 			t.Errorf("%s: %d %v", tc.name, status, got)
 		}
 	}
@@ -316,7 +332,7 @@ func TestEveryFormOfNoIsOneProblemDocument(t *testing.T) {
 	for _, o := range w.seen {
 		results = append(results, o.Result)
 	}
-	if !slices.Equal(results, []string{"retry_later", "business", "business", "unknown_result"}) {
+	if want := []string{"retry_later", "business", "business", "business", "business", "business", "business", "answered", "unknown_result"}; !slices.Equal(results, want) {
 		t.Errorf("observed %v", results)
 	}
 }

@@ -196,6 +196,11 @@ func (s *served) restRefusal(value any) (code, text string) {
 			break
 		}
 	}
+	for _, e := range s.Errors {
+		if c, t, refused := e.says(object); refused && text == "" {
+			code, text = c, t
+		}
+	}
 	places := []map[string]any{object}
 	if inner, ok := object["error"].(map[string]any); ok {
 		places = append(places, inner)

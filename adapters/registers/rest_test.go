@@ -216,7 +216,9 @@ func TestARESTRequestThatCannotBeRightDoesNotLeave(t *testing.T) {
 func TestEveryRESTFormOfNoIsOneProblemDocument(t *testing.T) {
 	t.Parallel()
 	status, body := 0, ""
-	w := newRESTWorld(t, func(r *registers.Register) { r.Refusals = []string{"/viga", "/teade/tekst"} }, func(*http.Request, string) {}, func() (int, string) { return status, body })
+	w := newRESTWorld(t, func(r *registers.Register) {
+		r.Refusals, r.Errors = []string{"/viga", "/teade/tekst"}, []registers.ErrorField{{Code: "/nr", Text: "/lugu"}}
+	}, func(*http.Request, string) {}, func() (int, string) { return status, body })
 	for _, tc := range []struct {
 		status             int
 		body               string
@@ -227,6 +229,7 @@ func TestEveryRESTFormOfNoIsOneProblemDocument(t *testing.T) {
 		{404, `{"type":"/none","title":"None","detail":"no such car"}`, 422, "fix_data", "http.404", "no such car", true},
 		{409, `{"error":{"code":"E7","message":"sold"}}`, 422, "business", "E7", "sold", true},
 		{400, `{"teade":{"tekst":"vale päring"}}`, 422, "fix_data", "http.400", "vale päring", true},
+		{409, `{"nr":7,"lugu":"müüdud"}`, 422, "business", "7", "müüdud", true},
 		{403, ``, 502, "fix_rights", "http.403", "the register answered with status 403", false},
 		{500, `<html>`, 503, "partner_down", "http.500", "the register answered with status 500", false},
 		{200, `{"plate":"1","viga":"keelatud"}`, 422, "business", "", "keelatud", false},

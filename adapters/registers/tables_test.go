@@ -26,7 +26,7 @@ request:
     - {from: /since, to: /since}
     - {from: /limit, to: /limit}
 answer:
-  ignore: [/faultCode, /faultString, /Viga]
+  ignore: [/faultCode, /faultString, /Viga, /Veakood, /Veatekst, /lisainfo]
   rules:
     - from: /car
       to: /cars

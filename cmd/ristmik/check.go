@@ -203,7 +203,9 @@ func (m *meaning) contracts(unwritten []string) {
 		m.tables(name, lists)
 		if !slices.ContainsFunc(offered, offer.usable) {
 			m.fault(path+".file", "bad-contract", "none of its operations can be used; ristmik contract check tells why")
+			continue
 		}
+		m.pointers(path, k)
 	}
 }
 

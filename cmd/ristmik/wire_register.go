@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"time"
 
@@ -95,6 +96,15 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
 			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
 			Tolerant:     k.Tolerant, Refusals: k.Refusals, AsOf: k.AsOf, Timeout: k.Timeout,
+		}
+		for _, e := range k.Errors {
+			field := registers.ErrorField{Code: e.Code, Text: e.Text, Good: e.Good}
+			if e.Matching != "" {
+				if field.Matching, err = regexp.Compile(e.Matching); err != nil {
+					return nil, fmt.Errorf("contracts.%s.errors: %w", name, err)
+				}
+			}
+			one.Errors = append(one.Errors, field)
 		}
 		if k.REST() {
 			one.REST, err = openREST(cfg, k.File)
