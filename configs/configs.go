@@ -184,10 +184,13 @@ type Registers struct {
 }
 
 // TaxRegister names the tax board's services: the employment register's query
-// by person and the service that takes permit notices.
+// by person and the service that takes permit notices, each with the file of its
+// mapping table, found as those of contracts are.
 type TaxRegister struct {
 	EmploymentService string `yaml:"employment_service"`
+	EmploymentMapping string `yaml:"employment_mapping"`
 	PermitService     string `yaml:"permit_service"`
+	PermitMapping     string `yaml:"permit_mapping"`
 }
 
 // LabourRegister names the Labour Inspectorate's REST service that takes

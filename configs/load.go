@@ -58,7 +58,8 @@ func defaults() *Config {
 			XRoad:   XRoadListener{Address: "127.0.0.1:8081"},
 			Console: Listener{Address: "127.0.0.1:8082"},
 		},
-		XRoad: XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
+		XRoad:     XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
+		Registers: Registers{Tax: TaxRegister{EmploymentMapping: "employment-sync.yaml", PermitMapping: "permit-notice.yaml"}},
 		Delivery: Delivery{Takeover: 10 * time.Second, Keep: 30 * 24 * time.Hour, Default: DeliveryPolicy{
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, MaxInFlight: 8,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},

@@ -3,12 +3,14 @@ package tax_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -78,5 +80,37 @@ func TestUnreadableReceiptIsAnUnknownResult(t *testing.T) {
 	out := w.tax.Send(t.Context(), outbox.Delivery{Message: outbox.Message{Payload: payload}, Attempt: 1})
 	if out.Result != outbox.ResultUnknown || out.Reason != "unknown_result answer.contract" || out.Exchange == "" {
 		t.Errorf("outcome %+v", out)
+	}
+}
+
+// What the register says and the table cannot tell is no "no employments".
+func TestAnswerThatTheTableCannotTell(t *testing.T) {
+	t.Parallel()
+	w := newWorldThrough(t, answering(t, func(answer []byte) []byte {
+		return regexp.MustCompile(`<tootamise_algus>[^<]*<`).ReplaceAll(answer, []byte("<tootamise_algus>12026-01-01<"))
+	}))
+	p, _ := w.employed(t)
+	_, exchange, err := w.tax.Active(t.Context(), p.PersonalCode, "EE71506150007", "TL-1")
+	f, ok := errors.AsType[*soap.Failure](err)
+	if !ok || f.Code != "answer.table" || f.Kind != soap.KindUnknownResult || f.MessageID != exchange.MessageID || exchange.MessageID == "" {
+		t.Errorf("the failure is %+v", err)
+	}
+}
+
+// The fields that the room needs of tables which others write are looked for
+// before the first message.
+func TestTablesHaveWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	employment, permits := mappingTable(t, "employment-sync.yaml", "employment-register.wsdl"), mappingTable(t, "permit-notice.yaml", "permit-notice.wsdl")
+	if lacking := append(tax.EmploymentLacks(employment), tax.PermitLacks(permits)...); len(lacking) > 0 {
+		t.Errorf("the shipped tables lack %v", lacking)
+	}
+	want := []string{"/changed_from", "/changed_until", "/employments/*/id", "/employments/*/personal_code", "/employments/*/employer_code", "/employments/*/started",
+		"/employments/*/ended", "/employments/*/end_ground_code", "/employments/*/changed_at", "/kind", "/persons"}
+	seen := tax.EmploymentLacks(permits)
+	slices.Sort(seen)
+	slices.Sort(want)
+	if !slices.Equal(seen, want) {
+		t.Errorf("the other table lacks %v", seen)
 	}
 }

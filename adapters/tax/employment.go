@@ -3,13 +3,11 @@ package tax
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 	"time"
 
 	"ristmik/adapters/xroad"
-	"ristmik/mapping"
 	"ristmik/soap"
 )
 
@@ -26,8 +24,8 @@ type Employment struct {
 	Changed      time.Time
 }
 
-// query is what TORIK asks: the kind of query (paringu_liik) and, for the
-// kinds with M, the period in which records changed.
+// query is what the register is asked: the kind of query and, for all_changed,
+// the period in which records changed.
 type query struct {
 	kind         string
 	codes        []string
@@ -45,7 +43,7 @@ const maxRecords = 1000
 // exchange that proves the answer. userID is the official who asks (X-Road's
 // userId: country and personal code), issue the case that caused the query.
 func (r *Register) Active(ctx context.Context, personalCode, userID, issue string) ([]Employment, xroad.Exchange, error) {
-	return r.ask(ctx, query{kind: "A", codes: []string{personalCode}, userID: userID, issue: issue})
+	return r.ask(ctx, query{kind: "active", codes: []string{personalCode}, userID: userID, issue: issue})
 }
 
 // changed returns every record of the persons that changed in the period. A
@@ -54,7 +52,7 @@ func (r *Register) changed(ctx context.Context, codes []string, from, until time
 	if len(codes) == 0 {
 		return nil, nil
 	}
-	found, _, err := r.ask(ctx, query{kind: "TM", codes: codes, changedFrom: from, changedUntil: until})
+	found, _, err := r.ask(ctx, query{kind: "all_changed", codes: codes, changedFrom: from, changedUntil: until})
 	if err != nil || len(found) < maxRecords {
 		return found, err
 	}
@@ -71,89 +69,70 @@ func (r *Register) changed(ctx context.Context, codes []string, from, until time
 }
 
 func (r *Register) ask(ctx context.Context, q query) ([]Employment, xroad.Exchange, error) {
-	request := map[string]any{"paringu_liik": q.kind, "isikukoodid": strings.Join(q.codes, ",")}
+	said := map[string]any{"kind": q.kind, "persons": q.codes}
 	if !q.changedFrom.IsZero() {
-		request["muut_alg"] = q.changedFrom.Format(time.DateOnly)
-		request["muut_lopp"] = q.changedUntil.Format(time.DateOnly)
+		said["changed_from"] = q.changedFrom.Format(time.DateOnly)
+		said["changed_until"] = q.changedUntil.Format(time.DateOnly)
 	}
-	body, err := mapping.EncodeXML(r.o.EmploymentOp.Input, map[string]any{"request": request})
+	body, err := write(r.o.EmploymentTable, said, r.o.Now())
 	if err != nil {
 		return nil, xroad.Exchange{}, fmt.Errorf("writing the employment query: %w", err)
 	}
-	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Employment, XML: body, UserID: q.userID, Issue: q.issue, SOAPAction: r.o.EmploymentOp.SOAPAction})
+	op := r.o.EmploymentTable.Operation()
+	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Employment, XML: body, UserID: q.userID, Issue: q.issue, SOAPAction: op.SOAPAction})
 	if err != nil {
 		return nil, xroad.Exchange{}, fmt.Errorf("asking the employment register: %w", err)
 	}
-	response, err := answerOf(r.o.EmploymentOp, answer)
+	told, err := r.read(r.o.EmploymentTable, answer)
 	if err != nil {
 		return nil, answer.Exchange, fmt.Errorf("reading the employment register's answer: %w", err)
 	}
-	list, _ := response["kannete_jada"].(map[string]any)
-	records, _ := list["kanne"].([]any)
-	found := make([]Employment, 0, len(records))
-	for _, record := range records {
-		e, err := r.employmentOf(record.(map[string]any))
-		if err != nil {
-			return nil, answer.Exchange, fmt.Errorf("reading the employment register's answer: %w", err)
-		}
-		found = append(found, e)
+	found, err := employmentsIn(told)
+	if err != nil {
+		return nil, answer.Exchange, fmt.Errorf("reading the employment register's answer: %w", err)
 	}
 	return found, answer.Exchange, nil
 }
 
-// employmentOf reads record B of the register; the contract has already been
-// checked, so only the meaning of dates and numbers is left.
-func (r *Register) employmentOf(m map[string]any) (Employment, error) {
-	text := func(key string) string { s, _ := m[key].(string); return s }
-	id, err := strconv.ParseInt(fmt.Sprint(m["toot_id"]), 10, 64)
+// employmentsIn reads what the table has made of an answer.
+func employmentsIn(told map[string]any) ([]Employment, error) {
+	raw, err := json.Marshal(told["employments"])
 	if err != nil {
-		return Employment{}, fmt.Errorf("toot_id is no number: %w", err)
+		return nil, err
 	}
-	start, err := localDate(text("tootamise_algus"))
-	if err != nil {
-		return Employment{}, fmt.Errorf("tootamise_algus: %w", err)
+	var records []struct {
+		ID           int64     `json:"id"`
+		PersonalCode string    `json:"personal_code"`
+		Employer     string    `json:"employer_code"`
+		Start        day       `json:"started"`
+		End          *day      `json:"ended"`
+		EndGround    string    `json:"end_ground_code"`
+		Occupation   string    `json:"occupation_code"`
+		Changed      time.Time `json:"changed_at"`
 	}
-	changed, err := r.localTime(text("muutmise_aeg"))
-	if err != nil {
-		return Employment{}, fmt.Errorf("muutmise_aeg: %w", err)
+	if err := json.Unmarshal(raw, &records); err != nil {
+		return nil, errors.New("the mapping table gives employments of another form")
 	}
-	e := Employment{
-		ID: id, PersonalCode: text("isikukood"), Employer: text("ta_kood"), Start: start, Changed: changed,
-		EndGround: text("tootamise_lopetamise_alus_kood"), Occupation: text("amet_kood"),
-	}
-	if s := text("tootamise_lopp"); s != "" {
-		end, err := localDate(s)
-		if err != nil {
-			return Employment{}, fmt.Errorf("tootamise_lopp: %w", err)
+	found := make([]Employment, len(records))
+	for i, e := range records {
+		found[i] = Employment{
+			ID: e.ID, PersonalCode: e.PersonalCode, Employer: e.Employer, Start: e.Start.at,
+			EndGround: e.EndGround, Occupation: e.Occupation, Changed: e.Changed,
 		}
-		e.End = &end
+		if e.End != nil {
+			found[i].End = &e.End.at
+		}
 	}
-	return e, nil
+	return found, nil
 }
 
-// localDate reads an xs:date; a time zone after it is dropped, because a day of
-// employment is a local day whatever zone the sender's library adds.
-func localDate(s string) (time.Time, error) {
-	if len(s) < len(time.DateOnly) {
-		return time.Time{}, fmt.Errorf("no date")
-	}
-	t, err := time.Parse(time.DateOnly, s[:len(time.DateOnly)])
-	if err != nil {
-		return time.Time{}, fmt.Errorf("no date")
-	}
-	return t, nil
-}
+// day is a date YYYY-MM-DD, at midnight UTC.
+type day struct{ at time.Time }
 
-// localTime reads an xs:dateTime; without a zone it is Estonian time.
-func (r *Register) localTime(s string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t, nil
-	}
-	t, err := time.ParseInLocation("2006-01-02T15:04:05.999999999", s, r.o.Zone)
-	if err != nil {
-		return time.Time{}, fmt.Errorf("no point in time")
-	}
-	return t, nil
+// UnmarshalText reads the date.
+func (d *day) UnmarshalText(text []byte) (err error) {
+	d.at, err = time.Parse(time.DateOnly, string(text))
+	return err
 }
 
 // Facts is the machine's answer to a consultation: how many employments are

@@ -8,26 +8,25 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"ristmik/adapters/xroad"
-	"ristmik/mapping"
+	"ristmik/mapping/table"
 	"ristmik/outbox"
 	"ristmik/soap"
-	"ristmik/soap/contract"
 )
 
-// Notice is what the tax board learns of a permit: these fields and no others
-// (the minimum it needs to check declared employments against the right to
-// work). Dates are YYYY-MM-DD, OccurredAt is RFC 3339.
+// Notice is what may be told the tax board of a permit, in the core's words; what
+// is told, and in which words of the board's, says the mapping table. Dates are
+// YYYY-MM-DD, OccurredAt is RFC 3339.
 type Notice struct {
-	EventID       string `json:"eventId"`
-	EventType     string `json:"eventType"`
-	OccurredAt    string `json:"occurredAt"`
-	PermitID      string `json:"permitId"`
-	PersonalCode  string `json:"personalCode"`
-	EmployerCode  string `json:"employerCode,omitempty"`
-	ValidFrom     string `json:"validFrom,omitempty"`
-	ValidTo       string `json:"validTo,omitempty"`
-	EffectiveFrom string `json:"effectiveFrom,omitempty"`
-	GroundCode    string `json:"groundCode,omitempty"`
+	EventID       string `json:"event_id"`
+	EventType     string `json:"event_type"`
+	OccurredAt    string `json:"occurred_at"`
+	PermitID      string `json:"permit_id"`
+	PersonalCode  string `json:"personal_code"`
+	EmployerCode  string `json:"employer_code,omitempty"`
+	ValidFrom     string `json:"valid_from,omitempty"`
+	ValidTo       string `json:"valid_to,omitempty"`
+	EffectiveFrom string `json:"effective_from,omitempty"`
+	GroundCode    string `json:"ground_code,omitempty"`
 }
 
 // Note takes note of the person in the caller's transaction and returns the
@@ -54,17 +53,18 @@ func (r *Register) Note(ctx context.Context, tx pgx.Tx, n Notice) (outbox.Messag
 // Send delivers one permit notice; it is the outbox's [outbox.Sender]. The
 // board recognises a repeated eventId, so the send is idempotent.
 func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
-	var fields map[string]any
-	if err := json.Unmarshal(d.Payload, &fields); err != nil {
+	fields, err := table.ReadJSON(d.Payload)
+	if err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindInternal, Code: "payload", Message: "the stored notice is not JSON", Err: err})
 	}
-	body, err := mapping.EncodeXML(r.o.PermitsOp.Input, map[string]any{"request": fields})
+	body, err := write(r.o.PermitTable, fields, r.o.Now())
 	if err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindFixData, Code: "request.contract", Message: err.Error(), Err: err})
 	}
-	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, XML: body, Issue: fmt.Sprint(fields["permitId"]), SOAPAction: r.o.PermitsOp.SOAPAction})
+	op := r.o.PermitTable.Operation()
+	answer, err := r.o.XRoad.Call(ctx, xroad.Call{Service: r.o.Permits, XML: body, Issue: fmt.Sprint(fields["permit_id"]), SOAPAction: op.SOAPAction})
 	if err == nil {
-		err = receipt(r.o.PermitsOp, answer)
+		err = r.receipt(answer)
 	}
 	out := xroad.Outcome(err)
 	if answer != nil {
@@ -76,12 +76,12 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 // receipt says whether the board has taken the notice. Every element of its
 // answer is optional in the contract, because a business fault may stand in
 // their place; an answer without a receipt says nothing.
-func receipt(op *contract.Operation, answer *xroad.Answer) error {
-	response, err := answerOf(op, answer)
+func (r *Register) receipt(answer *xroad.Answer) error {
+	told, err := r.read(r.o.PermitTable, answer)
 	if err != nil {
 		return err
 	}
-	if id, _ := response["receiptId"].(string); id == "" {
+	if id, _ := told["receipt_id"].(string); id == "" {
 		return &soap.Failure{
 			Kind: soap.KindUnknownResult, Code: "answer.contract", Message: "the board's answer has no receipt", MessageID: answer.Exchange.MessageID,
 		}

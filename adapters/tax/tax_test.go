@@ -24,6 +24,7 @@ import (
 	"ristmik/adapters/tax"
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
+	"ristmik/mapping/table"
 	"ristmik/outbox"
 	"ristmik/schedules"
 	"ristmik/soap"
@@ -77,9 +78,9 @@ func newWorldThrough(t *testing.T, between func(securityServer string) string) w
 		t.Fatal(err)
 	}
 	register, err := tax.New(tax.Options{
-		Pool: pool, XRoad: client, Zone: zone,
-		Employment: service(t, "EE/GOV/70000349/tor/TORIK/v2"), EmploymentOp: operation(t, "employment-register.wsdl", "TORIK", "v2"),
-		Permits: service(t, "EE/GOV/70000349/tor/permitNotice/v1"), PermitsOp: operation(t, "permit-notice.wsdl", "permitNotice", "v1"),
+		Pool: pool, XRoad: client, Zone: zone, Now: time.Now,
+		Employment: service(t, "EE/GOV/70000349/tor/TORIK/v2"), EmploymentTable: mappingTable(t, "employment-sync.yaml", "employment-register.wsdl"),
+		Permits: service(t, "EE/GOV/70000349/tor/permitNotice/v1"), PermitTable: mappingTable(t, "permit-notice.yaml", "permit-notice.wsdl"),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -96,17 +97,26 @@ func service(t *testing.T, s string) soap.ServiceID {
 	return id
 }
 
-func operation(t *testing.T, file, code, version string) *contract.Operation {
+// mappingTable is a table that ships with the program.
+func mappingTable(t *testing.T, file, wsdl string) *table.Table {
 	t.Helper()
-	c, err := contract.Load(configs.Contracts(), file)
+	data, err := configs.Shipped.ReadFile("mappings/" + file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	op, ok := c.Operation(code, version)
-	if !ok {
-		t.Fatalf("%s has no %s/%s", file, code, version)
+	c, err := contract.Load(configs.Contracts(), wsdl)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return op
+	var d table.Definition
+	if _, problems := configs.Decode(file, data, &d); len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	made, problems := table.New(d, table.Options{Contract: c})
+	if len(problems) > 0 {
+		t.Fatal(problems)
+	}
+	return made
 }
 
 // control speaks to the sandbox's control door.

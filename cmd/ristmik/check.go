@@ -189,6 +189,10 @@ func (m *meaning) operation(path, value, file string) {
 func (m *meaning) contracts(unwritten []string) {
 	lists, problems := openCodeLists(m.cfg)
 	m.problems = append(m.problems, problems...)
+	for _, s := range syncTables(m.cfg) {
+		_, problems := s.open(m.cfg, lists)
+		m.problems = append(m.problems, problems...)
+	}
 	for name, k := range m.cfg.Contracts {
 		path := "contracts." + name
 		m.client(path+".provider", k.Provider)

@@ -77,7 +77,7 @@ func TestThePageOfMappingTables(t *testing.T) {
 	if want := blocks["json sample"][0]; code != exitDone || sample != want {
 		t.Errorf("the sample is\n%s", sample)
 	}
-	if out, code := at(t, dir, "check", "-c", config); code != exitDone || !strings.Contains(out, "mapping tables: 2 (examples: 5)") {
+	if out, code := at(t, dir, "check", "-c", config); code != exitDone || !strings.Contains(out, "mapping tables: 4 (examples: 9)") {
 		t.Errorf("check: %d\n%s", code, out)
 	}
 	shown := func(block string) string { _, rest, _ := strings.Cut(block, "\n"); return rest }

@@ -29,17 +29,27 @@ func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (sy
 	if err != nil {
 		return syncedRegisters{}, err
 	}
-	employment, employmentOp, err := operation(cfg.Registers.Tax.EmploymentService, contractEmployment)
+	employment, err := soap.ParseServiceID(cfg.Registers.Tax.EmploymentService)
 	if err != nil {
-		return syncedRegisters{}, err
+		return syncedRegisters{}, fmt.Errorf("registers.tax.employment_service: %w", err)
 	}
-	permits, permitsOp, err := operation(cfg.Registers.Tax.PermitService, contractPermits)
+	permits, err := soap.ParseServiceID(cfg.Registers.Tax.PermitService)
 	if err != nil {
-		return syncedRegisters{}, err
+		return syncedRegisters{}, fmt.Errorf("registers.tax.permit_service: %w", err)
+	}
+	lists, problems := openCodeLists(cfg)
+	var tables [2]openedTable
+	for i, s := range syncTables(cfg) {
+		var found configs.Problems
+		tables[i], found = s.open(cfg, lists)
+		problems = append(problems, found...)
+	}
+	if len(problems) > 0 {
+		return syncedRegisters{}, problems
 	}
 	t, err := tax.New(tax.Options{
-		Pool: pool, XRoad: xr, Zone: zone,
-		Employment: employment, EmploymentOp: employmentOp, Permits: permits, PermitsOp: permitsOp,
+		Pool: pool, XRoad: xr, Zone: zone, Now: time.Now,
+		Employment: employment, EmploymentTable: tables[0].Table, Permits: permits, PermitTable: tables[1].Table,
 	})
 	if err != nil {
 		return syncedRegisters{}, err

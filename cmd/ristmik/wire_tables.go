@@ -7,11 +7,14 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
+	"ristmik/adapters/tax"
 	"ristmik/configs"
 	"ristmik/mapping/codelist"
 	"ristmik/mapping/table"
+	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
@@ -140,25 +143,74 @@ func readTable(file string, data []byte, c *contract.Contract, lists map[string]
 	return openedTable{t, lines, file}, problems
 }
 
+// syncTable is the mapping table of a service of a register kept in sync.
+type syncTable struct {
+	path, file        string // where the configuration names the table, and the table
+	service, contract string
+	lacks             func(*table.Table) []string
+}
+
+func syncTables(cfg *configs.Config) [2]syncTable {
+	t := cfg.Registers.Tax
+	return [2]syncTable{
+		{"registers.tax.employment_mapping", t.EmploymentMapping, t.EmploymentService, contractEmployment, tax.EmploymentLacks},
+		{"registers.tax.permit_mapping", t.PermitMapping, t.PermitService, contractPermits, tax.PermitLacks},
+	}
+}
+
+// open reads the table and checks it against the contract and what its room
+// needs of it.
+func (s syncTable) open(cfg *configs.Config, lists map[string]*codelist.List) (openedTable, configs.Problems) {
+	fault := func(code, message string) configs.Problems {
+		return configs.Problems{cfg.Problem(s.path, code, message)}
+	}
+	c, err := loadContract(s.contract)
+	if err != nil {
+		return openedTable{}, fault("bad-contract", err.Error())
+	}
+	data, called, err := openFile(cfg, "mappings", s.file)
+	if err != nil {
+		return openedTable{}, fault("bad-mapping", err.Error())
+	}
+	t, problems := readTable(called, data, c, lists)
+	if len(problems) > 0 {
+		return openedTable{}, problems
+	}
+	// A service that the contract does not have is told of at its own place.
+	id, _ := soap.ParseServiceID(s.service)
+	if op, ok := c.Operation(id.Code, id.Version); ok && op != t.Operation() {
+		return openedTable{}, fault("contradiction", "the table is for another operation than the service's")
+	}
+	if lacking := s.lacks(t.Table); len(lacking) > 0 {
+		return openedTable{}, fault("bad-mapping", "the table lacks fields that are needed: "+strings.Join(lacking, ", "))
+	}
+	return t, nil
+}
+
 // playExamples plays the examples of every configured table. The configuration
 // has been found good before.
 func playExamples(cfg *configs.Config) (tables, examples int, failed configs.Problems) {
 	lists, _ := openCodeLists(cfg)
+	var all []openedTable
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
 		if len(cfg.Contracts[name].Mappings) == 0 {
 			continue
 		}
-		c, err := openContract(cfg, cfg.Contracts[name].File)
-		if err != nil {
-			continue // check has said so
+		if c, err := openContract(cfg, cfg.Contracts[name].File); err == nil {
+			opened, _ := openTables(cfg, name, c, lists)
+			all = append(all, opened...)
 		}
-		opened, _ := openTables(cfg, name, c, lists)
-		for _, t := range opened {
-			tables++
-			examples += t.Examples()
-			for _, p := range t.RunExamples(time.Now()) {
-				failed = append(failed, t.Problem(p.Path, p.Code, p.Message))
-			}
+	}
+	for _, s := range syncTables(cfg) {
+		if t, problems := s.open(cfg, lists); len(problems) == 0 {
+			all = append(all, t)
+		}
+	}
+	for _, t := range all {
+		tables++
+		examples += t.Examples()
+		for _, p := range t.RunExamples(time.Now()) {
+			failed = append(failed, t.Problem(p.Path, p.Code, p.Message))
 		}
 	}
 	return tables, examples, failed

@@ -2,6 +2,7 @@ package table
 
 import (
 	"slices"
+	"strings"
 
 	"ristmik/mapping"
 )
@@ -185,4 +186,34 @@ func add(found *mapping.Violations, path, code, message string) {
 	if len(*found) < maxViolations {
 		*found = append(*found, mapping.Violation{Path: path, Code: code, Message: message})
 	}
+}
+
+// Lacks returns those of the core's fields that a side of the table does not have,
+// given as pointers with * for the items of a list. Whoever builds on a table
+// that others write asks it before the first message.
+func (t *Table) Lacks(request, answer []string) []string {
+	var out []string
+	for _, side := range []struct {
+		d        *direction
+		pointers []string
+	}{{t.request, request}, {t.answer, answer}} {
+		for _, pointer := range side.pointers {
+			if side.d == nil || !side.d.core.has(strings.Split(pointer, "/")[1:]) {
+				out = append(out, pointer)
+			}
+		}
+	}
+	return out
+}
+
+func (f *field) has(keys []string) bool {
+	switch {
+	case f == nil:
+		return false
+	case len(keys) == 0:
+		return true
+	case keys[0] == "*":
+		return f.item.has(keys[1:])
+	}
+	return f.children[keys[0]].has(keys[1:])
 }
