@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop conformance bench mutants lint ci
+.PHONY: help demo demo-stay test interop conformance bench bench-outbox mutants lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,10 @@ bench: ## measure the X-Road side against zeep, node-soap and ReverseProxy
 	@./.ci/postgres
 	@./.ci/interop
 	$(GO) run ./cmd/ristmik bench xroad
+
+bench-outbox: ## measure the outbox against PostgreSQL's own limits and River
+	@./.ci/postgres
+	$(GO) run ./cmd/ristmik bench outbox --plot outbox-backlog.svg
 
 conformance: ## run every test and write docs/conformance.md from what they cover
 	@./.ci/postgres
