@@ -38,6 +38,7 @@ type Config struct {
 	Registers     Registers               `yaml:"registers"`
 	Contracts     map[string]Contract     `yaml:"contracts"`
 	CodeLists     []string                `yaml:"code_lists"`
+	Exchanges     Exchanges               `yaml:"exchanges"`
 	Schedules     map[string]Schedule     `yaml:"schedules"`
 	Delivery      Delivery                `yaml:"delivery"`
 
@@ -254,6 +255,14 @@ const (
 
 // Allowed lists the values a file may hold.
 func (Requirement) Allowed() []string { return []string{string(RequireUserID), string(RequireIssue)} }
+
+// Exchanges says whether calls of the contracts are recorded: durably, before the
+// request leaves and before the answer is given, without their bodies. Keep is how
+// long a record stays in the database.
+type Exchanges struct {
+	Record bool          `yaml:"record"`
+	Keep   time.Duration `yaml:"keep"`
+}
 
 // Delivery is how messages are sent and repeated: the defaults, and what
 // differs for single destinations. Takeover is how long a process may be silent

@@ -60,6 +60,7 @@ func defaults() *Config {
 		},
 		XRoad:     XRoad{SecurityServer: "http://127.0.0.1:8090", Timeout: time.Minute, RESTService: "konsult"},
 		Registers: Registers{Tax: TaxRegister{EmploymentMapping: "employment-sync.yaml", PermitMapping: "permit-notice.yaml"}},
+		Exchanges: Exchanges{Record: true, Keep: 2 * 365 * 24 * time.Hour},
 		Delivery: Delivery{Takeover: 10 * time.Second, Keep: 30 * 24 * time.Hour, Default: DeliveryPolicy{
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, MaxInFlight: 8,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
@@ -129,6 +130,9 @@ func (c *Config) checkDelivery(at func(path, code, message string, allowed ...st
 	}
 	if c.Delivery.Takeover < time.Second {
 		at("delivery.takeover", "not-positive", "a time of at least a second is needed")
+	}
+	if c.Exchanges.Keep < 24*time.Hour {
+		at("exchanges.keep", "not-positive", "a time of at least a day is needed", "24h", "17520h")
 	}
 	if c.Delivery.Keep < 24*time.Hour {
 		at("delivery.keep", "not-positive", "a time of at least a day is needed", "24h", "720h")

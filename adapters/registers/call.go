@@ -43,6 +43,8 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 		web.WriteProblem(w, *problem)
 		return
 	}
+	record := a.recording(r, reg, op.Code)
+	call.Before = record.before()
 	answer, err := a.o.XRoad.Call(r.Context(), call)
 	if err == nil {
 		var res result
@@ -50,12 +52,14 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 			err = a.told(reg, op, &res)
 		}
 		if err == nil {
+			record.answered(r.Context(), answer.Exchange)
 			observe("answered")
 			res.Exchange.headers(w.Header())
 			web.WriteJSON(w, http.StatusOK, res)
 			return
 		}
 	}
+	record.failed(r.Context(), err)
 	observe(string(soap.KindOf(err)))
 	a.fail(w, r, reg, op.Code, err)
 }

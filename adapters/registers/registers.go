@@ -23,6 +23,7 @@ import (
 	"slices"
 	"time"
 
+	"ristmik/adapters/registers/record"
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
 	"ristmik/mapping/table"
@@ -81,6 +82,8 @@ type Options struct {
 	Zone      *time.Location   // of the registers' local times; UTC by default
 	Now       func() time.Time // the clock; time.Now by default
 	Log       *slog.Logger     // discards by default
+	// Record keeps durably which exchanges there were; nil means that nobody does.
+	Record *record.Book
 	// Observe is told of every call, after it has been answered; it may be called
 	// from many goroutines at once.
 	Observe func(Observation)

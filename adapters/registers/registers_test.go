@@ -22,6 +22,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ristmik/adapters/registers"
+	"ristmik/adapters/registers/record"
 	"ristmik/adapters/sandbox"
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
@@ -108,6 +109,12 @@ func client(t *testing.T, text string) soap.ClientID {
 
 func newWorld(t *testing.T, change func(*registers.Register)) *world {
 	t.Helper()
+	return newRecordedWorld(t, change, nil)
+}
+
+// newRecordedWorld is newWorld with a record of the exchanges.
+func newRecordedWorld(t *testing.T, change func(*registers.Register), book *record.Book) *world {
+	t.Helper()
 	w := &world{log: &safeBuffer{}}
 	register := httptest.NewServer(http.HandlerFunc(w.serve))
 	t.Cleanup(register.Close)
@@ -139,7 +146,7 @@ func newWorld(t *testing.T, change func(*registers.Register)) *world {
 		change(&reg)
 	}
 	api, err := registers.New(registers.Options{
-		XRoad: xr, Registers: []registers.Register{reg}, Log: slog.New(slog.NewJSONHandler(w.log, nil)),
+		XRoad: xr, Registers: []registers.Register{reg}, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Record: book,
 		Observe: func(o registers.Observation) {
 			w.mu.Lock()
 			defer w.mu.Unlock()

@@ -53,16 +53,20 @@ func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, star
 		web.WriteProblem(w, *problem)
 		return
 	}
+	record := a.recording(r, reg, op.Code)
+	call.Before = record.before()
 	answer, err := a.o.XRoad.REST(r.Context(), call)
 	if err == nil {
 		var res restResult
 		if res, err = reg.restResult(op, answer); err == nil {
+			record.answered(r.Context(), answer.Exchange)
 			observe("answered")
 			res.Exchange.headers(w.Header())
 			web.WriteJSON(w, http.StatusOK, res)
 			return
 		}
 	}
+	record.failed(r.Context(), err)
 	observe(string(soap.KindOf(err)))
 	a.fail(w, r, reg, op.Code, err)
 }

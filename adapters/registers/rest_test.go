@@ -18,6 +18,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ristmik/adapters/registers"
+	"ristmik/adapters/registers/record"
 	"ristmik/adapters/sandbox"
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
@@ -87,6 +88,11 @@ members:
 // goes to asked, and answers come from answer.
 func newRESTWorld(t *testing.T, change func(*registers.Register), asked func(*http.Request, string), answer func() (int, string), head ...*http.Header) *world {
 	t.Helper()
+	return newRecordedRESTWorld(t, change, nil, asked, answer, head...)
+}
+
+func newRecordedRESTWorld(t *testing.T, change func(*registers.Register), book *record.Book, asked func(*http.Request, string), answer func() (int, string), head ...*http.Header) *world {
+	t.Helper()
 	w := &world{log: &safeBuffer{}}
 	register := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -125,7 +131,7 @@ func newRESTWorld(t *testing.T, change func(*registers.Register), asked func(*ht
 	if change != nil {
 		change(&reg)
 	}
-	api, err := registers.New(registers.Options{XRoad: xr, Registers: []registers.Register{reg}, Log: slog.New(slog.NewJSONHandler(w.log, nil))})
+	api, err := registers.New(registers.Options{XRoad: xr, Registers: []registers.Register{reg}, Log: slog.New(slog.NewJSONHandler(w.log, nil)), Record: book})
 	if err != nil {
 		t.Fatal(err)
 	}

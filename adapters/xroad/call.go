@@ -42,6 +42,10 @@ type Call struct {
 	// answer.
 	Attachments []soap.Attachment
 	Packaging   soap.Packaging
+	// Before is told of the exchange when the message is made and before anything
+	// of it leaves; RequestHash is that of the message. An error ends the call, and
+	// nothing is sent. Nil means nobody is told.
+	Before func(Exchange) error
 	// SOAPAction is sent in quotes; empty is usual.
 	SOAPAction string
 	// Timeout is the total time of the call; zero means that of the service or
@@ -145,13 +149,17 @@ func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream,
 	if err != nil {
 		return x, nil, err
 	}
+	hash := soap.HashOf(sent)
+	if err := tell(call.Before, *x, hash); err != nil {
+		return x, nil, err
+	}
 	got, err := c.send(ctx, r)
 	if err != nil {
 		return x, nil, err
 	}
 	m, in, err := c.message(got, id)
 	if err == nil {
-		if f := answers(h, m.Header, soap.HashOf(sent)); f != nil {
+		if f := answers(h, m.Header, hash); f != nil {
 			err = c.alarmed(got.server, f)
 		}
 	}
@@ -169,6 +177,21 @@ func (call *Call) envelope(h soap.Header) ([]byte, error) {
 		return soap.BuildRequestXML(h, call.XML)
 	}
 	return soap.BuildRequest(h, call.Body)
+}
+
+// tell tells before of an exchange.
+func tell(before func(Exchange) error, x Exchange, hash string) error {
+	if before == nil {
+		return nil
+	}
+	x.RequestHash = hash
+	if err := before(x); err != nil {
+		return &soap.Failure{
+			Kind: soap.KindRetryNow, Code: "request.not_recorded", MessageID: x.MessageID, Err: err,
+			Message: "the exchange could not be recorded, so nothing was sent",
+		}
+	}
+	return nil
 }
 
 // soapRequest puts the envelope, and attachments behind it, into a request.

@@ -50,6 +50,10 @@ type RESTCall struct {
 	RepresentedParty string
 	// SecurityServer is the one server that shall answer (PR-TARGETSS).
 	SecurityServer *soap.ServerID
+	// Before is told of the exchange before anything of it leaves; it has no
+	// RequestHash yet. An error ends the call, and nothing is sent. Nil means nobody
+	// is told.
+	Before func(Exchange) error
 	// Timeout is the total time of the call; zero means that of the service or
 	// client.
 	Timeout time.Duration
@@ -123,6 +127,9 @@ func (c *Client) openREST(ctx context.Context, call RESTCall) (*Exchange, *reply
 		return x, nil, err
 	}
 	x.UserID, x.Issue, x.RepresentedParty = single(r.header, "X-Road-UserId"), single(r.header, "X-Road-Issue"), single(r.header, "X-Road-Represented-Party")
+	if err := tell(call.Before, *x, ""); err != nil {
+		return x, nil, err
+	}
 	got, err := c.send(ctx, r)
 	if err != nil {
 		return x, nil, err

@@ -16,6 +16,7 @@ import (
 	"ristmik/adapters/core"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/postgres"
+	"ristmik/adapters/registers/record"
 	"ristmik/adapters/tax"
 	"ristmik/configs"
 	"ristmik/outbox"
@@ -34,6 +35,7 @@ func migrations() []postgres.MigrationSet {
 		{Name: "core", FS: core.Migrations},
 		{Name: "tax", FS: tax.Migrations},
 		{Name: "labour", FS: labour.Migrations},
+		{Name: "register", FS: record.Migrations},
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 type jobsWorld struct {
 	t      *testing.T
 	config string
+	url    string // of its database
 	let    chan error
 }
 
@@ -49,7 +50,7 @@ func newJobsWorld(t *testing.T) *jobsWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &jobsWorld{t: t, config: filepath.Join(dir, "ristmik.yaml"), let: make(chan error, 10)}
+	w := &jobsWorld{t: t, config: filepath.Join(dir, "ristmik.yaml"), url: p.URL(postgres.Database), let: make(chan error, 10)}
 	text := strings.Replace(string(shipped), "directory: ristmik-data", "directory: "+filepath.Join(dir, "data"), 1)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

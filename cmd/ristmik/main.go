@@ -27,16 +27,17 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Demo     demoCommand     `cmd:"" help:"Play one consultation end to end on this machine: private PostgreSQL, sandbox Security Server, hub."`
-	Serve    serveCommand    `cmd:"" help:"Run the hub."`
-	Call     callCommand     `cmd:"" help:"Call a service over X-Road, SOAP or REST, or list what there is."`
-	Contract contractCommand `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
-	Sandbox  sandboxCommand  `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
-	Jobs     jobsCommand     `cmd:"" help:"Scheduled jobs: how they stand, run, pause, cancel, fill in what was missed, rehearse."`
-	Migrate  migrateCommand  `cmd:"" help:"Bring the database to this program's version."`
-	Check    checkCommand    `cmd:"" help:"Check a configuration file and print every problem at once."`
-	Bench    benchCommand    `cmd:"" help:"Measure this program against others, on this machine."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Demo      demoCommand      `cmd:"" help:"Play one consultation end to end on this machine: private PostgreSQL, sandbox Security Server, hub."`
+	Serve     serveCommand     `cmd:"" help:"Run the hub."`
+	Call      callCommand      `cmd:"" help:"Call a service over X-Road, SOAP or REST, or list what there is."`
+	Contract  contractCommand  `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
+	Sandbox   sandboxCommand   `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
+	Jobs      jobsCommand      `cmd:"" help:"Scheduled jobs: how they stand, run, pause, cancel, fill in what was missed, rehearse."`
+	Exchanges exchangesCommand `cmd:"" help:"The record of calls of registers: ids, hash, times, why, result."`
+	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this program's version."`
+	Check     checkCommand     `cmd:"" help:"Check a configuration file and print every problem at once."`
+	Bench     benchCommand     `cmd:"" help:"Measure this program against others, on this machine."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // surroundings are what a command may use of the world around it.

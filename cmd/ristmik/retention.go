@@ -8,6 +8,7 @@ import (
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/core"
+	"ristmik/adapters/registers/record"
 	"ristmik/outbox"
 	"ristmik/schedules"
 )
@@ -17,21 +18,24 @@ import (
 const pruneAtOnce = 1000
 
 // retention is the job that deletes what has served: delivered messages with
-// their attempts, the answers kept under idempotency keys, and what was
-// asked in rounds that have ended. Events and dead
-// letters stay.
+// their attempts, the answers kept under idempotency keys, what was asked in
+// rounds that have ended, and the record of exchanges, which has a time of its
+// own. Events and dead letters stay.
 type retention struct {
-	pool *pgxpool.Pool
-	keep time.Duration
+	pool            *pgxpool.Pool
+	keep, exchanges time.Duration
 }
 
 func (r retention) run(ctx context.Context, run *schedules.Run) error {
 	before := run.Now.Add(-r.keep)
-	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0}
+	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0, "exchanges": 0}
 	for name, prune := range map[string]func() (int, error){
 		"messages":  func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"keys":      func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"questions": func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"exchanges": func() (int, error) {
+			return record.Prune(ctx, r.pool, run.Now.Add(-r.exchanges), pruneAtOnce)
+		},
 	} {
 		for {
 			n, err := prune()

@@ -24,6 +24,10 @@ func TestRetentionDeletesWhatHasServed(t *testing.T) {
 		`insert into core.idempotency_key (client, route, key, request_sha256, status, body, created_at) values
 		 ('', 'r', 'old', sha256('x'), 202, '{}', now() - interval '40 days'),
 		 ('', 'r', 'new', sha256('x'), 202, '{}', now())`,
+		`insert into register.exchange (message_id, sent_at, register, operation, service, caller, user_id, issue, request_hash) values
+		 ('old', now() - interval '70 days', '', '', '', '', '', '', ''), ('young', now() - interval '40 days', '', '', '', '', '', '', '')`,
+		`insert into register.exchange_result (message_id, ended_at, result, code, stated_hash, request_id) values
+		 ('old', now(), '', '', '', ''), ('young', now(), '', '', '', '')`,
 	} {
 		if _, err := pool.Exec(t.Context(), sql); err != nil {
 			t.Fatal(err)
@@ -31,7 +35,7 @@ func TestRetentionDeletesWhatHasServed(t *testing.T) {
 	}
 	ended := make(chan schedules.Observation, 1)
 	runner, err := schedules.NewRunner(pool, []schedules.Job{{
-		Name: jobRetention, Cron: "0 0 1 1 *", Zone: "UTC", CatchUp: "none", Timeout: time.Minute, Run: retention{pool, 30 * 24 * time.Hour}.run,
+		Name: jobRetention, Cron: "0 0 1 1 *", Zone: "UTC", CatchUp: "none", Timeout: time.Minute, Run: retention{pool, 30 * 24 * time.Hour, 60 * 24 * time.Hour}.run,
 	}}, schedules.Options{Owner: "test", Observe: func(o schedules.Observation) { ended <- o }})
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +58,12 @@ func TestRetentionDeletesWhatHasServed(t *testing.T) {
 	}
 	if got := list(t, pool, `select string_agg(key, ' ' order by key) from core.idempotency_key`); got != "new" {
 		t.Errorf("keys left: %s", got)
+	}
+	if got := list(t, pool, `select string_agg(message_id, ' ') from register.exchange join register.exchange_result using (message_id)`); got != "young" {
+		t.Errorf("exchanges left: %s", got)
+	}
+	if got := list(t, pool, `select count(*)::text from register.exchange_result`); got != "1" {
+		t.Errorf("%s results left", got)
 	}
 }
 

@@ -102,7 +102,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	calls, err := newRegisterAPI(cfg, xr, log, metrics.register)
+	calls, err := newRegisterAPI(cfg, pool, xr, log, metrics.register)
 	if err != nil {
 		return nil, err
 	}
@@ -153,7 +153,7 @@ func (h *hub) run(ctx context.Context) error {
 func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
 	work := map[string]func(context.Context, *schedules.Run) error{
 		jobEmploymentChanges: r.tax.Changes,
-		jobRetention:         retention{pool, cfg.Delivery.Keep}.run,
+		jobRetention:         retention{pool, cfg.Delivery.Keep, cfg.Exchanges.Keep}.run,
 	}
 	var jobs []schedules.Job
 	for _, name := range slices.Sorted(maps.Keys(cfg.Schedules)) {

@@ -12,8 +12,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/registers"
+	"ristmik/adapters/registers/record"
 	"ristmik/adapters/tax"
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
@@ -79,7 +82,7 @@ func openREST(cfg *configs.Config, file string) (*contract.REST, error) {
 }
 
 // newRegisterAPI makes the JSON endpoints of the configured contracts.
-func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
+func newRegisterAPI(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
 	lists, problems := openCodeLists(cfg)
 	if len(problems) > 0 {
 		return nil, problems
@@ -125,5 +128,9 @@ func newRegisterAPI(cfg *configs.Config, xr *xroad.Client, log *slog.Logger, obs
 	if err != nil {
 		return nil, err
 	}
-	return registers.New(registers.Options{XRoad: xr, Registers: all, Zone: zone, Now: time.Now, Log: log, Observe: observe})
+	var book *record.Book
+	if cfg.Exchanges.Record {
+		book = record.NewBook(pool)
+	}
+	return registers.New(registers.Options{XRoad: xr, Registers: all, Zone: zone, Now: time.Now, Log: log, Record: book, Observe: observe})
 }

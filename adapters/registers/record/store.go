@@ -1,0 +1,120 @@
+package record
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+const (
+	insertSent = `
+		insert into register.exchange (message_id, sent_at, register, operation, service, caller, user_id, issue, request_hash)
+		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+		on conflict do nothing`
+	insertEnded = `
+		insert into register.exchange_result (message_id, ended_at, result, code, stated_hash, request_id)
+		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
+		on conflict do nothing`
+)
+
+// commit writes a page in one transaction and one round trip.
+func (b *Book) commit(ctx context.Context, p *page) error {
+	var batch pgx.Batch
+	if n := len(p.sent); n > 0 {
+		columns, at := make([]string, 8*n), make([]time.Time, n)
+		column := func(i int) []string { return columns[i*n : (i+1)*n : (i+1)*n] }
+		for i, x := range p.sent {
+			at[i] = x.At
+			for j, text := range [8]string{x.MessageID, x.Register, x.Operation, x.Service, x.Caller, x.UserID, x.Issue, x.RequestHash} {
+				columns[j*n+i] = text
+			}
+		}
+		batch.Queue(insertSent, column(0), at, column(1), column(2), column(3), column(4), column(5), column(6), column(7))
+	}
+	if n := len(p.ended); n > 0 {
+		columns, at := make([]string, 5*n), make([]time.Time, n)
+		column := func(i int) []string { return columns[i*n : (i+1)*n : (i+1)*n] }
+		for i, x := range p.ended {
+			at[i] = x.At
+			for j, text := range [5]string{x.MessageID, x.Result, x.Code, x.StatedHash, x.RequestID} {
+				columns[j*n+i] = text
+			}
+		}
+		batch.Queue(insertEnded, column(0), at, column(1), column(2), column(3), column(4))
+	}
+	if err := b.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return fmt.Errorf("recording %d exchanges and %d results: %w", len(p.sent), len(p.ended), err)
+	}
+	return nil
+}
+
+// Exchange is an exchange with its end.
+type Exchange struct {
+	Sent
+	// Ended is nil while the exchange is under way, and for ever where the
+	// process ended meanwhile.
+	Ended *Ended
+}
+
+// Filter says which exchanges [List] returns; zero fields say nothing.
+type Filter struct {
+	MessageID, Register string
+	// Open are those without an end.
+	Open bool
+	// Before is the time before which they were sent.
+	Before time.Time
+}
+
+// List returns exchanges, the last sent first, at most limit of them.
+func List(ctx context.Context, db *pgxpool.Pool, f Filter, limit int) ([]Exchange, error) {
+	var before *time.Time
+	if !f.Before.IsZero() {
+		before = &f.Before
+	}
+	rows, err := db.Query(ctx, `
+		select x.message_id, x.sent_at, x.register, x.operation, x.service, x.caller, x.user_id, x.issue, x.request_hash,
+			r.ended_at, coalesce(r.result, ''), coalesce(r.code, ''), coalesce(r.stated_hash, ''), coalesce(r.request_id, '')
+		from register.exchange x left join register.exchange_result r using (message_id)
+		where ($1 = '' or x.message_id = $1) and ($2 = '' or x.register = $2) and (not $3 or r.message_id is null)
+			and ($4::timestamptz is null or x.sent_at < $4)
+		order by x.sent_at desc, x.message_id limit $5`,
+		f.MessageID, f.Register, f.Open, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the record: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Exchange, error) {
+		var x Exchange
+		var end Ended
+		var at *time.Time
+		err := row.Scan(&x.MessageID, &x.At, &x.Register, &x.Operation, &x.Service, &x.Caller, &x.UserID, &x.Issue, &x.RequestHash,
+			&at, &end.Result, &end.Code, &end.StatedHash, &end.RequestID)
+		if at != nil {
+			end.MessageID, end.At = x.MessageID, *at
+			x.Ended = &end
+		}
+		return x, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the record: %w", err)
+	}
+	return list, nil
+}
+
+// Prune deletes exchanges that were sent before the given time, at most limit of
+// them, and says how many.
+func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) (int, error) {
+	done, err := db.Exec(ctx, `
+		with old as (
+			select message_id from register.exchange where sent_at < $1 order by sent_at limit $2 for update skip locked
+		), results as (
+			delete from register.exchange_result r using old where r.message_id = old.message_id
+		)
+		delete from register.exchange x using old where x.message_id = old.message_id`, before, limit)
+	if err != nil {
+		return 0, fmt.Errorf("deleting old exchanges: %w", err)
+	}
+	return int(done.RowsAffected()), nil
+}
