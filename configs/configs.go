@@ -41,6 +41,7 @@ type Config struct {
 	Exchanges     Exchanges               `yaml:"exchanges"`
 	Schedules     map[string]Schedule     `yaml:"schedules"`
 	Delivery      Delivery                `yaml:"delivery"`
+	Events        Events                  `yaml:"events"`
 
 	Lines
 }

@@ -120,6 +120,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"a token from a machine":           {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {xroad: {tokens_file: x}}", "unknown-key", "listeners.xroad.tokens_file"},
 		"jitter below zero":                {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, jitter: -1s}}", "not-positive", "schedules.x.jitter"},
 		"making up for nothing":            {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, catch_up: none, catch_up_within: 1h}}", "contradiction", "schedules.x.catch_up_within"},
+		"rights of nobody":                 {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {clients: {ris: {types: [\"*\"]}}}", "contradiction", "events.clients.ris"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

@@ -106,6 +106,7 @@ func (c *Config) check() Problems {
 	c.checkContracts(at, required)
 	c.checkSchedules(at)
 	c.checkDelivery(at)
+	c.checkEvents(at)
 	return problems
 }
 

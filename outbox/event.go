@@ -142,13 +142,17 @@ limit $3`, label, id, limit)
 		if data != nil {
 			r.Event.Data = json.RawMessage(*data)
 		}
-		r.Position = Position(strconv.FormatInt(label, 36) + "-" + strconv.FormatInt(id, 36))
+		r.Position = position(label, id)
 		return r, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading events: %w", err)
 	}
 	return list, nil
+}
+
+func position(label, id int64) Position {
+	return Position(strconv.FormatInt(label, 36) + "-" + strconv.FormatInt(id, 36))
 }
 
 func (p Position) parse() (label, id int64, err error) {
@@ -162,7 +166,7 @@ func (p Position) parse() (label, id int64, err error) {
 	if found && err == nil {
 		id, err = strconv.ParseInt(i, 36, 64)
 	}
-	if !found || err != nil || label < 0 || id < 0 || p != Position(strconv.FormatInt(label, 36)+"-"+strconv.FormatInt(id, 36)) {
+	if !found || err != nil || label < 0 || id < 0 || p != position(label, id) {
 		return 0, 0, ErrBadPosition
 	}
 	return label, id, nil

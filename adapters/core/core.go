@@ -1,6 +1,6 @@
 // Package core is the migration core's door to the hub: a JSON API to open and
 // read consultations, to tell what happened to permits, and to read what the
-// hub has to tell (CloudEvents by position, with long polling).
+// hub has to tell (CloudEvents by position, with long polling or as a stream).
 //
 // The API is described by one OpenAPI 3.1 document, embedded here. Its schemas
 // are what requests are checked against, so the document cannot say one thing
@@ -46,6 +46,17 @@ type Options struct {
 	Procedure *consultation.Procedure
 	Intake    []Intake // each is told of every fact of the core, in this order
 	Tokens    []web.Token
+	// Rights are the event types that each client, by the name of its token, may
+	// read; a client that is not there reads none. Nil lets everybody read all.
+	Rights map[string]Types
+	// Heartbeat is how often a stream without events gives a sign of life, 15
+	// seconds by default; WriteTimeout how long a reader of a stream may take to
+	// read what it was sent, 10 seconds by default; MaxStreams how many streams
+	// there may be at once, 100 by default.
+	Heartbeat, WriteTimeout time.Duration
+	MaxStreams              int
+	// Stop, when closed, ends streams and what waits for events.
+	Stop <-chan struct{}
 	// Registers serves everything below /v1/registers; nil when there is none.
 	Registers http.Handler
 	MaxBody   int64 // bytes; 1 MiB by default
@@ -65,6 +76,7 @@ type API struct {
 	schemas map[string]*schema
 	event   *schema
 	page    []byte
+	streams chan struct{} // one token for each stream
 }
 
 // New reads the embedded description and compiles its schemas.
@@ -74,6 +86,15 @@ func New(o Options) (*API, error) {
 	}
 	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
+	}
+	if o.Heartbeat <= 0 {
+		o.Heartbeat = 15 * time.Second
+	}
+	if o.WriteTimeout <= 0 {
+		o.WriteTimeout = 10 * time.Second
+	}
+	if o.MaxStreams <= 0 {
+		o.MaxStreams = 100
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -88,7 +109,7 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("core API: reading the description: %w", err)
 	}
-	a := &API{o: o, doc: doc}
+	a := &API{o: o, doc: doc, streams: make(chan struct{}, o.MaxStreams)}
 	a.schemas = map[string]*schema{}
 	for _, name := range changeSchemas {
 		if a.schemas[name], err = doc.schema(name); err != nil {
@@ -120,6 +141,7 @@ func (a *API) routes() []route {
 		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
 		{"/v1/consultations/{id}/legs/{leg}/deadline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.explainDeadline}},
 		{"/v1/events", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.readEvents, "POST": a.takeEvent}},
+		{"/v1/events/stream", false, "GET", map[string]http.HandlerFunc{"GET": a.streamEvents}},
 		{"/openapi.json", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.serveDocument}},
 		{"/style.css", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": serveStyle}},
 		{"/{$}", true, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.servePage}},

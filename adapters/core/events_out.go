@@ -2,7 +2,6 @@ package core
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -44,37 +43,47 @@ type eventPage struct {
 	Next   outbox.Position `json:"next"`
 }
 
+func cloudEventOf(r outbox.Recorded) cloudEvent {
+	e := r.Event
+	c := cloudEvent{
+		SpecVersion: "1.0", ID: e.ID, Type: e.Type, Source: e.Source, Subject: e.Subject,
+		Time: e.Time.UTC(), Data: e.Data, Position: r.Position,
+	}
+	if len(e.Data) > 0 {
+		c.DataContentType = "application/json"
+	}
+	return c
+}
+
 // feedQuery is what a reader of the feed asks for.
 type feedQuery struct {
 	after outbox.Position
+	types Types // empty: all that the reader may read
 	limit int
 	wait  time.Duration
 }
 
 func (a *API) readEvents(w http.ResponseWriter, r *http.Request) {
-	q, err := feedQueryOf(r.URL.RawQuery)
+	q, err := a.feedQueryOf(r.URL.RawQuery, "after", "limit", "types", "wait")
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	events, err := outbox.Wait(r.Context(), a.o.Pool, q.after, q.limit, q.wait)
-	if errors.Is(err, outbox.ErrBadPosition) {
-		err = badParameter("?after", "position", "This is not a position of this feed.")
-	}
+	f, err := a.feedFor(r, q.types)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	page := eventPage{Events: make([]cloudEvent, 0, len(events)), Next: q.after}
+	ctx, cancel := a.untilStopped(r.Context())
+	defer cancel()
+	events, next, err := f.read(ctx, q.after, q.limit, q.wait)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	page := eventPage{Events: make([]cloudEvent, 0, len(events)), Next: next}
 	for _, e := range events {
-		c := cloudEvent{
-			SpecVersion: "1.0", ID: e.Event.ID, Type: e.Event.Type, Source: e.Event.Source, Subject: e.Event.Subject,
-			Time: e.Event.Time.UTC(), Data: e.Event.Data, Position: e.Position,
-		}
-		if len(e.Event.Data) > 0 {
-			c.DataContentType = "application/json"
-		}
-		page.Events, page.Next = append(page.Events, c), e.Position
+		page.Events = append(page.Events, cloudEventOf(e))
 	}
 	web.WriteJSON(w, http.StatusOK, page)
 }
@@ -82,7 +91,7 @@ func (a *API) readEvents(w http.ResponseWriter, r *http.Request) {
 // feedQueryOf reads the query strictly: a parameter that is misspelt or comes
 // twice is an error, because reading on with a default would repeat or lose
 // events for the reader. All faults are named at once.
-func feedQueryOf(raw string) (feedQuery, error) {
+func (a *API) feedQueryOf(raw string, allowed ...string) (feedQuery, error) {
 	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return feedQuery{}, badParameter("?", "parameter", "The query cannot be read.")
@@ -106,7 +115,16 @@ func feedQueryOf(raw string) (feedQuery, error) {
 			add(name, "parameter", "The parameter may come once.")
 			continue
 		}
+		if !slices.Contains(allowed, name) {
+			add(name, "unknown_field", "There is no such parameter; "+strings.Join(allowed, ", ")+" are.")
+			continue
+		}
 		switch s := values[name][0]; name {
+		case "types":
+			var bad []string
+			if q.types, bad = ParseTypes(strings.Split(s, ","), a.doc.eventTypes); len(bad) > 0 {
+				add(name, "enum", "Event types, or the beginning of some and .*, are needed, with commas between; /openapi.json lists them.")
+			}
 		case "after":
 			q.after = outbox.Position(s)
 			if len(s) > maxPosition {
@@ -116,8 +134,6 @@ func feedQueryOf(raw string) (feedQuery, error) {
 			q.limit = number(name, s, 1, maxLimit)
 		case "wait":
 			q.wait = time.Duration(number(name, s, 0, maxWait)) * time.Second
-		default:
-			add(name, "unknown_field", "There is no such parameter; after, limit and wait are.")
 		}
 	}
 	if len(found) > 0 {

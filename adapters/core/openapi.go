@@ -3,6 +3,7 @@ package core
 import (
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -21,9 +22,11 @@ const documentURL = "mem:///openapi.json"
 // document is the API's description: as it is served, and as the source of the
 // schemas that requests are checked against.
 type document struct {
-	json     []byte
-	tree     map[string]any
-	compiler *jsonschema.Compiler
+	json []byte
+	tree map[string]any
+	// eventTypes are the types of events out, each with a schema for its data.
+	eventTypes []string
+	compiler   *jsonschema.Compiler
 }
 
 func loadDocument() (*document, error) {
@@ -34,6 +37,14 @@ func loadDocument() (*document, error) {
 	var err error
 	if d.json, err = json.Marshal(d.tree); err != nil {
 		return nil, fmt.Errorf("writing openapi.json: %w", err)
+	}
+	cases, _ := child(child(child(d.tree["components"], "schemas"), "Event"), "allOf").([]any)
+	for _, c := range cases {
+		kind := text(c, "if", "properties", "type", "const")
+		if kind == "" {
+			return nil, errors.New("reading openapi.yaml: the schema Event has a case without a type")
+		}
+		d.eventTypes = append(d.eventTypes, kind)
 	}
 	// The compiler wants values as its own reader makes them.
 	tree, err := jsonschema.UnmarshalJSON(strings.NewReader(string(d.json)))

@@ -19,6 +19,7 @@ const (
 	typeMethod      = "/problems/method-not-allowed" // 405
 	typeParameter   = "/problems/parameter"          // 400: a query parameter or a header is wrong
 	typeIdempotency = "/problems/idempotency-key"    // 422: the key was used for another body
+	typeForbidden   = "/problems/forbidden"          // 403: the token may not read these events
 )
 
 // problemError carries a problem through code that returns errors.

@@ -69,13 +69,23 @@ func (l *logBuffer) String() string {
 
 func newWorld(t testing.TB, tokens ...web.Token) *world {
 	t.Helper()
-	return newWorldOn(t, postgrestest.Pool(t,
+	return newWorldOn(t, newPool(t), tokens...)
+}
+
+func newPool(t testing.TB) *pgxpool.Pool {
+	t.Helper()
+	return postgrestest.Pool(t,
 		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
 		postgres.MigrationSet{Name: "consultation", FS: consultation.Migrations},
-		postgres.MigrationSet{Name: "core", FS: core.Migrations}), tokens...)
+		postgres.MigrationSet{Name: "core", FS: core.Migrations})
 }
 
 func newWorldOn(t testing.TB, pool *pgxpool.Pool, tokens ...web.Token) *world {
+	t.Helper()
+	return newWorldWith(t, pool, func(o *core.Options) { o.Tokens = tokens })
+}
+
+func newWorldWith(t testing.TB, pool *pgxpool.Pool, change func(*core.Options)) *world {
 	t.Helper()
 	w := &world{t: t, log: &logBuffer{}, pool: pool}
 	var authorities []consultation.Authority
@@ -100,11 +110,13 @@ func newWorldOn(t testing.TB, pool *pgxpool.Pool, tokens ...web.Token) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	api, err := core.New(core.Options{
-		Pool: w.pool, Procedure: w.procedure, Tokens: tokens, Now: func() time.Time { return noon },
+	o := core.Options{
+		Pool: w.pool, Procedure: w.procedure, Now: func() time.Time { return noon },
 		Log:    slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Intake: []core.Intake{w.intake},
-	})
+	}
+	change(&o)
+	api, err := core.New(o)
 	if err != nil {
 		t.Fatal(err)
 	}

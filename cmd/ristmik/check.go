@@ -94,6 +94,7 @@ func problemsOf(cfg *configs.Config, problems configs.Problems, unwritten ...str
 	m.service("registers.labour.permit_service", cfg.Registers.Labour.PermitService, false)
 	m.contracts(unwritten)
 	m.schedules()
+	m.events()
 	m.destinations()
 	m.problems.Sort()
 	return m.problems

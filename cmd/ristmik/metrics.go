@@ -22,6 +22,8 @@ type meters struct {
 	latency  *prometheus.HistogramVec
 	runs     *prometheus.CounterVec
 	missed   *prometheus.CounterVec
+	held     prometheus.Gauge
+	heldFor  prometheus.Gauge
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
@@ -48,6 +50,12 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_job_missed_total", Help: "Times that a scheduled job stood still: nothing had begun when the grace of a due time was over.",
 		}, []string{"job"}),
+		held: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ristmik_events_held", Help: "Events that have committed and cannot be read yet: an older writing transaction of the database cluster is still open.",
+		}),
+		heldFor: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ristmik_events_held_seconds", Help: "How long the oldest of them has been held back; the log names the transaction.",
+		}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
 		}, []string{"door", "result"}),
@@ -66,7 +74,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.held), reg.Register(m.heldFor), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
 }
 
 func (m *meters) delivery(o outbox.Observation) {
@@ -98,4 +106,9 @@ func (m *meters) register(o registers.Observation) {
 
 func (m *meters) run(o schedules.Observation) {
 	m.runs.WithLabelValues(o.Job, string(o.State)).Inc()
+}
+
+func (m *meters) feed(h outbox.Held) {
+	m.held.Set(float64(h.Events))
+	m.heldFor.Set(h.For.Seconds())
 }

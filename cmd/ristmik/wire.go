@@ -72,6 +72,7 @@ type hub struct {
 	runner    *schedules.Runner
 	procedure *consultation.Procedure
 	doors     [3]*door
+	metrics   *meters
 }
 
 // newHub wires the rooms over an already migrated database and opens the
@@ -121,10 +122,10 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure}
+	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
-		registry: registry, metrics: metrics, client: client,
+		registry: registry, metrics: metrics, client: client, stop: ctx.Done(),
 	})
 	if err != nil {
 		h.closeDoors()
@@ -141,6 +142,7 @@ func (h *hub) run(ctx context.Context) error {
 	g.Go(func() error { return h.runner.Run(ctx) })
 	g.Go(func() error { return h.procedure.RunTimers(ctx, h.db.pool, h.log) })
 	g.Go(func() error { return h.db.watch(ctx) })
+	g.Go(func() error { core.WatchFeed(ctx, h.db.pool, h.log, h.metrics.feed); return nil })
 	for _, d := range h.doors {
 		g.Go(func() error { return d.serve(ctx) })
 	}
@@ -189,6 +191,7 @@ type rooms struct {
 	registry  *prometheus.Registry
 	metrics   *meters
 	client    soap.ClientID
+	stop      <-chan struct{} // closed when the process is to end
 }
 
 func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logger) (http.Handler, error) {
@@ -198,7 +201,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	api, err := core.New(core.Options{
 		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(),
-		Log: log, Now: time.Now, NewID: uuid.NewString,
+		Log: log, Now: time.Now, NewID: uuid.NewString, Rights: rightsOf(cfg), Stop: r.stop,
 	})
 	if err != nil {
 		return nil, err
