@@ -26,9 +26,9 @@ const channelPrefix = "outbox: "
 // the order of commits, which ids alone are not. So it should be the last thing that the transaction does, called once
 // with all messages. A deadlock with a relay is resolved inside, by a savepoint; what the caller has done before stays.
 //
-// Relays are woken once per destination and call, without a payload, and only for lanes that were empty. A notifying
-// transaction takes a lock of the whole database server while it commits (measured: down to a third of the commits
-// per second at 8 writers, a fifth at 32), so many small transactions that publish pay for their low latency.
+// Relays are woken once per destination and call, without a payload, only for lanes that were empty, and only where no
+// relay is awake: a notifying transaction takes a lock of the whole database server while it commits (measured: down to
+// a third of the commits per second at 8 writers, a fifth at 32).
 func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 	if len(msgs) == 0 {
 		return nil
@@ -57,11 +57,10 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 			laneDests, laneKeys, laneDelays = append(laneDests, l.destination), append(laneKeys, l.key), append(laneDelays, m.Delay.Seconds())
 		}
 	}
-	var created []string
 	var stored int
 	for try := 1; ; try++ {
 		var err error
-		created, stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays}, []any{dests, lanes, kinds, keys, payloads, traces, delays})
+		stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays}, []any{dests, lanes, kinds, keys, payloads, traces, delays})
 		if err == nil {
 			break
 		}
@@ -72,23 +71,15 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 			return fmt.Errorf("publishing %d messages: after a deadlock: %w", n, err)
 		}
 	}
-	batch := &pgx.Batch{}
-	if stored < n { // a lane may have been created for nothing but known messages, or for one before its head
-		batch.Queue(dueAsHeads, laneDests, laneKeys)
-		batch.Queue(dropEmptyLanes, laneDests, laneKeys)
-	}
-	if stored > 0 && len(created) > 0 {
-		woken := map[string]bool{}
-		for _, destination := range created {
-			woken[destination] = true
-		}
-		batch.Queue(notify, channels(woken))
-	}
-	if batch.Len() == 0 {
+	if stored == n {
 		return nil
 	}
+	// A lane may have been created for nothing but known messages, or for one before its head.
+	batch := &pgx.Batch{}
+	batch.Queue(dueAsHeads, laneDests, laneKeys)
+	batch.Queue(dropEmptyLanes, laneDests, laneKeys)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("publishing %d messages: waking relays: %w", n, err)
+		return fmt.Errorf("publishing %d messages: putting lanes right: %w", n, err)
 	}
 	return nil
 }
@@ -100,24 +91,20 @@ const savepoint = "outbox_publish"
 // locks which the caller held before are part of it.
 const deadlockTries = 4
 
-// store locks the lanes and stores the messages, in one round trip. It tells the destinations of the lanes that it has
-// created, and how many messages were not known.
+// store locks the lanes, wakes who sleeps, and stores the messages, in one round trip. It tells how many messages were
+// not known.
 //
 // Publishers lock lanes in one order and relays skip what is locked, and still they can meet in a deadlock: where a row
 // was changed between a relay's snapshot and its look at the row, PostgreSQL waits for the lock of the newest version in
 // spite of SKIP LOCKED (heap_lock_updated_tuple), and the relay holds other lanes meanwhile. Going back to the savepoint
 // gives up the lanes locked here, so that the relay goes on.
-func store(ctx context.Context, tx pgx.Tx, lanes, messages []any) (created []string, stored int, err error) {
+func store(ctx context.Context, tx pgx.Tx, lanes, messages []any) (stored int, err error) {
 	batch := &pgx.Batch{}
 	batch.Queue("savepoint " + savepoint)
-	batch.Queue(lockLanes, lanes...).Query(func(rows pgx.Rows) error {
-		var err error
-		created, err = pgx.CollectRows(rows, pgx.RowTo[string])
-		return err
-	})
+	batch.Queue(lockLanesAndWake, lanes...)
 	batch.Queue(insertMessages, messages...).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) })
 	batch.Queue("release savepoint " + savepoint)
-	return created, stored, tx.SendBatch(ctx, batch).Close()
+	return stored, tx.SendBatch(ctx, batch).Close()
 }
 
 // deadlocked says whether the database ended the transaction's work as the victim of a deadlock.
@@ -136,6 +123,11 @@ from unnest($1::text[], $2::text[], $3::float8[]) as w(destination, key, delay)
 order by w.destination collate "C", w.key collate "C"
 on conflict (destination, key) do update set ready_at = lane.ready_at where false
 returning destination`
+
+	// lockLanesAndWake does the same and wakes the destinations of the created ones, where all sleep.
+	lockLanesAndWake = `with created as (` + lockLanes + `)
+select pg_notify('` + channelPrefix + `' || destination, '') from (select distinct destination from created) c
+where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || destination, 0))`
 
 	// insertMessages draws the ids after the lanes are locked, in the order given.
 	insertMessages = `

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -19,6 +20,7 @@ type Relay struct {
 	o      Options
 	dests  []*destination
 	budget *budget
+	asleep *sleepers
 
 	started atomic.Bool
 	running context.Context // of Run; not more is claimed or sent after its end
@@ -33,7 +35,11 @@ type destination struct {
 	index    int
 	wake     chan struct{}
 	together *together
-	busy     look // of the dispatcher: what it knew when its last claim found something, else empty
+	busy     look        // of the dispatcher: what it knew when its last claim found something, else empty
+	last     look        // of the dispatcher: what it saw last
+	asleep   bool        // of the dispatcher: publishers notify
+	starved  bool        // of the dispatcher: all slots are taken, and one that becomes free wakes
+	told     atomic.Bool // something was published
 
 	mu      sync.Mutex
 	current *gate
@@ -67,6 +73,7 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 		served.together = &together{flush: func(recs []*record) ([]bool, error) { return r.recordTogether(served, recs) }}
 		r.dests = append(r.dests, served)
 	}
+	r.asleep = &sleepers{connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, pool.Config().ConnConfig) }}
 	r.budget = newBudget(o.Workers, most, func(i int) { r.dests[i].awaken() })
 	return r, nil
 }
@@ -120,7 +127,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	began, gone := make(chan struct{}), make(chan struct{})
 	presence, absent := context.WithCancel(r.hard) // lasts as long as something is in flight
-	defer func() { absent(); <-gone }()
+	defer func() { absent(); <-gone; r.asleep.close(ctx) }()
 	go func() { defer close(gone); r.present(presence, began) }()
 	select { // nothing is claimed before this relay is known to live
 	case <-began:

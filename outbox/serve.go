@@ -20,6 +20,7 @@ const (
 // to a goroutine, and sleeps until the next message is due, somebody wakes it, or it is time to poll.
 func (r *Relay) serve(ctx context.Context, d *destination) {
 	failing := false
+	uneasy := soonest // how long to doze while somebody who has not committed may have published
 	for ctx.Err() == nil {
 		pause, err := r.step(d)
 		switch {
@@ -33,12 +34,24 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 			continue
 		}
 		if pause <= 0 {
+			uneasy = soonest
 			continue
+		}
+		if d.last.state == breakerClosed && !d.asleep && !d.starved {
+			if d.asleep = r.asleep.lie(r.hard, d.Name); d.asleep {
+				continue // a last look: from now on publishers notify
+			}
+			pause = min(pause, uneasy)
+			uneasy = min(2*uneasy, r.o.Poll)
 		}
 		timer := time.NewTimer(min(max(pause, soonest), r.o.Poll))
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
+			if d.told.Swap(false) && d.last.state == breakerClosed && !d.starved { // there is something to claim
+				d.busy = d.last
+				d.busy.due, d.busy.dueIn = true, 0
+			}
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -51,7 +64,8 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	ctx, cancel := context.WithTimeout(r.hard, statementFor)
 	defer cancel()
 	slots := r.budget.take(d.index, mostClaimed)
-	if slots == 0 {
+	d.starved = slots == 0
+	if d.starved {
 		return r.o.Poll, nil // a slot that becomes free wakes
 	}
 	l, err := d.busy, error(nil)
@@ -60,6 +74,7 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	if !hot {
 		l, err = r.look(ctx, d)
 	}
+	d.last = l
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = r.introduce(ctx, d)
 		l = look{due: true}
@@ -74,12 +89,20 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 			return 0, r.openTripped(ctx, d, g)
 		}
 	}
+	if d.asleep && l.state != breakerClosed { // nobody need wake anybody
+		r.asleep.rise(ctx, d.Name)
+		d.asleep = false
+	}
 	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 {
 		r.budget.give(d.index, slots, false)
 		if !l.due {
 			return r.o.Poll, nil
 		}
 		return max(l.dueIn, l.closedFor), nil
+	}
+	if d.asleep {
+		r.asleep.rise(ctx, d.Name)
+		d.asleep = false
 	}
 	held, err := r.claim(ctx, d, l, slots)
 	r.budget.give(d.index, slots-len(held), false)
