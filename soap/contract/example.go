@@ -61,10 +61,14 @@ func (s *Simple) candidates() []string {
 	case KindFloat:
 		out = append(out, s.floats()...)
 	case KindBinary:
-		octets := max(s.Length, s.MinLength, 3)
+		octets := max(s.MinLength, 3)
 		if s.MaxLength >= 0 {
 			octets = min(octets, s.MaxLength)
 		}
+		if s.Length >= 0 {
+			octets = s.Length
+		}
+		octets = min(octets, 1<<16)
 		if s.Base == "hexBinary" {
 			out = append(out, strings.Repeat("00", octets))
 		} else {

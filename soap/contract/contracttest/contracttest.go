@@ -74,12 +74,25 @@ func Root(t testing.TB) string {
 	}
 }
 
+// Styles returns the folder of descriptions in the repository that are written as
+// registers and tools of several countries write them.
+func Styles(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(Root(t), "soap", "contract", "testdata", "styles")
+}
+
 // EachReal calls visit with every real description that can be loaded and its
 // path, and fails the test when there is none.
 func EachReal(t testing.TB, visit func(path string, c *contract.Contract)) {
 	t.Helper()
+	Each(t, Corpus(t), visit)
+}
+
+// Each is EachReal for the descriptions of any folder.
+func Each(t testing.TB, folder string, visit func(path string, c *contract.Contract)) {
+	t.Helper()
 	loaded := 0
-	err := filepath.WalkDir(Corpus(t), func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || filepath.Ext(path) != ".wsdl" {
 			return err
 		}
@@ -94,6 +107,6 @@ func EachReal(t testing.TB, visit func(path string, c *contract.Contract)) {
 		t.Fatal(err)
 	}
 	if loaded == 0 {
-		t.Error("no real description can be loaded")
+		t.Error("no description can be loaded")
 	}
 }

@@ -1,6 +1,7 @@
 package contracttest
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/beevik/etree"
+	"golang.org/x/text/encoding/unicode"
 
 	"ristmik/soap"
 	"ristmik/soap/contract"
@@ -39,21 +41,63 @@ func ExtractSchemas(wsdlPath, dir string) (string, error) {
 		return "", err
 	}
 	x.files[nsEncoding] = encodingFile
-	var inline []*etree.Element
-	for _, types := range doc.Root().ChildElements() {
-		if types.Tag != "types" || types.NamespaceURI() != nsWSDL {
-			continue
-		}
-		for _, s := range types.ChildElements() {
-			if s.Tag == "schema" && s.NamespaceURI() == nsXSD {
-				inline = append(inline, s)
-			}
-		}
-	}
+	inline := x.inline(doc.Root(), ".", map[string]bool{filepath.Base(wsdlPath): true})
 	if len(inline) == 0 {
 		return "", fmt.Errorf("no schema in %s: %w", filepath.Base(wsdlPath), fs.ErrNotExist)
 	}
 	return x.all(inline)
+}
+
+// placed is an inline schema and the folder of the description that it stands in,
+// relative to that of the first one.
+type placed struct {
+	*etree.Element
+	folder string
+}
+
+// inline collects the schemas in a description and in those that it imports.
+func (x *extraction) inline(definitions *etree.Element, folder string, seen map[string]bool) []placed {
+	var out []placed
+	for _, child := range definitions.ChildElements() {
+		switch {
+		case child.NamespaceURI() != nsWSDL:
+		case child.Tag == "types":
+			for _, s := range child.ChildElements() {
+				if s.Tag == "schema" && s.NamespaceURI() == nsXSD {
+					out = append(out, placed{s, folder})
+				}
+			}
+		case child.Tag == "import":
+			beside, data := x.beside(child.SelectAttrValue("location", ""), folder)
+			if data == nil || seen[beside] {
+				continue
+			}
+			seen[beside] = true
+			if doc, err := readTree(data); err == nil && doc.Root().Tag == "definitions" {
+				out = append(out, x.inline(doc.Root(), path.Dir(beside), seen)...)
+			}
+		}
+	}
+	return out
+}
+
+// beside reads the file of the folder that an address stands for; nil when there
+// is none.
+func (x *extraction) beside(location, from string) (name string, data []byte) {
+	location, query, _ := strings.Cut(location, "?")
+	names := []string{path.Join(from, location), path.Join(from, path.Base(location)), path.Base(location)}
+	if key, value, ok := strings.Cut(query, "="); ok {
+		names = append([]string{path.Join(from, value+"."+key)}, names...)
+	}
+	for _, name := range names {
+		if strings.Contains(name, ":") {
+			continue
+		}
+		if data, err := os.ReadFile(filepath.Join(x.folder, name)); err == nil {
+			return name, data
+		}
+	}
+	return "", nil
 }
 
 const (
@@ -73,8 +117,8 @@ type extraction struct {
 }
 
 // all writes the inline schemas and the file that imports them.
-func (x *extraction) all(inline []*etree.Element) (string, error) {
-	byNamespace := map[string][]*etree.Element{}
+func (x *extraction) all(inline []placed) (string, error) {
+	byNamespace := map[string][]placed{}
 	var order []string
 	for _, s := range inline {
 		ns := s.SelectAttrValue("targetNamespace", "")
@@ -105,11 +149,11 @@ func (x *extraction) all(inline []*etree.Element) (string, error) {
 
 // writeNamespace writes the schemas of one namespace, several as one that
 // includes each.
-func (x *extraction) writeNamespace(ns string, schemas []*etree.Element) error {
+func (x *extraction) writeNamespace(ns string, schemas []placed) error {
 	shipped, inCatalogue := contract.CatalogueFile(ns)
 	inCatalogue = inCatalogue && x.adds(shipped, schemas)
 	if len(schemas) == 1 && !inCatalogue {
-		return x.write(schemas[0], x.files[ns], ".")
+		return x.write(schemas[0].Element, x.files[ns], schemas[0].folder)
 	}
 	together := etree.NewDocument()
 	root := together.CreateElement("xs:schema")
@@ -123,7 +167,7 @@ func (x *extraction) writeNamespace(ns string, schemas []*etree.Element) error {
 	for i, s := range schemas {
 		part := fmt.Sprintf("%s-part-%d.xsd", strings.TrimSuffix(x.files[ns], ".xsd"), i+1)
 		root.CreateElement("xs:include").CreateAttr("schemaLocation", part)
-		if err := x.write(s, part, "."); err != nil {
+		if err := x.write(s.Element, part, s.folder); err != nil {
 			return err
 		}
 	}
@@ -132,7 +176,7 @@ func (x *extraction) writeNamespace(ns string, schemas []*etree.Element) error {
 
 // adds says whether a file of the catalogue declares nothing that the schemas
 // declare themselves.
-func (x *extraction) adds(file string, schemas []*etree.Element) bool {
+func (x *extraction) adds(file string, schemas []placed) bool {
 	data, err := fs.ReadFile(contract.Catalogue(), file)
 	if err != nil {
 		return false
@@ -230,15 +274,11 @@ func (x *extraction) target(kind, namespace, location, from string) (string, err
 	if location == "" {
 		return "", nil
 	}
-	beside := path.Join(from, path.Base(location))
-	if !strings.Contains(location, ":") {
-		beside = path.Join(from, location)
-	}
-	if written, ok := x.done[beside]; ok {
+	beside, data := x.beside(location, from)
+	if written, ok := x.done[beside]; ok && data != nil {
 		return written, nil
 	}
-	data, err := os.ReadFile(filepath.Join(x.folder, beside))
-	if err != nil {
+	if data == nil {
 		return "", nil // not to be had
 	}
 	doc, err := readTree(data)
@@ -257,5 +297,12 @@ func (x *extraction) target(kind, namespace, location, from string) (string, err
 func readTree(data []byte) (*etree.Document, error) {
 	limits := soap.DefaultLimits()
 	limits.Bytes, limits.Elements = 20<<20, 1_000_000
+	if bytes.HasPrefix(data, []byte("\xFF\xFE")) || bytes.HasPrefix(data, []byte("\xFE\xFF")) {
+		wide, err := unicode.UTF16(unicode.LittleEndian, unicode.UseBOM).NewDecoder().Bytes(data)
+		if err != nil {
+			return nil, err
+		}
+		data = bytes.Replace(wide, []byte("UTF-16"), []byte("UTF-8"), 1)
+	}
 	return soap.ReadTree(data, limits)
 }
