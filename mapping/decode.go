@@ -189,7 +189,7 @@ func (d *decoder) attributes(t *contract.Type, object bool) {
 			d.out.key(key)
 			d.value(declared.Type, declared.Fixed, a.Value)
 			d.leave()
-		case t.AnyAttribute, d.stranger(attributePrefix+a.Local, "the contract has no such attribute"):
+		case t.TakesAttribute(a.Space), d.stranger(attributePrefix+a.Local, "the contract has no such attribute"):
 			if object {
 				d.out.key(looseKey(a.Space, a.Local))
 				d.out.text(a.Value)

@@ -161,7 +161,7 @@ func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, d
 		}
 	}
 	if t.AnyAttribute {
-		seen += e.looseAttributes(object, func(key string) bool { return !declares(t, key) })
+		seen += e.looseAttributes(object, func(key string) bool { return !declares(t, key) }, t.TakesAttribute)
 	}
 	if t.Content != nil {
 		seen += e.particle(t.Content, object, depth)

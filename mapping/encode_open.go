@@ -72,7 +72,7 @@ func (e *encoder) anything(value source) {
 		e.looseText(value)
 		return
 	}
-	seen := e.looseAttributes(value, func(string) bool { return true })
+	seen := e.looseAttributes(value, anyName, anyName)
 	if text, given := value.field(textKey); given {
 		seen++
 		e.enter(textKey)
@@ -84,6 +84,9 @@ func (e *encoder) anything(value source) {
 		return key == textKey || key == anyKey || strings.HasPrefix(key, attributePrefix) && key != typeKey
 	})
 }
+
+// anyName is what takes every name.
+func anyName(string) bool { return true }
 
 func (e *encoder) looseText(value source) {
 	text := ""
@@ -114,7 +117,7 @@ func (e *encoder) looseText(value source) {
 
 // looseAttributes writes attributes that the contract does not name: "@name",
 // or "@{namespace}name" for one with a namespace. It returns how many there are.
-func (e *encoder) looseAttributes(object source, loose func(key string) bool) (seen int) {
+func (e *encoder) looseAttributes(object source, loose, takes func(string) bool) (seen int) {
 	keys := object.keys()
 	for i, key := range keys {
 		if !strings.HasPrefix(key, attributePrefix) || key == typeKey || !loose(key) || i > 0 && key == keys[i-1] {
@@ -123,13 +126,13 @@ func (e *encoder) looseAttributes(object source, loose func(key string) bool) (s
 		seen++
 		value, _ := object.field(key)
 		e.enter(key)
-		e.looseAttribute(key[len(attributePrefix):], value)
+		e.looseAttribute(key[len(attributePrefix):], value, takes)
 		e.leave()
 	}
 	return seen
 }
 
-func (e *encoder) looseAttribute(name string, value source) {
+func (e *encoder) looseAttribute(name string, value source, takes func(namespace string) bool) {
 	space, local := "", name
 	if ns, rest, ok := strings.Cut(local, "}"); ok && strings.HasPrefix(ns, "{") {
 		space, local = ns[1:], rest
@@ -137,6 +140,8 @@ func (e *encoder) looseAttribute(name string, value source) {
 	switch {
 	case !contract.IsName(local) || space == soap.NSXMLNS || !contract.IsText(space):
 		e.add(CodeUnknown, "is no name of an attribute")
+	case !takes(space):
+		e.add(CodeUnknown, "must be an attribute of a namespace that the contract allows here")
 	case value.kind() != kindString:
 		e.add(CodeType, "must be a string")
 	case !contract.IsText(value.string()):

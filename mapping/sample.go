@@ -92,6 +92,8 @@ func (s *sampler) element(el *contract.Element, path string, depth int) any {
 	case depth > maxDepth:
 		s.fail(path, "it must hold itself without end")
 		return nil
+	case t.Any && el.Fixed != nil:
+		return *el.Fixed
 	case t.Any:
 		return "text"
 	case t.IsSimple():

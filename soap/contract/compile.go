@@ -68,7 +68,7 @@ func (c *compiler) fill(p pendingType) {
 		return
 	}
 	p.t.Simple, p.t.Attributes, p.t.Content = content.simple, content.attributes, content.particle
-	p.t.AnyAttribute = content.anyAttr
+	p.t.AnyAttribute, p.t.looseSpaces = content.looseSpaces != nil, content.looseSpaces
 }
 
 // globalElement compiles the element that a message part names.

@@ -11,7 +11,9 @@ type complexParts struct {
 	simple     *Simple
 	attributes []*Attribute
 	particle   *Particle
-	anyAttr    bool
+	// looseSpaces says of what namespaces attributes may be that are not declared;
+	// nil for none.
+	looseSpaces func(namespace string) bool
 }
 
 // complexType compiles the content of a complex type. depth counts the base

@@ -201,7 +201,11 @@ func (c *compiler) addAttribute(parts *complexParts, node *etree.Element, doc *s
 	}
 	switch node.Tag {
 	case "anyAttribute":
-		parts.anyAttr = true
+		more, before := wildcard(node, doc), parts.looseSpaces
+		parts.looseSpaces = more
+		if before != nil { // an extension adds to what its base takes
+			parts.looseSpaces = func(ns string) bool { return before(ns) || more(ns) }
+		}
 		return nil
 	case "attributeGroup":
 		name, err := doc.resolve(node, attr(node, "ref"))

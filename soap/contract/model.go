@@ -54,7 +54,7 @@ type Type struct {
 	// Any says that the type is xs:anyType: any text, attributes and elements.
 	Any bool
 	// AnyAttribute says that attributes beside the declared ones are allowed
-	// (xs:anyAttribute); their namespaces are not looked at.
+	// (xs:anyAttribute): those that TakesAttribute says.
 	AnyAttribute bool
 	// Abstract says that no element can be of the type itself: it names one of
 	// Derived with xsi:type.
@@ -64,6 +64,14 @@ type Type struct {
 	Derived []*Type
 	// Unsupported names the construct that keeps this type from being used.
 	Unsupported error
+
+	looseSpaces func(namespace string) bool // of AnyAttribute
+}
+
+// TakesAttribute says whether an attribute of the namespace ("" is none) that is
+// not declared may stand beside those that are.
+func (t *Type) TakesAttribute(namespace string) bool {
+	return t.AnyAttribute && (t.looseSpaces == nil || t.looseSpaces(namespace))
 }
 
 // Named returns the type among t and those derived from it that has this name,
