@@ -69,7 +69,15 @@ func (d *decoder) element(el *contract.Element, depth int) {
 			d.checkInstanceType(el)
 			d.attributes(t, false)
 		}
-		d.wrapped(depth, func() { d.text(t.Simple, el) })
+		if depth > 0 {
+			d.text(t.Simple, el)
+			return
+		}
+		// The wrapper of a message is always an object.
+		d.out.beginObject()
+		d.out.key(textKey)
+		d.text(t.Simple, el)
+		d.out.endObject()
 		return
 	}
 	d.out.beginObject()
@@ -93,19 +101,6 @@ func (d *decoder) element(el *contract.Element, depth int) {
 func (d *decoder) pass() {
 	d.walk.Skip()
 	d.out.null()
-}
-
-// wrapped lets f give a plain value, which stands alone everywhere but in the
-// wrapper of a message: that is always an object.
-func (d *decoder) wrapped(depth int, f func()) {
-	if depth > 0 {
-		f()
-		return
-	}
-	d.out.beginObject()
-	d.out.key(textKey)
-	f()
-	d.out.endObject()
 }
 
 // isNil says whether the element stands for null, and refuses that where the
@@ -253,7 +248,7 @@ func (d *decoder) text(s *contract.Simple, el *contract.Element) {
 // value checks and converts one simple value.
 func (d *decoder) value(s *contract.Simple, fixed *string, text string) {
 	text = s.Normalize(text)
-	if f := s.Check(text); f != nil {
+	if f := s.CheckRead(text); f != nil {
 		d.add(f.Code, f.Message)
 		d.out.null()
 		return

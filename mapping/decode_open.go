@@ -74,7 +74,15 @@ func (d *decoder) anything(depth int) {
 		}
 	}
 	if len(attrs) == 0 && len(children) == 0 {
-		d.wrapped(depth, func() { d.out.text(text) })
+		if depth > 0 {
+			d.out.text(text)
+			return
+		}
+		// The wrapper of a message is always an object.
+		d.out.beginObject()
+		d.out.key(textKey)
+		d.out.text(text)
+		d.out.endObject()
 		return
 	}
 	d.out.beginObject()

@@ -79,6 +79,9 @@ func decodeTree(el *contract.Element, x *etree.Element, tolerant bool) (map[stri
 	return decodeValue(el, o.Tokens(), tolerant)
 }
 
+// mostMade is how many values have room that is worth being kept.
+const mostMade = 4 << 10
+
 func decodeValue(el *contract.Element, walk *soap.Tokens, tolerant bool) (map[string]any, Violations, error) {
 	if walk.Size() <= ownedText {
 		walk.Own()
@@ -87,9 +90,11 @@ func decodeValue(el *contract.Element, walk *soap.Tokens, tolerant bool) (map[st
 	out.walk = walk
 	strangers, err := decode(el, walk, out, tolerant)
 	value, _ := out.root.(map[string]any)
-	clear(out.open[:cap(out.open)])
-	*out = values{open: out.open[:0]}
-	valueSinks.Put(out)
+	if cap(out.made) <= mostMade {
+		clear(out.made[:cap(out.made)])
+		*out = values{made: out.made[:0], begun: out.begun[:0]}
+		valueSinks.Put(out)
+	}
 	if err != nil {
 		return nil, strangers, err
 	}
@@ -107,7 +112,7 @@ func decodeText(el *contract.Element, walk *soap.Tokens, tolerant bool) ([]byte,
 }
 
 var (
-	valueSinks = sync.Pool{New: func() any { return &values{open: make([]container, 0, 8)} }}
+	valueSinks = sync.Pool{New: func() any { return &values{made: make([]pair, 0, 64), begun: make([]int, 0, 16)} }}
 	decoders   = sync.Pool{New: func() any { return &decoder{} }}
 )
 

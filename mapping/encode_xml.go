@@ -64,6 +64,9 @@ func EncodeJSON(el *contract.Element, text []byte) ([]byte, error) {
 func encode(el *contract.Element, value source) ([]byte, error) {
 	e := encoders.Get().(*encoder)
 	defer e.release()
+	if value.text != nil {
+		e.buf = slices.Grow(e.buf, len(value.text.src)*3/2)
+	}
 	if err := e.root(el, value); err != nil {
 		return nil, err
 	}
@@ -77,7 +80,7 @@ const mostKept = 256 << 10
 var encoders = sync.Pool{New: func() any { return &encoder{buf: make([]byte, 0, 4<<10)} }}
 
 func (e *encoder) release() {
-	if cap(e.buf) > mostKept {
+	if e.buf == nil || cap(e.buf) > mostKept {
 		return
 	}
 	e.forget()
@@ -93,9 +96,17 @@ func (e *encoder) finished() []byte {
 		room += len(ns) + len(` xmlns:p10=""`) + 8
 	}
 	out := append(make([]byte, 0, room), e.buf[:e.named]...)
+	if len(e.buf) > mostKept {
+		out = make([]byte, 0, room-len(e.buf)) // only what is put in; the buffer is handed out
+	}
 	for i, ns := range e.spaces {
 		out = append(appendPrefix(append(out, " xmlns:"...), ns, i), `="`...)
 		out = append(appendEscaped(out, ns, true), '"')
+	}
+	if len(e.buf) > mostKept {
+		out = slices.Insert(e.buf, e.named, out...)
+		e.buf = nil
+		return out
 	}
 	return append(out, e.buf[e.named:]...)
 }

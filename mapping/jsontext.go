@@ -2,10 +2,12 @@ package mapping
 
 import (
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // jsonText is a JSON text as a list of its values in the order in which they
@@ -15,6 +17,7 @@ type jsonText struct {
 	nodes []jsonNode
 	src   string
 	pos   int
+	plain []byte // the strings that hold escapes, without them, one behind the other
 }
 
 // jsonNode is one value.
@@ -36,7 +39,7 @@ var jsonTexts = sync.Pool{New: func() any { return &jsonText{nodes: make([]jsonN
 func (t *jsonText) release() {
 	clear(t.nodes)
 	t.nodes, t.src = t.nodes[:0], ""
-	if cap(t.nodes) <= mostKept/64 {
+	if cap(t.nodes) <= mostKept/64 && cap(t.plain) <= mostKept {
 		jsonTexts.Put(t)
 	}
 }
@@ -44,7 +47,7 @@ func (t *jsonText) release() {
 // parse reads a text that is one JSON value (RFC 8259) and says whether it is
 // one. What is no UTF-8 and half surrogates become U+FFFD, as in encoding/json.
 func (t *jsonText) parse(src string) bool {
-	t.nodes, t.src, t.pos = t.nodes[:0], src, 0
+	t.nodes, t.src, t.pos, t.plain = slices.Grow(t.nodes[:0], len(src)/24), src, 0, t.plain[:0]
 	t.space()
 	if !t.read("", 0) {
 		return false
@@ -228,17 +231,19 @@ func (t *jsonText) string() (string, bool) {
 
 // anyString reads a string that holds more than plain ASCII from i on.
 func (t *jsonText) anyString(start, i int) (string, bool) {
-	var out []byte // once it is not a part of the text any more
-	from := start  // what is not in out yet
+	begin := len(t.plain)
+	from := start // what is not in plain yet
 	for i < len(t.src) {
 		c := t.src[i]
 		switch {
 		case c == '"':
 			t.pos = i + 1
-			if out == nil {
-				return t.src[start:i], true
+			if len(t.plain) == begin {
+				return t.src[from:i], true
 			}
-			return string(append(out, t.src[from:i]...)), true
+			t.plain = append(t.plain, t.src[from:i]...)
+			// The bytes stay as they are until the list is released.
+			return unsafe.String(&t.plain[begin], len(t.plain)-begin), true
 		case c < ' ':
 			return "", false
 		case c < utf8.RuneSelf && c != '\\':
@@ -247,7 +252,7 @@ func (t *jsonText) anyString(start, i int) (string, bool) {
 		case c >= utf8.RuneSelf:
 			r, n := utf8.DecodeRuneInString(t.src[i:])
 			if r == utf8.RuneError && n == 1 {
-				out = utf8.AppendRune(append(out, t.src[from:i]...), r)
+				t.plain = utf8.AppendRune(append(t.plain, t.src[from:i]...), r)
 				from = i + 1
 			}
 			i += n
@@ -257,7 +262,7 @@ func (t *jsonText) anyString(start, i int) (string, bool) {
 		if n == 0 {
 			return "", false
 		}
-		out = utf8.AppendRune(append(out, t.src[from:i]...), r)
+		t.plain = utf8.AppendRune(append(t.plain, t.src[from:i]...), r)
 		i += n
 		from = i
 	}

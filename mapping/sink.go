@@ -26,50 +26,67 @@ type sink interface {
 
 // values makes Go values.
 type values struct {
-	walk *soap.Tokens // that the texts come from; nil for those that can be kept
-	open []container
-	root any
+	walk  *soap.Tokens // that the texts come from; nil for those that can be kept
+	made  []pair       // of all objects and arrays that are open
+	begun []int        // where in made each of them begins
+	next  string       // the key of the next value
+	root  any
 }
 
-// container is an object or array that is being made.
-type container struct {
-	object map[string]any // nil for an array
-	array  []any
-	key    string // of the next value
+// pair is a value and the key that it has in an object.
+type pair struct {
+	key   string
+	value any
 }
 
 func (v *values) put(value any) {
-	if len(v.open) == 0 {
+	if len(v.begun) == 0 {
 		v.root = value
 		return
 	}
-	c := &v.open[len(v.open)-1]
-	if c.object != nil {
-		c.object[c.key] = value
-	} else {
-		c.array = append(c.array, value)
-	}
+	v.made = append(v.made, pair{v.next, value})
 }
 
-func (v *values) beginObject() { v.open = append(v.open, container{object: map[string]any{}}) }
+// begin begins an object or array. The key that it has goes in front of what it
+// holds.
+func (v *values) begin() {
+	v.made = append(v.made, pair{key: v.next})
+	v.begun = append(v.begun, len(v.made))
+}
+
+// end returns what the innermost object or array holds, and puts its own key back.
+func (v *values) end() []pair {
+	from := v.begun[len(v.begun)-1]
+	v.begun = v.begun[:len(v.begun)-1]
+	v.next = v.made[from-1].key
+	held := v.made[from:]
+	v.made = v.made[:from-1]
+	return held
+}
+
+func (v *values) beginObject() { v.begin() }
 
 func (v *values) endObject() {
-	last := len(v.open) - 1
-	object := v.open[last].object
-	v.open = v.open[:last]
+	held := v.end()
+	object := make(map[string]any, len(held))
+	for i := range held {
+		object[held[i].key] = held[i].value
+	}
 	v.put(object)
 }
 
-func (v *values) beginArray() { v.open = append(v.open, container{array: []any{}}) }
+func (v *values) beginArray() { v.begin() }
 
 func (v *values) endArray() {
-	last := len(v.open) - 1
-	array := v.open[last].array
-	v.open = v.open[:last]
+	held := v.end()
+	array := make([]any, len(held))
+	for i := range held {
+		array[i] = held[i].value
+	}
 	v.put(array)
 }
 
-func (v *values) key(key string)      { v.open[len(v.open)-1].key = key }
+func (v *values) key(key string)      { v.next = key }
 func (v *values) text(value string)   { v.put(v.keep(value)) }
 func (v *values) number(value string) { v.put(json.Number(v.keep(value))) }
 func (v *values) bool(value bool)     { v.put(value) }
@@ -126,6 +143,14 @@ func (w *jsonWriter) null() {
 	w.out = append(w.out, "null"...)
 }
 
+// plainJSON tells which bytes stand for themselves in a JSON string.
+var plainJSON = func() (t [256]bool) {
+	for c := range utf8.RuneSelf {
+		t[c] = c >= ' ' && c != '"' && c != '\\'
+	}
+	return t
+}()
+
 // appendString writes a JSON string. The text is UTF-8, as everything that has
 // passed the gate; what is not becomes U+FFFD.
 func appendString(out []byte, s string) []byte {
@@ -133,7 +158,7 @@ func appendString(out []byte, s string) []byte {
 	from := 0
 	for i := 0; i < len(s); {
 		c := s[i]
-		if c >= ' ' && c < utf8.RuneSelf && c != '"' && c != '\\' {
+		if plainJSON[c] {
 			i++
 			continue
 		}

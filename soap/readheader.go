@@ -291,7 +291,7 @@ func (t *Tokens) weight() int {
 		switch token {
 		case TokenStart:
 			e := &t.open[len(t.open)-1]
-			n += len(e.prefix) + len(e.local)
+			n += len(e.prefix()) + len(e.local())
 			for _, a := range t.attrs {
 				n += len(a.Prefix) + len(a.Local) + len(a.Value)
 			}

@@ -41,14 +41,19 @@ type Tokens struct {
 
 	run   Span // the text of the token, where it stands in text as it is
 	buf   []byte
-	built bool // it is in buf
+	built bool   // it is in buf
+	texts []byte // texts that were built, of which strings are parts: never changed, only left behind
 }
 
 // element is one that is open.
 type element struct {
-	name, prefix, local string
-	bindings            int
+	name     string // as written
+	colon    int    // where in name, -1 for a name without prefix
+	bindings int    // how many were in scope outside
 }
+
+func (e *element) prefix() string { return e.name[:max(e.colon, 0)] }
+func (e *element) local() string  { return e.name[e.colon+1:] }
 
 // scoped is a namespace declaration in scope.
 type scoped struct{ prefix, uri string }
@@ -146,7 +151,12 @@ func (t *Tokens) Next() Token {
 		}
 		switch {
 		case c == 0:
-			t.addText(t.until("<", 0), true)
+			s := Span{t.pos, len(t.text)}
+			if n := strings.IndexByte(t.text[t.pos:], '<'); n >= 0 {
+				s.End = t.pos + n
+			}
+			t.pos = s.End
+			t.addText(s, true)
 		case c == '?':
 			t.until("?>", 2)
 		case c == '!' && t.text[t.pos+2] == '-':
@@ -161,7 +171,8 @@ func (t *Tokens) Next() Token {
 			return TokenText
 		case c == '/':
 			t.pos += 2 + len(t.open[len(t.open)-1].name)
-			t.until(">", 1)
+			t.space()
+			t.pos++ // >
 			t.ended = true
 			return TokenEnd
 		default:
@@ -215,8 +226,13 @@ func (t *Tokens) addText(s Span, references bool) {
 func (t *Tokens) start() {
 	t.pos++
 	e := element{bindings: len(t.bindings)}
-	e.name, e.prefix, e.local = t.name()
+	e.name, e.colon = t.name()
 	t.attrs = t.attrs[:0]
+	if t.text[t.pos] == '>' {
+		t.pos++
+		t.open = append(t.open, e)
+		return
+	}
 	for {
 		t.space()
 		switch t.text[t.pos] {
@@ -235,7 +251,8 @@ func (t *Tokens) start() {
 			return
 		}
 		var a Attr
-		_, a.Prefix, a.Local = t.name()
+		name, colon := t.name()
+		a.Prefix, a.Local = name[:max(colon, 0)], name[colon+1:]
 		t.space()
 		t.pos++ // =
 		t.space()
@@ -261,9 +278,10 @@ func (t *Tokens) space() {
 	}
 }
 
-// name reads a qualified name.
-func (t *Tokens) name() (name, prefix, local string) {
-	i, colon := t.pos, -1
+// name reads a qualified name and where its colon is.
+func (t *Tokens) name() (name string, colon int) {
+	i := t.pos
+	colon = -1
 	for ; class[t.text[i]]&isName != 0 || t.text[i] >= 0x80 || t.text[i] == ':'; i++ {
 		if t.text[i] == ':' {
 			colon = i - t.pos
@@ -271,10 +289,7 @@ func (t *Tokens) name() (name, prefix, local string) {
 	}
 	name = t.text[t.pos:i]
 	t.pos = i
-	if colon < 0 {
-		return name, "", name
-	}
-	return name, name[:colon], name[colon+1:]
+	return name, colon
 }
 
 func (t *Tokens) lookup(prefix string) string {
@@ -295,8 +310,8 @@ func (t *Tokens) lookup(prefix string) string {
 // Name returns namespace URI and local name of the element that started or
 // ended; inside one, of the innermost that is open.
 func (t *Tokens) Name() (space, local string) {
-	e := t.open[len(t.open)-1]
-	return t.lookup(e.prefix), e.local
+	e := &t.open[len(t.open)-1]
+	return t.lookup(e.prefix()), e.local()
 }
 
 // Namespace returns the namespace that a prefix stands for in the element that
@@ -311,11 +326,24 @@ func (t *Tokens) Attrs() []Attr { return t.attrs }
 
 // Text returns the text that was found.
 func (t *Tokens) Text() string {
-	if t.built {
-		return string(t.buf)
+	if !t.built {
+		return t.text[t.run.Start:t.run.End]
 	}
-	return t.text[t.run.Start:t.run.End]
+	n := len(t.buf)
+	if n > cap(t.texts)-len(t.texts) {
+		if n > textChunk/4 {
+			return string(t.buf)
+		}
+		t.texts = make([]byte, 0, textChunk)
+	}
+	from := len(t.texts)
+	t.texts = append(t.texts, t.buf...)
+	return view(t.texts[from:])
 }
+
+// textChunk is how many bytes of built texts are taken at once: names with an
+// ampersand are many, and short.
+const textChunk = 1 << 10
 
 // Depth returns how many elements are open, the one that ended included.
 func (t *Tokens) Depth() int { return len(t.open) }

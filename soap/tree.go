@@ -114,7 +114,7 @@ func (t *Tokens) content(n *nursery, el *etree.Element, cut int) {
 // instead, because it knows its element, as all of them must.
 func (t *Tokens) element(n *nursery, parent *etree.Element) *etree.Element {
 	el, e := n.element(), &t.open[len(t.open)-1]
-	el.Space, el.Tag = e.prefix, e.local
+	el.Space, el.Tag = e.prefix(), e.local()
 	parent.AddChild(el)
 	if len(t.attrs) == 0 {
 		return el

@@ -86,7 +86,15 @@ func attributeValue[T string | []byte](raw T) T {
 
 // isSimple tells whether a run of checked text is its own value.
 func isSimple(run string, references bool) bool {
-	return strings.IndexByte(run, '\r') < 0 && (!references || strings.IndexByte(run, '&') < 0)
+	if len(run) > 64 {
+		return strings.IndexByte(run, '\r') < 0 && (!references || strings.IndexByte(run, '&') < 0)
+	}
+	for i := range len(run) {
+		if c := run[i]; c == '\r' || c == '&' && references {
+			return false
+		}
+	}
+	return true
 }
 
 // appendText appends the value of a run of checked text: line ends normalised

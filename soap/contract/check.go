@@ -37,7 +37,7 @@ func (s *Simple) Normalize(text string) string {
 			return r
 		}, text)
 	case Collapse:
-		if strings.IndexByte(text, ' ') < 0 && strings.IndexByte(text, '\n') < 0 && strings.IndexByte(text, '\t') < 0 && strings.IndexByte(text, '\r') < 0 {
+		if !spaced(text) {
 			return text
 		}
 		return strings.Join(strings.FieldsFunc(text, func(r rune) bool {
@@ -48,12 +48,28 @@ func (s *Simple) Normalize(text string) string {
 	}
 }
 
+// spaced says whether the text holds white space. What is not a string is short.
+func spaced(text string) bool {
+	for i := range len(text) {
+		if c := text[i]; c == ' ' || c == '\n' || c == '\t' || c == '\r' {
+			return true
+		}
+	}
+	return false
+}
+
 // Check says what rule the text, already normalised, breaks, or returns nil when
 // it is a valid literal of the type.
 func (s *Simple) Check(text string) *Finding {
 	if !IsText(text) {
 		return &Finding{CodeCharacter, "holds a character that XML cannot carry"}
 	}
+	return s.CheckRead(text)
+}
+
+// CheckRead is Check for text of a document that has passed the gate, whose
+// characters are known to be those of XML.
+func (s *Simple) CheckRead(text string) *Finding {
 	numeric := s.Kind == KindInteger || s.Kind == KindDecimal
 	if (numeric || s.Kind == KindFloat) && len(text) > maxNumberLength {
 		return &Finding{CodeLength, fmt.Sprintf("must have at most %d characters", maxNumberLength)}

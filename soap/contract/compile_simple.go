@@ -184,7 +184,7 @@ func addBound(s *Simple, facet, value string) error {
 		return unsupported("facet xs:%s of xs:%s", facet, s.Base)
 	}
 	value = s.Normalize(value)
-	if len(value) > maxNumberLength || s.check != nil && !s.check(value) && !(s.Kind == KindInteger && reDecimal.MatchString(value)) {
+	if len(value) > maxNumberLength || s.check != nil && !s.check(value) && !(s.Kind == KindInteger && isDecimal(value)) {
 		return unsupported("facet xs:%s that is no %s", facet, s.Base)
 	}
 	s.bounds = append(s.bounds, newBound(s.Kind, value, strings.HasPrefix(facet, "max"), strings.HasSuffix(facet, "Exclusive")))

@@ -59,8 +59,6 @@ type builtin struct {
 }
 
 var (
-	reBoolean      = regexp.MustCompile(`^(true|false|1|0)$`)
-	reDecimal      = regexp.MustCompile(`^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$`)
 	reFloat        = regexp.MustCompile(`^([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN)$`)
 	reLanguage     = regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
 	reName         = regexp.MustCompile(`^[\p{L}\p{Nl}_:][\p{L}\p{N}\p{Mn}\p{Mc}_:.·-]*$`)
@@ -83,6 +81,28 @@ func isInteger(s string) bool {
 	return s != ""
 }
 
+func isBoolean(s string) bool { return s == "true" || s == "false" || s == "1" || s == "0" }
+
+// isDecimal says whether s is digits, perhaps with a sign in front and a point
+// anywhere among them.
+func isDecimal(s string) bool {
+	if s != "" && (s[0] == '+' || s[0] == '-') {
+		s = s[1:]
+	}
+	digits, points := 0, 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c >= '0' && c <= '9':
+			digits++
+		case c == '.':
+			points++
+		default:
+			return false
+		}
+	}
+	return digits > 0 && points <= 1
+}
+
 // builtins are the built-in types that the model knows. The list types
 // (NMTOKENS, IDREFS, ENTITIES) and those that mean something only together with
 // the rest of a document (QName, NOTATION, ENTITY) are missing on purpose.
@@ -98,9 +118,9 @@ var builtins = map[string]builtin{
 	"ID":               {kind: KindString, space: Collapse, check: reNCName.MatchString},
 	"IDREF":            {kind: KindString, space: Collapse, check: reNCName.MatchString},
 	"NMTOKEN":          {kind: KindString, space: Collapse, check: reNMToken.MatchString},
-	"boolean":          {kind: KindBoolean, space: Collapse, check: reBoolean.MatchString},
+	"boolean":          {kind: KindBoolean, space: Collapse, check: isBoolean},
 
-	"decimal":            {kind: KindDecimal, space: Collapse, check: reDecimal.MatchString},
+	"decimal":            {kind: KindDecimal, space: Collapse, check: isDecimal},
 	"integer":            {kind: KindInteger, space: Collapse, check: isInteger},
 	"nonNegativeInteger": {kind: KindInteger, space: Collapse, check: isInteger, min: "0"},
 	"positiveInteger":    {kind: KindInteger, space: Collapse, check: isInteger, min: "1"},

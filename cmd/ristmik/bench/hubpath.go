@@ -3,8 +3,11 @@ package bench
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"ristmik/adapters/xroad"
@@ -46,21 +49,33 @@ func (h *HubPath) Ask(ctx context.Context, request map[string]any) (map[string]a
 	return mapping.DecodeMessage(h.op.Output, answer.Message)
 }
 
+// AskText is Ask with JSON texts.
+func (h *HubPath) AskText(ctx context.Context, request []byte) ([]byte, error) {
+	body, err := mapping.EncodeJSON(h.op.Input, slices.Concat([]byte(`{"request":`), request, []byte(`}`)))
+	if err != nil {
+		return nil, err
+	}
+	answer, err := h.client.Call(ctx, xroad.Call{Service: Service, XML: body, UserID: "EE81506151050", Issue: "C-1"})
+	if err != nil {
+		return nil, err
+	}
+	return mapping.DecodeJSON(h.op.Output, answer.Message)
+}
+
 // ServeHTTP is a front that takes the question as JSON.
 func (h *HubPath) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var request map[string]any
-	if err := json.NewDecoder(r.Body).Decode(&request); err != nil {
-		http.Error(w, "no JSON", http.StatusBadRequest)
+	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
+	if err != nil {
+		http.Error(w, "no request", http.StatusBadRequest)
 		return
 	}
-	answer, err := h.Ask(r.Context(), request)
+	out, err := h.AskText(r.Context(), request)
+	if violations, ok := errors.AsType[mapping.Violations](err); ok {
+		http.Error(w, violations.Error(), http.StatusUnprocessableEntity)
+		return
+	}
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	out, err := json.Marshal(answer)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
