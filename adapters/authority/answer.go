@@ -24,6 +24,7 @@ type restAnswer struct {
 	LegalGround   string                   `json:"legal_ground"`
 	Justification string                   `json:"justification"`
 	Conditions    []consultation.Condition `json:"conditions"`
+	Correction    string                   `json:"correction"`
 	AnsweredAt    string                   `json:"answered_at"`
 }
 
@@ -43,7 +44,7 @@ func (a restAnswer) answer(legID string) (consultation.Answer, error) {
 	return consultation.Answer{
 		AnswerID: a.AnswerID, LegID: legID, Round: int(round), Code: consultation.AnswerCode(a.AnswerCode),
 		LegalGround: a.LegalGround, Justification: a.Justification, Conditions: a.Conditions,
-		AnsweredAt: at, Door: doorREST,
+		Correction: a.Correction, AnsweredAt: at, Door: doorREST,
 	}, nil
 }
 
@@ -61,6 +62,7 @@ type soapAnswer struct {
 		ValidUntil string `json:"validUntil"`
 	} `json:"condition"`
 	AnsweredAt string `json:"answeredAt"`
+	Correction string `json:"correction"`
 }
 
 // fromSOAP turns the content of a submitAnswer wrapper, which the contract has
@@ -81,7 +83,7 @@ func (p *Provider) fromSOAP(content map[string]any) (consultation.Answer, error)
 	}
 	answer := consultation.Answer{
 		AnswerID: a.AnswerID, LegID: a.ConsultationID, Round: a.Round, Code: consultation.AnswerCode(a.AnswerCode),
-		LegalGround: a.LegalGround, Justification: a.Justification, AnsweredAt: at, Door: doorSOAP,
+		LegalGround: a.LegalGround, Justification: a.Justification, Correction: a.Correction, AnsweredAt: at, Door: doorSOAP,
 	}
 	for _, c := range a.Condition {
 		answer.Conditions = append(answer.Conditions, consultation.Condition{Code: c.Code, Text: c.Text, ValidUntil: withoutZone(c.ValidUntil)})

@@ -109,12 +109,16 @@ func newWorld(t *testing.T, change ...func(*authority.Options)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.handler = p.Handler()
-	server := httptest.NewServer(w.handler)
-	t.Cleanup(server.Close)
-	w.url = server.URL
+	w.serve(p)
 	w.round = w.open()
 	return w
+}
+
+func (w *world) serve(p *authority.Provider) {
+	w.handler = p.Handler()
+	server := httptest.NewServer(w.handler)
+	w.t.Cleanup(server.Close)
+	w.url = server.URL
 }
 
 func callers() map[string][]soap.ClientID {

@@ -14,9 +14,9 @@ import (
 var openAPI []byte
 
 // compileOpenAPI returns the description of the REST service, naming the
-// service code, and the schema of an answer. The schema is the one that stands
-// in the description, so that what is promised is what is checked.
-func compileOpenAPI(service string) ([]byte, *jsonschema.Schema, error) {
+// service code, and the schemas of bodies. They are those that stand in the
+// description, so that what is promised is what is checked.
+func compileOpenAPI(service string) ([]byte, map[string]*jsonschema.Schema, error) {
 	code, err := json.Marshal(service)
 	if err != nil {
 		return nil, nil, fmt.Errorf("writing the service code: %w", err)
@@ -33,11 +33,18 @@ func compileOpenAPI(service string) ([]byte, *jsonschema.Schema, error) {
 	if err := compiler.AddResource(at, doc); err != nil {
 		return nil, nil, fmt.Errorf("adding the description: %w", err)
 	}
-	schema, err := compiler.Compile(at + "#/components/schemas/Answer")
-	if err != nil {
-		return nil, nil, fmt.Errorf("compiling the schema of an answer: %w", err)
+	schemas := map[string]*jsonschema.Schema{"Answer": nil}
+	for _, o := range operations {
+		if o.schema != "" {
+			schemas[o.schema] = nil
+		}
 	}
-	return text, schema, nil
+	for name := range schemas {
+		if schemas[name], err = compiler.Compile(at + "#/components/schemas/" + name); err != nil {
+			return nil, nil, fmt.Errorf("compiling the schema %s: %w", name, err)
+		}
+	}
+	return text, schemas, nil
 }
 
 func (p *Provider) serveOpenAPI(w http.ResponseWriter, r *http.Request) {

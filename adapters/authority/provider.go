@@ -1,9 +1,12 @@
-// Package authority is how authorities reach the hub over X-Road: the SOAP
-// service submitAnswer and its REST twin, both called by the hub's own Security
-// Server, and the descriptions of both.
+// Package authority is how authorities reach the hub over X-Road: SOAP services
+// and a REST service with the same operations, both called by the hub's own
+// Security Server, and the descriptions of both. An authority answers its
+// questions there, one or many at once, sees what is new, fetches, acknowledges,
+// asks back and asks for more time.
 //
 // The two doors lead to one room: a message is read strictly, turned into a
-// [consultation.Answer] and handed to the procedure in one transaction. Nothing
+// [consultation.Answer] or a [consultation.Deed] and handed to the procedure in
+// one transaction. Nothing
 // of a refused message is stored, and one log line tells that it was refused
 // and why, without any of its content.
 //
@@ -37,7 +40,7 @@ type Options struct {
 	Pool      *pgxpool.Pool
 	Procedure *consultation.Procedure
 	// Contract describes the SOAP services that authorities call; it holds
-	// submitAnswer.
+	// those of [SOAPServices].
 	Contract *contract.Contract
 	// Self is the hub's own subsystem, the only provider whose services are
 	// answered for.
@@ -76,18 +79,20 @@ type Options struct {
 // so that they can be metric labels.
 type Observation struct {
 	Door   string // "soap" or "rest"
-	Result string // "accepted", "duplicate", "late", "refused" or "failed"
+	Result string // "accepted", "duplicate", "late", "read", "refused" or "failed"
 	Took   time.Duration
 }
 
 // Provider answers the X-Road services of the hub. It is safe for concurrent
 // use.
 type Provider struct {
-	o        Options
-	wsdl     *wsdl
-	openapi  []byte
-	schema   *jsonschema.Schema
-	location *time.Location
+	o       Options
+	wsdl    *wsdl
+	openapi []byte
+	schemas map[string]*jsonschema.Schema // of REST bodies, by their names in the description
+	// operations are the ones beside submitAnswer, by the codes of their SOAP services.
+	operations map[string]operation
+	location   *time.Location
 }
 
 // New makes a provider. It fails when something needed is missing or when a
@@ -125,12 +130,15 @@ func New(o Options) (*Provider, error) {
 	if o.Observe == nil {
 		o.Observe = func(Observation) {}
 	}
-	p := &Provider{o: o}
+	p := &Provider{o: o, operations: map[string]operation{}}
+	for _, one := range operations {
+		p.operations[one.code] = one
+	}
 	var err error
 	if p.wsdl, err = newWSDL(o.Contract.Source()); err != nil {
 		return nil, fmt.Errorf("reading the contract's description: %w", err)
 	}
-	if p.openapi, p.schema, err = compileOpenAPI(o.RESTService); err != nil {
+	if p.openapi, p.schemas, err = compileOpenAPI(o.RESTService); err != nil {
 		return nil, fmt.Errorf("reading the description of the REST service: %w", err)
 	}
 	// A date-time without a zone is one of the place where it was written.
@@ -146,7 +154,10 @@ func (p *Provider) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/soap", p.serveSOAP)
 	mux.HandleFunc("/rest/openapi.json", p.guarded(p.serveOpenAPI))
-	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveAnswers))
+	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveREST(http.MethodPost, "Answer", p.answerREST)))
+	for _, o := range operations {
+		mux.HandleFunc("/rest/v1"+o.path, p.guarded(p.serveREST(o.method, o.schema, p.workREST(o))))
+	}
 	mux.HandleFunc("/", p.guarded(notFound))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// By the machine's clock, as the connection goes; not every writer has

@@ -11,7 +11,6 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
-	"ristmik/adapters/consultation"
 	"ristmik/adapters/web"
 	"ristmik/soap"
 )
@@ -85,49 +84,84 @@ func dots(id soap.ClientID) bool {
 	})
 }
 
-// serveAnswers takes one answer. The response has no header field of X-Road's
+// workREST is an operation of the table through this door.
+func (p *Provider) workREST(o operation) restWork {
+	return func(r *http.Request, from caller, body []byte) (any, string, error) {
+		if o.schema == "" {
+			body = contentOfQuery(r.URL.Query(), map[string]string{"consultation_id": r.PathValue("id")})
+		} else if id := r.PathValue("id"); id != "" {
+			var content map[string]json.RawMessage
+			if err := json.Unmarshal(body, &content); err != nil {
+				return nil, "", fmt.Errorf("reading a body that was valid: %w", err)
+			}
+			content["consultation_id"], _ = json.Marshal(id) // a text always marshals
+			var err error
+			if body, err = json.Marshal(content); err != nil {
+				return nil, "", fmt.Errorf("writing a body: %w", err)
+			}
+		}
+		return o.work(r.Context(), p, request{from: from.client, messageID: from.messageID, door: doorREST, content: body})
+	}
+}
+
+// answerREST takes one answer.
+func (p *Provider) answerREST(r *http.Request, from caller, body []byte) (any, string, error) {
+	var content restAnswer
+	if err := json.Unmarshal(body, &content); err != nil {
+		return nil, "", fmt.Errorf("reading an answer that was valid: %w", err)
+	}
+	answer, err := content.answer(r.PathValue("id"))
+	if err != nil {
+		return nil, "", err
+	}
+	answer.From, answer.MessageID = from.client, from.messageID
+	got, err := p.receive(r.Context(), answer)
+	return receipt{string(got.Status), string(got.LegState)}, string(got.Status), err
+}
+
+// restWork does what a request asks for; the body, if one is wanted, is as
+// described.
+type restWork func(r *http.Request, from caller, body []byte) (out any, result string, err error)
+
+// serveREST serves one operation. The response has no header field of X-Road's
 // own: those are the Security Server's to set (C-137).
-func (p *Provider) serveAnswers(w http.ResponseWriter, r *http.Request) {
-	started := p.o.Now()
-	observe := func(result string) {
-		p.o.Observe(Observation{Door: doorREST, Result: result, Took: p.o.Now().Sub(started)})
-	}
-	if r.Method != http.MethodPost {
-		p.logRefused(r.Context(), doorREST, refuse("method", ""), nil, p.o.NewID())
-		wrongMethod(w, http.MethodPost)
-		observe(resultRefused)
-		return
-	}
-	receipt, problem, err := p.answerREST(w, r)
-	switch {
-	case err != nil:
-		correlation := p.o.NewID()
-		p.logFailed(r.Context(), doorREST, err, correlation)
-		web.WriteProblem(w, web.Problem{
-			Type: web.TypeInternal, Title: "The message could not be handled", Status: http.StatusInternalServerError,
-			Detail: "Ask with this id: " + correlation,
-		})
-		observe(resultFailed)
-	case problem != nil:
-		web.WriteProblem(w, *problem)
-		observe(resultRefused)
-	default:
-		w.Header().Set("Content-Type", "application/json; charset=utf-8")
-		_ = json.NewEncoder(w).Encode(receipt) // two texts; a caller who has gone needs no answer
-		observe(receipt.Status)
+func (p *Provider) serveREST(method, schema string, work restWork) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		started := p.o.Now()
+		observe := func(result string) {
+			p.o.Observe(Observation{Door: doorREST, Result: result, Took: p.o.Now().Sub(started)})
+		}
+		if r.Method != method && !(r.Method == http.MethodHead && method == http.MethodGet) {
+			p.logRefused(r.Context(), doorREST, refuse("method", ""), nil, p.o.NewID())
+			wrongMethod(w, method)
+			observe(resultRefused)
+			return
+		}
+		out, result, problem, err := p.rest(w, r, schema, work)
+		switch {
+		case err != nil:
+			correlation := p.o.NewID()
+			p.logFailed(r.Context(), doorREST, err, correlation)
+			web.WriteProblem(w, web.Problem{
+				Type: web.TypeInternal, Title: "The message could not be handled", Status: http.StatusInternalServerError,
+				Detail: "Ask with this id: " + correlation,
+			})
+			observe(resultFailed)
+		case problem != nil:
+			web.WriteProblem(w, *problem)
+			observe(resultRefused)
+		default:
+			w.Header().Set("Content-Type", "application/json; charset=utf-8")
+			_ = json.NewEncoder(w).Encode(out) // a caller who has gone needs no answer
+			observe(result)
+		}
 	}
 }
 
-// restReceipt is the JSON of a receipt.
-type restReceipt struct {
-	Status   string `json:"status"`
-	LegState string `json:"leg_state"`
-}
-
-// answerREST returns a receipt, or the problem that the caller is told of (it
+// rest returns what is answered, or the problem that the caller is told of (it
 // has been logged), or an error of ours.
-func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restReceipt, *web.Problem, error) {
-	refused := func(code string, problem web.Problem, from *caller) (restReceipt, *web.Problem, error) {
+func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, work restWork) (any, string, *web.Problem, error) {
+	refused := func(code string, problem web.Problem, from *caller) (any, string, *web.Problem, error) {
 		why := refuse(code, "")
 		why.Fields = len(problem.Errors)
 		var msg *soap.Message
@@ -135,7 +169,7 @@ func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restRecei
 			msg = &soap.Message{Header: soap.Header{Client: from.client, ID: from.messageID}}
 		}
 		p.logRefused(r.Context(), doorREST, why, msg, p.o.NewID())
-		return restReceipt{}, &problem, nil
+		return nil, "", &problem, nil
 	}
 	from, wrong := p.callerOf(r.Header)
 	if len(wrong) > 0 {
@@ -148,6 +182,30 @@ func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restRecei
 			Type: web.TypeForbidden, Title: "The client may not call this service", Status: http.StatusForbidden,
 		}, &from)
 	}
+	var body []byte
+	if schema != "" {
+		var problem *web.Problem
+		var code string
+		var err error
+		if body, code, problem, err = p.bodyREST(w, r, schema); err != nil {
+			return nil, "", nil, err
+		} else if problem != nil {
+			return refused(code, *problem, &from)
+		}
+	}
+	out, result, err := work(r, from, body)
+	if err == nil {
+		return out, result, nil, nil
+	}
+	if why, ok := refusalOf(err); ok {
+		return refused(why.Code, problemOf(why), &from)
+	}
+	return nil, "", nil, err
+}
+
+// bodyREST reads a body and holds it against its schema. The problem, if there
+// is one, comes with its code for the log.
+func (p *Provider) bodyREST(w http.ResponseWriter, r *http.Request, schema string) ([]byte, string, *web.Problem, error) {
 	if len(r.Header.Values("Content-Type")) == 0 {
 		// X-Road only recommends the field (PR-REST 4.3), and there is one kind
 		// of body here.
@@ -155,39 +213,23 @@ func (p *Provider) answerREST(w http.ResponseWriter, r *http.Request) (restRecei
 	}
 	body, problem := web.ReadJSON(w, r, int64(p.o.Limits.Bytes))
 	if problem != nil {
-		return refused("body", *problem, &from)
+		return nil, "body", problem, nil
 	}
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
-		return refused("body", web.Problem{Type: web.TypeMalformed, Title: "The body is not JSON", Status: http.StatusBadRequest}, &from)
+		return nil, "body", &web.Problem{Type: web.TypeMalformed, Title: "The body is not JSON", Status: http.StatusBadRequest}, nil
 	}
-	if err := p.schema.Validate(value); err != nil {
+	if err := p.schemas[schema].Validate(value); err != nil {
 		invalid, ok := errors.AsType[*jsonschema.ValidationError](err)
 		if !ok {
-			return restReceipt{}, nil, fmt.Errorf("validating an answer: %w", err)
+			return nil, "", nil, fmt.Errorf("validating a body: %w", err)
 		}
-		return refused("fields", web.Problem{
+		return nil, "fields", &web.Problem{
 			Type: web.TypeValidation, Title: "The answer is not as described", Status: http.StatusUnprocessableEntity,
 			Detail: "The description is at /rest/openapi.json.", Errors: web.SchemaFaults(invalid),
-		}, &from)
+		}, nil
 	}
-	var content restAnswer
-	if err := json.Unmarshal(body, &content); err != nil {
-		return restReceipt{}, nil, fmt.Errorf("reading an answer that was valid: %w", err)
-	}
-	answer, err := content.answer(r.PathValue("id"))
-	var receipt consultation.Receipt
-	if err == nil {
-		answer.From, answer.MessageID = from.client, from.messageID
-		receipt, err = p.receive(r.Context(), answer)
-	}
-	if err == nil {
-		return restReceipt{Status: string(receipt.Status), LegState: string(receipt.LegState)}, nil, nil
-	}
-	if why, ok := refusalOf(err); ok {
-		return refused(why.Code, problemOf(why), &from)
-	}
-	return restReceipt{}, nil, err
+	return body, "", nil, nil
 }
 
 func wrongMethod(w http.ResponseWriter, allow string) {

@@ -2,6 +2,7 @@ package authority
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -190,23 +191,41 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachment
 	if err != nil {
 		return p.fault(ctx, msg, violated(err))
 	}
-	answer, err := p.fromSOAP(content)
-	if err != nil {
-		return p.fault(ctx, msg, err)
-	}
-	answer.From, answer.MessageID = msg.Header.Client, msg.Header.ID
-	receipt, err := p.receive(ctx, answer)
+	out, result, err := p.workSOAP(ctx, op.Code, msg, content)
 	if err != nil {
 		if refused, ok := refusalOf(err); ok {
 			return p.refuseInBody(ctx, op, msg, refused)
 		}
 		return p.fault(ctx, msg, err)
 	}
-	body, err := respond(op, msg, map[string]any{"status": string(receipt.Status), "legState": string(receipt.LegState)})
+	response, err := soapSpelling(out)
 	if err != nil {
 		return p.fault(ctx, msg, err)
 	}
-	return reply{status: http.StatusOK, body: body, result: string(receipt.Status)}
+	body, err := respond(op, msg, response)
+	if err != nil {
+		return p.fault(ctx, msg, err)
+	}
+	return reply{status: http.StatusOK, body: body, result: result}
+}
+
+// workSOAP does what a message asks for.
+func (p *Provider) workSOAP(ctx context.Context, code string, msg *soap.Message, content map[string]any) (any, string, error) {
+	if code == SOAPService {
+		answer, err := p.fromSOAP(content)
+		if err != nil {
+			return nil, "", err
+		}
+		answer.From, answer.MessageID = msg.Header.Client, msg.Header.ID
+		r, err := p.receive(ctx, answer)
+		return receipt{string(r.Status), string(r.LegState)}, string(r.Status), err
+	}
+	data, err := json.Marshal(restSpelling(content["request"]))
+	if err != nil {
+		return nil, "", fmt.Errorf("writing a message as JSON: %w", err)
+	}
+	o := p.operations[code]
+	return o.work(ctx, p, request{from: msg.Header.Client, messageID: msg.Header.ID, door: doorSOAP, content: data})
 }
 
 // operation finds what the message asks for: exactly our subsystem, a known
@@ -215,7 +234,7 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachment
 func (p *Provider) operation(msg *soap.Message) (*contract.Operation, error) {
 	service := msg.Header.Service
 	op, known := p.o.Contract.Operation(service.Code, service.Version)
-	if service.Provider != p.o.Self || !known || service.Code != SOAPService {
+	if service.Provider != p.o.Self || !known || service.Code != SOAPService && p.operations[service.Code].work == nil {
 		return nil, refuse("client.unknown_service", "Unknown service: "+service.LogForm())
 	}
 	if !p.mayCall(msg.Header.Client, service.Code) {

@@ -99,7 +99,8 @@ func (p *Procedure) Act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error)
 	now := p.clock()
 	e := occurrence{What: d.What, At: now, Reason: d.Reason}
 	if d.What == HappenedExtensionAsked {
-		e.Until, _ = until(d.Until) // check has read it
+		end, _ := until(d.Until) // check has read it
+		e.Until = end.UTC()
 	}
 	receipt := ""
 	if d.What == HappenedDelivered {

@@ -24,7 +24,11 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 			}
 		}
 	}
-	want := "70008747/ristmik/submitAnswer |70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|79990000/jarelevalve/konsult labour-inspectorate"
+	hub := ""
+	for _, code := range []string{"submitAnswer", "submitAnswers", "listNotices", "getConsultation", "acknowledgeConsultation", "takeIntoReview", "requestInformation", "requestExtension"} {
+		hub += "70008747/ristmik/" + code + " |"
+	}
+	want := hub + "70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|79990000/jarelevalve/konsult labour-inspectorate"
 	if got := strings.Join(services, "|"); got != want {
 		t.Errorf("services %s", got)
 	}

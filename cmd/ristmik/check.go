@@ -241,7 +241,7 @@ func (m *meaning) xroadListener() {
 			m.fault(fmt.Sprintf("%s.pinned_certificates[%d]", path, i), "bad-certificate", err.Error())
 		}
 	}
-	own := []string{authority.SOAPService, m.cfg.XRoad.RESTService}
+	own := append(authority.SOAPServices(), m.cfg.XRoad.RESTService)
 	for name, s := range l.Services {
 		service := path + ".services." + name
 		if !slices.Contains(own, name) {

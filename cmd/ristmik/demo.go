@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ristmik/adapters/authority"
 	"ristmik/adapters/sandbox"
 	"ristmik/cmd/ristmik/story"
 	"ristmik/configs"
@@ -209,10 +210,11 @@ func register(box *sandbox.Sandbox, cfg *configs.Config, provider string) error 
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		box.SetService(soap.ServiceID{Provider: self, Code: "submitAnswer", Version: "v1"}, provider+"/soap"),
-		box.SetService(soap.ServiceID{Provider: self, Code: cfg.XRoad.RESTService}, provider+"/rest/v1"),
-	)
+	problems := []error{box.SetService(soap.ServiceID{Provider: self, Code: cfg.XRoad.RESTService}, provider+"/rest/v1")}
+	for _, code := range authority.SOAPServices() {
+		problems = append(problems, box.SetService(soap.ServiceID{Provider: self, Code: code, Version: "v1"}, provider+"/soap"))
+	}
+	return errors.Join(problems...)
 }
 
 func (s *stage) play(ctx context.Context, seed uint64, notebook string, out io.Writer) ([]story.Step, error) {

@@ -48,7 +48,7 @@ func callersOf(cfg *configs.Config) (map[string][]soap.ClientID, error) {
 		all = append(all, cfg.Authorities[name].Subsystem)
 	}
 	out := map[string][]soap.ClientID{}
-	for _, code := range []string{authority.SOAPService, cfg.XRoad.RESTService} {
+	for _, code := range append(authority.SOAPServices(), cfg.XRoad.RESTService) {
 		out[code] = nil // a service that nobody may call is a service
 		list := all
 		if s, ok := cfg.Listeners.XRoad.Services[code]; ok {

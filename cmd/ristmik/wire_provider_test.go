@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"ristmik/adapters/authority"
 	"ristmik/configs"
 	"ristmik/soap"
 )
@@ -26,10 +27,11 @@ func TestCallersAreTheAuthoritiesUnlessListed(t *testing.T) {
 		return soap.ClientID{Instance: "EE", Class: "GOV", Member: member, Subsystem: subsystem}
 	}
 	security := id("70000591", "konsult")
-	want := map[string][]soap.ClientID{
-		"submitAnswer": {security},
-		"konsult":      {id("79990000", "jarelevalve"), security, id("70000349", "tor")},
+	want := map[string][]soap.ClientID{}
+	for _, code := range append(authority.SOAPServices(), "konsult") {
+		want[code] = []soap.ClientID{id("79990000", "jarelevalve"), security, id("70000349", "tor")}
 	}
+	want["submitAnswer"] = []soap.ClientID{security}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
