@@ -110,7 +110,9 @@ type served struct {
 	Register
 	openapi []byte
 	zone    *time.Location
-	tables  map[*contract.Operation]*table.Table
+	// The tables of those operations that have one.
+	tables     map[*contract.Operation]*table.Table
+	restTables map[*contract.RESTOperation]*table.Table
 }
 
 // New describes every register. It fails when two have one name or a contract
@@ -145,14 +147,13 @@ func New(o Options) (*API, error) {
 		if !slices.ContainsFunc(operationsOf(r), func(op operation) bool { return op.Unusable == "" }) {
 			return nil, fmt.Errorf("registers: no operation of %s can be called", r.Name)
 		}
-		tables, err := tablesOf(r)
-		if err != nil {
+		s := &served{Register: r, zone: o.Zone}
+		if err := s.takeTables(); err != nil {
 			return nil, err
 		}
-		s := &served{Register: r, zone: o.Zone, tables: tables}
 		var described map[string]any
 		if r.REST != nil {
-			described = describeREST(r)
+			described = describeREST(s)
 		} else {
 			described = describe(s)
 		}

@@ -59,6 +59,9 @@ func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, star
 	if err == nil {
 		var res restResult
 		if res, err = reg.restResult(op, answer); err == nil {
+			err = a.toldREST(reg, op, &res)
+		}
+		if err == nil {
 			record.answered(r.Context(), answer.Exchange)
 			observe("answered")
 			res.Exchange.headers(w.Header())
@@ -94,13 +97,17 @@ func (a *API) readREST(w http.ResponseWriter, r *http.Request, reg *served, op *
 			Type: web.TypeValidation, Status: http.StatusUnprocessableEntity, Detail: "Values in the body are wrong; errors names each.", Errors: faults,
 		}
 	}
+	value, body, faults := a.mappedREST(reg, op, value, body)
+	if len(faults) > 0 {
+		return xroad.RESTCall{}, wrong(faults)
+	}
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](op.CheckRequest(value)); ok {
-		return xroad.RESTCall{}, wrong(schemaErrors(invalid))
+		return xroad.RESTCall{}, wrong(reg.inCore(op, schemaErrors(invalid)))
 	}
 	object, _ := value.(map[string]any) // the schema says that it is one
 	written, faults := write(op, object)
 	if len(faults) > 0 {
-		return xroad.RESTCall{}, wrong(faults)
+		return xroad.RESTCall{}, wrong(reg.inCore(op, faults))
 	}
 	call := xroad.RESTCall{
 		Service: soap.ServiceID{Provider: reg.Provider, Code: reg.Service}, Method: op.Endpoint.Method,

@@ -1,31 +1,38 @@
 package registers
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"ristmik/adapters/web"
 	"ristmik/mapping"
 	"ristmik/mapping/table"
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
 
-// tablesOf finds the table of each operation. Two for one operation are an
+// takeTables finds the table of each operation. Two for one operation are an
 // error, and so is one for an operation of another contract.
-func tablesOf(r Register) (map[*contract.Operation]*table.Table, error) {
-	tables := map[*contract.Operation]*table.Table{}
-	for _, t := range r.Tables {
-		op := t.Operation()
-		if !slices.Contains(r.Contract.Operations(), op) {
-			return nil, fmt.Errorf("registers: the table %s is not for an operation of %s", t.Name(), r.Name)
+func (s *served) takeTables() error {
+	s.tables, s.restTables = map[*contract.Operation]*table.Table{}, map[*contract.RESTOperation]*table.Table{}
+	for _, t := range s.Tables {
+		op, rest := t.Operation(), t.REST()
+		known := s.Contract != nil && slices.Contains(s.Contract.Operations(), op) || s.REST != nil && slices.Contains(s.REST.Operations, rest)
+		if !known || op != nil && s.tables[op] != nil || rest != nil && s.restTables[rest] != nil {
+			return fmt.Errorf("registers: the table %s is for no operation of %s, or for one that has a table", t.Name(), s.Name)
 		}
-		if tables[op] != nil {
-			return nil, fmt.Errorf("registers: %s has two tables for %s", r.Name, op.Code)
+		if op != nil {
+			s.tables[op] = t
+		} else {
+			s.restTables[rest] = t
 		}
-		tables[op] = t
 	}
-	return tables, nil
+	return nil
 }
 
 // encode writes the content of a request: by the operation's table out of what
@@ -60,14 +67,82 @@ func (a *API) told(reg *served, op *contract.Operation, res *result) error {
 	}
 	data, err := t.ToCore(res.Data, a.o.Now())
 	if err != nil {
-		// The register has answered, and what it says cannot be passed on without
-		// loss; the violations hold no values.
-		return &soap.Failure{
-			Kind: soap.KindUnknownResult, Code: "answer.table", MessageID: res.Exchange.MessageID, Err: err,
-			Message: "the answer holds what the mapping table cannot tell",
-		}
+		return untold(res.Exchange.MessageID, err)
 	}
 	res.Data = data
+	return nil
+}
+
+// untold is an answer with what cannot be passed on without loss; the violations
+// hold no values.
+func untold(messageID string, err error) error {
+	return &soap.Failure{
+		Kind: soap.KindUnknownResult, Code: "answer.table", MessageID: messageID, Err: err,
+		Message: "the answer holds what the mapping table cannot tell",
+	}
+}
+
+// mappedREST is the one object of a REST request that the table of the operation
+// makes of what the core says, or what it says where there is none. text is the
+// request's own.
+func (a *API) mappedREST(reg *served, op *contract.RESTOperation, value any, text []byte) (any, []byte, []web.FieldError) {
+	t := reg.restTables[op]
+	if t == nil || !t.HasRequest() {
+		return value, text, nil
+	}
+	said, ok := value.(map[string]any)
+	if !ok {
+		return nil, nil, []web.FieldError{{Code: mapping.CodeType, Message: "must be an object"}}
+	}
+	made, err := t.ToRegister(said, a.o.Now())
+	if violations, ok := errors.AsType[mapping.Violations](err); ok {
+		return nil, nil, fieldErrors(violations)
+	}
+	if text, err = json.Marshal(made); err != nil {
+		return nil, nil, []web.FieldError{{Code: mapping.CodeType, Message: "must be JSON"}}
+	}
+	return made, text, nil
+}
+
+// inCore gives the faults of a REST request the places of what the core said.
+func (s *served) inCore(op *contract.RESTOperation, faults []web.FieldError) []web.FieldError {
+	t := s.restTables[op]
+	if t == nil || !t.HasRequest() {
+		return faults
+	}
+	return fieldErrors(t.InCore(violationsOf(faults)))
+}
+
+// SchemaViolations are what a JSON schema found, as the violations of tables.
+func SchemaViolations(invalid *jsonschema.ValidationError) mapping.Violations {
+	return violationsOf(schemaErrors(invalid))
+}
+
+func violationsOf(faults []web.FieldError) mapping.Violations {
+	out := make(mapping.Violations, len(faults))
+	for i, f := range faults {
+		out[i] = mapping.Violation{Path: f.Path, Code: f.Code, Message: f.Message}
+	}
+	return out
+}
+
+// toldREST is what the core gets of an answer with a body.
+func (a *API) toldREST(reg *served, op *contract.RESTOperation, res *restResult) error {
+	t := reg.restTables[op]
+	if t == nil || !t.HasAnswer() || string(res.Data) == "null" {
+		return nil
+	}
+	answer, err := jsonschema.UnmarshalJSON(bytes.NewReader(res.Data))
+	if err != nil {
+		return untold(res.Exchange.MessageID, err)
+	}
+	data, err := t.ToCore(map[string]any{"body": answer}, a.o.Now())
+	if err == nil {
+		res.Data, err = json.Marshal(data)
+	}
+	if err != nil {
+		return untold(res.Exchange.MessageID, err)
+	}
 	return nil
 }
 

@@ -205,7 +205,8 @@ func (m *meaning) contracts(unwritten []string) {
 			m.fault(path+".file", "bad-contract", err.Error())
 			continue
 		}
-		m.tables(name, lists)
+		_, problems, _ := openTables(m.cfg, name, lists) // the contract has been read above
+		m.problems = append(m.problems, problems...)
 		if !slices.ContainsFunc(offered, offer.usable) {
 			m.fault(path+".file", "bad-contract", "none of its operations can be used; ristmik contract check tells why")
 			continue

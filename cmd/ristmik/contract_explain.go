@@ -12,7 +12,6 @@ import (
 	"ristmik/configs"
 	"ristmik/mapping"
 	"ristmik/mapping/table"
-	"ristmik/soap/contract"
 )
 
 // contractExplain shows a mapping table, or what it makes of a message.
@@ -101,22 +100,22 @@ func (c contractExplain) find(cfg *configs.Config) (openedTable, error) {
 	if !ok {
 		return openedTable{}, fmt.Errorf("no register is called %s; ristmik contract list names them", c.Register)
 	}
-	if k.REST() {
-		return openedTable{}, fmt.Errorf("%s has no mapping tables: what OpenAPI describes is JSON as it is", c.Register)
-	}
-	read, err := openContract(cfg, k.File)
+	lists, _ := openCodeLists(cfg) // the configuration has been found good
+	opened, _, err := openTables(cfg, c.Register, lists)
 	if err != nil {
 		return openedTable{}, err
 	}
-	lists, _ := openCodeLists(cfg) // the configuration has been found good
-	opened, _ := openTables(cfg, c.Register, read, lists)
 	for _, t := range opened {
-		if op := t.Operation(); op.Code == c.Operation && (c.Version == "" || op.Version == c.Version) {
+		if code, version := t.code(); code == c.Operation && (c.Version == "" || version == c.Version) {
 			return t, nil
 		}
 	}
-	for _, op := range read.Operations() {
-		if op.Code == c.Operation {
+	offered, err := offeredBy(cfg, k)
+	if err != nil {
+		return openedTable{}, err
+	}
+	for _, op := range offered {
+		if op.code == c.Operation {
 			return openedTable{}, fmt.Errorf("%s has no mapping table for %s: it takes and gives the shape of the contract", c.Register, c.Operation)
 		}
 	}
@@ -131,7 +130,7 @@ func (c contractExplain) message(t openedTable) ([]table.Step, map[string]any, e
 		return nil, nil, err
 	}
 	if c.Answer {
-		answer, err := table.ReadMessage(t.Operation().Output, string(data))
+		answer, err := t.ReadAnswer(data)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -144,18 +143,9 @@ func (c contractExplain) message(t openedTable) ([]table.Step, map[string]any, e
 	}
 	made, steps, err := t.ExplainRequest(value, time.Now())
 	if err == nil {
-		err = fits(t, t.Operation().Input, made)
+		err = t.CheckRequest(made)
 	}
 	return steps, made, err
-}
-
-// fits says what the contract has against a request that a table has made.
-func fits(t openedTable, el *contract.Element, made map[string]any) error {
-	_, err := mapping.Encode(el, made)
-	if found, ok := errors.AsType[mapping.Violations](err); ok {
-		return t.InCore(found)
-	}
-	return err
 }
 
 func (e explanation) print(out io.Writer, message bool) error {

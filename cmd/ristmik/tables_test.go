@@ -179,7 +179,7 @@ func TestFilesOfTables(t *testing.T) {
 	for name, tc := range map[string]struct{ config, lists, want string }{
 		"no file":             {"mappings: [none.yaml]", "", "bad-mapping ristmik.yaml"},
 		"twice":               {"mappings: [vehicles.yaml, vehicles.yaml]", "", "contradiction ristmik.yaml"},
-		"OpenAPI":             {mapping + "\n    service: v", "", "contradiction ristmik.yaml"},
+		"OpenAPI":             {mapping + "\n    service: v", "", "unknown-operation vehicles.yaml"},
 		"not YAML":            {"mappings: [vehicles.wsdl]", "", "wrong-type vehicles.wsdl"},
 		"no list":             {mapping, "code_lists: [none.yaml]\n", "bad-code-list ristmik.yaml"},
 		"a list, faulty":      {mapping, "code_lists: [list.yaml]\n", "bad-code-list list.yaml"},

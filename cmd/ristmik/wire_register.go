@@ -20,6 +20,7 @@ import (
 	"ristmik/adapters/tax"
 	"ristmik/adapters/xroad"
 	"ristmik/configs"
+	"ristmik/mapping/table"
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
@@ -117,7 +118,7 @@ func newRegisterAPI(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client, l
 		if err != nil {
 			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)
 		}
-		tables, problems := openTables(cfg, name, one.Contract, lists)
+		tables, problems := openTablesFor(cfg, name, table.Options{Contract: one.Contract, REST: one.REST, Lists: lists})
 		if len(problems) > 0 {
 			return nil, problems
 		}

@@ -10,12 +10,12 @@ import (
 	"strings"
 	"time"
 
+	"ristmik/adapters/registers"
 	"ristmik/adapters/tax"
 	"ristmik/configs"
 	"ristmik/mapping/codelist"
 	"ristmik/mapping/table"
 	"ristmik/soap"
-	"ristmik/soap/contract"
 )
 
 // openedTable is a mapping table with the lines of its file.
@@ -88,25 +88,37 @@ func readCodeList(lists map[string]*codelist.List, file string, data []byte) con
 	return nil
 }
 
-// tables checks the mapping tables of a contract that can be read.
-func (m *meaning) tables(name string, lists map[string]*codelist.List) {
-	k := m.cfg.Contracts[name]
-	if k.REST() {
-		if len(k.Mappings) > 0 {
-			m.fault("contracts."+name+".mappings", "contradiction", "mapping tables are for contracts in WSDL; what OpenAPI describes is JSON as it is")
-		}
-		return
+// code is the operation that the table is for.
+func (t openedTable) code() (code, version string) {
+	if op := t.REST(); op != nil {
+		return op.Code, ""
 	}
-	c, err := openContract(m.cfg, k.File)
-	if err != nil {
-		return // it has been said
-	}
-	_, problems := openTables(m.cfg, name, c, lists)
-	m.problems = append(m.problems, problems...)
+	return t.Operation().Code, t.Operation().Version
 }
 
-// openTables reads the mapping tables of a contract and checks them against it.
-func openTables(cfg *configs.Config, name string, c *contract.Contract, lists map[string]*codelist.List) ([]openedTable, configs.Problems) {
+// openTables reads the mapping tables of a contract, and the contract itself to
+// check them against. err is for a contract that cannot be read.
+func openTables(cfg *configs.Config, name string, lists map[string]*codelist.List) ([]openedTable, configs.Problems, error) {
+	k := cfg.Contracts[name]
+	if len(k.Mappings) == 0 {
+		return nil, nil, nil
+	}
+	o := table.Options{Lists: lists}
+	var err error
+	if k.REST() {
+		o.REST, err = openREST(cfg, k.File)
+	} else {
+		o.Contract, err = openContract(cfg, k.File)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	opened, problems := openTablesFor(cfg, name, o)
+	return opened, problems, nil
+}
+
+// openTablesFor reads the mapping tables for a contract that has been read.
+func openTablesFor(cfg *configs.Config, name string, o table.Options) ([]openedTable, configs.Problems) {
 	var opened []openedTable
 	var problems configs.Problems
 	for i, file := range cfg.Contracts[name].Mappings {
@@ -116,12 +128,12 @@ func openTables(cfg *configs.Config, name string, c *contract.Contract, lists ma
 			problems = append(problems, cfg.Problem(at, "bad-mapping", err.Error()))
 			continue
 		}
-		t, found := readTable(called, data, c, lists)
+		t, found := readTable(called, data, o)
 		problems = append(problems, found...)
 		if len(found) > 0 {
 			continue
 		}
-		if slices.ContainsFunc(opened, func(o openedTable) bool { return o.Operation() == t.Operation() }) {
+		if slices.ContainsFunc(opened, func(o openedTable) bool { return o.Operation() == t.Operation() && o.REST() == t.REST() }) {
 			problems = append(problems, cfg.Problem(at, "contradiction", "another table is for the same operation"))
 		}
 		opened = append(opened, t)
@@ -130,13 +142,14 @@ func openTables(cfg *configs.Config, name string, c *contract.Contract, lists ma
 }
 
 // readTable checks one table; the problems have the file and the lines.
-func readTable(file string, data []byte, c *contract.Contract, lists map[string]*codelist.List) (openedTable, configs.Problems) {
+func readTable(file string, data []byte, o table.Options) (openedTable, configs.Problems) {
 	var d table.Definition
 	lines, problems := configs.Decode(file, data, &d)
 	if !lines.Any() {
 		return openedTable{}, problems
 	}
-	t, found := table.New(d, table.Options{Contract: c, Lists: lists, Today: time.Now()})
+	o.Today, o.Faults = time.Now(), registers.SchemaViolations
+	t, found := table.New(d, o)
 	for _, p := range found {
 		problems = append(problems, lines.Problem(p.Path, p.Code, p.Message, p.Allowed...))
 	}
@@ -172,7 +185,7 @@ func (s syncTable) open(cfg *configs.Config, lists map[string]*codelist.List) (o
 	if err != nil {
 		return openedTable{}, fault("bad-mapping", err.Error())
 	}
-	t, problems := readTable(called, data, c, lists)
+	t, problems := readTable(called, data, table.Options{Contract: c, Lists: lists})
 	if len(problems) > 0 {
 		return openedTable{}, problems
 	}
@@ -193,13 +206,8 @@ func playExamples(cfg *configs.Config) (tables, examples int, failed configs.Pro
 	lists, _ := openCodeLists(cfg)
 	var all []openedTable
 	for _, name := range slices.Sorted(maps.Keys(cfg.Contracts)) {
-		if len(cfg.Contracts[name].Mappings) == 0 {
-			continue
-		}
-		if c, err := openContract(cfg, cfg.Contracts[name].File); err == nil {
-			opened, _ := openTables(cfg, name, c, lists)
-			all = append(all, opened...)
-		}
+		opened, _, _ := openTables(cfg, name, lists) // check has told what is wrong
+		all = append(all, opened...)
 	}
 	for _, s := range syncTables(cfg) {
 		if t, problems := s.open(cfg, lists); len(problems) == 0 {

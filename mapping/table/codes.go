@@ -129,7 +129,7 @@ func plainOf(kind Type, text string) any {
 // checkCodes sees that the list has the codes that the contract has, and that
 // the contract has the codes that the rule writes out.
 func (c *compiler) checkCodes(at string, k *codes, p place, toRegister bool) {
-	if p.simple == nil {
+	if !p.plain() {
 		return
 	}
 	if k.ambiguous && !toRegister {
@@ -137,21 +137,21 @@ func (c *compiler) checkCodes(at string, k *codes, p place, toRegister bool) {
 	}
 	if k.list == nil {
 		for _, core := range slices.Sorted(maps.Keys(k.toRegister)) {
-			if p.simple.Check(p.simple.Normalize(k.toRegister[core])) != nil {
-				c.problem(at+".values."+core, MissingCode, fmt.Sprintf("the contract does not allow the code %q", k.toRegister[core]), p.simple.Enumeration...)
+			if p.refuses(k.toRegister[core]) != "" {
+				c.problem(at+".values."+core, MissingCode, fmt.Sprintf("the contract does not allow the code %q", k.toRegister[core]), p.enumeration()...)
 			}
 		}
 	}
-	if len(p.simple.Enumeration) == 0 {
+	if len(p.enumeration()) == 0 {
 		return
 	}
 	var lacking []string
-	for _, code := range p.simple.Enumeration {
+	for _, code := range p.enumeration() {
 		if !k.has(code, c.today) {
 			lacking = append(lacking, code)
 		}
 	}
-	if toRegister && len(lacking) < len(p.simple.Enumeration) || len(lacking) == 0 {
+	if toRegister && len(lacking) < len(p.enumeration()) || len(lacking) == 0 {
 		return // what the core cannot ask for is not missed
 	}
 	key := ".codes.list"

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"ristmik/mapping/codelist"
-	"ristmik/soap/contract"
 )
 
 // compiler collects the faults of one table.
@@ -57,8 +56,8 @@ type rule struct {
 	when     *condition
 }
 
-func (c *compiler) direction(at string, s Side, el *contract.Element, toRegister bool) *direction {
-	d := &direction{toRegister: toRegister, root: wrapper(el), core: newObject()}
+func (c *compiler) direction(at string, s Side, root place, toRegister bool) *direction {
+	d := &direction{toRegister: toRegister, root: root, core: newObject()}
 	d.scope = c.scope(d, at+".rules", s.Rules, d.root, d.core)
 	for i, pointer := range s.Ignore {
 		where := fmt.Sprintf("%s.ignore[%d]", at, i)

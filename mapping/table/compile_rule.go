@@ -25,12 +25,12 @@ func (c *compiler) constant(d *direction, r *rule, s *scope, coreKey string) *ru
 		if r.Type != "" {
 			c.problem(r.at+".type", Contradiction, "the contract says the type")
 		}
-		if r.register.simple == nil || r.register.many {
+		if !r.register.plain() || r.register.many {
 			c.problem(r.at+".to", WrongType, "a constant is for a plain field")
 			return nil
 		}
-		if f := r.register.simple.Check(r.register.simple.Normalize(r.Constant)); f != nil {
-			c.problem(r.at+".constant", WrongType, "the contract does not allow it: "+f.Message, r.register.simple.Enumeration...)
+		if refusal := r.register.refuses(r.Constant); refusal != "" {
+			c.problem(r.at+".constant", WrongType, "the contract does not allow it: "+refusal, r.register.enumeration()...)
 		}
 		r.constant = plainOf(r.register.kind(), r.Constant)
 		return r
@@ -239,8 +239,8 @@ func (c *compiler) defaults(d *direction, r *rule) {
 		return
 	}
 	if text, ok := plainText2(out); ok && d.toRegister {
-		if f := r.register.simple.Check(r.register.simple.Normalize(text)); f != nil {
-			c.problem(r.at+".default", WrongType, "the contract does not allow it: "+f.Message, r.register.simple.Enumeration...)
+		if refusal := r.register.refuses(text); refusal != "" {
+			c.problem(r.at+".default", WrongType, "the contract does not allow it: "+refusal, r.register.enumeration()...)
 		}
 	}
 }

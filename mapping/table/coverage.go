@@ -77,6 +77,10 @@ func (c *compiler) unfilled(at string, s *scope) {
 }
 
 func (c *compiler) unfilledIn(at, where string, p place, n *node) {
+	if p.json != nil {
+		c.unfilledJSON(at, where, p, n)
+		return
+	}
 	if !p.object() {
 		if p.simple != nil && len(n.rules) == 0 && len(n.children) == 0 {
 			c.problem(at, Unfilled, "the register's item or message needs a value and no rule gives it")

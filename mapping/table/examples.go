@@ -1,7 +1,6 @@
 package table
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,10 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/beevik/etree"
-
 	"ristmik/mapping"
-	"ristmik/soap/contract"
 )
 
 // Example is one use of a table with what must come of it. Request is the core's
@@ -69,12 +65,12 @@ func (t *Table) checkExamples(c *compiler) {
 		}
 		for _, part := range []struct {
 			key, text string
-			el        *contract.Element
-		}{{".sends", e.Sends, t.operation.Input}, {".answer", e.Answer, t.operation.Output}} {
+			read      func(string) (map[string]any, error)
+		}{{".sends", e.Sends, t.readRequest}, {".answer", e.Answer, t.readAnswer}} {
 			if part.text == "" {
 				continue
 			}
-			if _, err := ReadMessage(part.el, part.text); err != nil {
+			if _, err := part.read(part.text); err != nil {
 				bad(part.key, err.Error())
 			}
 		}
@@ -105,16 +101,12 @@ func (t *Table) playRequest(c *compiler, at string, e Example, on time.Time) {
 	made, err := t.ToRegister(value, on)
 	var told map[string]any
 	if err == nil {
-		if told, err = canonical(t.operation.Input, made); err != nil {
-			if found, ok := errors.AsType[mapping.Violations](err); ok {
-				err = t.InCore(found)
-			}
-		}
+		told, err = t.check(made)
 	}
 	if c.refusals(at, e.Name, err, e.Sends == "", e.Refused) || err != nil {
 		return
 	}
-	wanted, _ := ReadMessage(t.operation.Input, e.Sends)
+	wanted, _ := t.readRequest(e.Sends)
 	c.differences(at+".sends", e.Name, "", wanted, told)
 	if t.request.oneWay == "" {
 		back, err := t.request.turned().run(told, on)
@@ -127,7 +119,7 @@ func (t *Table) playRequest(c *compiler, at string, e Example, on time.Time) {
 }
 
 func (t *Table) playAnswer(c *compiler, at string, e Example, on time.Time) {
-	answer, _ := ReadMessage(t.operation.Output, e.Answer)
+	answer, _ := t.readAnswer(e.Answer)
 	made, err := t.ToCore(answer, on)
 	if c.refusals(at, e.Name, err, e.Gives == "", e.Refused) || err != nil {
 		return
@@ -209,48 +201,6 @@ func shown(value any) string {
 		return "no JSON"
 	}
 	return string(text)
-}
-
-func readJSON(text string) (map[string]any, error) { return ReadJSON([]byte(text)) }
-
-// ReadJSON reads one JSON object, with its numbers as they are written.
-func ReadJSON(text []byte) (map[string]any, error) {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	var out map[string]any
-	if err := d.Decode(&out); err != nil || out == nil {
-		return nil, errors.New("one JSON object is needed")
-	}
-	if d.More() {
-		return nil, errors.New("one JSON object is needed, not several values")
-	}
-	return out, nil
-}
-
-// ReadMessage reads a message of a register, XML or JSON, by the contract; el is
-// its wrapper. What does not keep to it is a [mapping.Violations].
-func ReadMessage(el *contract.Element, text string) (map[string]any, error) {
-	if !strings.HasPrefix(strings.TrimSpace(text), "<") {
-		value, err := readJSON(text)
-		if err != nil {
-			return nil, err
-		}
-		return canonical(el, value)
-	}
-	doc := etree.NewDocument()
-	if err := doc.ReadFromString(text); err != nil || doc.Root() == nil {
-		return nil, errors.New("this is no XML")
-	}
-	return mapping.Decode(el, doc.Root())
-}
-
-// canonical is the form that decoding gives a message.
-func canonical(el *contract.Element, value map[string]any) (map[string]any, error) {
-	x, err := mapping.Encode(el, value)
-	if err != nil {
-		return nil, err
-	}
-	return mapping.Decode(el, x)
 }
 
 // compact leaves out empty lists and objects, which say no more than none.

@@ -50,7 +50,7 @@ func TestExplain(t *testing.T) {
 		`request.rules[1].each[1]|/persons/1/surname|/request/isik/1/nimi|join(", ")|refused`,
 		`request.rules[10]|/city|/request/aadressid/aadress/0/linn||absent`,
 	)
-	answer, err := table.ReadMessage(made.Operation().Output, `{"response": {"lisa": {"a": "x"}, "isik": [{"nimi": "A, B", "keel": ["et"]}]}}`)
+	answer, err := made.ReadAnswer([]byte(`{"response": {"lisa": {"a": "x"}, "isik": [{"nimi": "A, B", "keel": ["et"]}]}}`))
 	if err != nil {
 		t.Fatal(err)
 	}

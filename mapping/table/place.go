@@ -13,6 +13,7 @@ type place struct {
 	typ    *contract.Type     // of an element
 	group  *contract.Particle // what an item of a repeating group holds
 	simple *contract.Simple   // of a plain value
+	json   *jsonShape         // of a REST register, instead of all the others
 	fixed  *string
 	// many says that it is a list in JSON, required that its parent needs it.
 	many, required, nillable bool
@@ -46,19 +47,31 @@ func (p place) content() *contract.Particle {
 
 // object says whether the place has fields.
 func (p place) object() bool {
+	if p.json != nil {
+		return p.item().json.object()
+	}
 	return p.simple == nil && (p.group != nil || p.typ != nil && !p.typ.Any)
 }
 
-// item is the place of one item of a list.
+// item is the place of one item of a list, or the place itself.
 func (p place) item() place {
+	if p.json != nil {
+		if p.many {
+			return p.json.item()
+		}
+		return p
+	}
 	p.many, p.required = false, true
 	return p
 }
 
 var plainText = &contract.Simple{Base: "string", Kind: contract.KindString, Length: -1, MinLength: -1, MaxLength: -1, TotalDigits: -1, FractionDigits: -1}
 
-// child returns the place of a field, and why there is none.
+// child returns the place of a field, and whether there is one.
 func (p place) child(key string) (place, bool) {
+	if p.json != nil {
+		return p.json.child(key)
+	}
 	attribute, isAttribute := strings.CutPrefix(key, "@")
 	switch {
 	case !p.object():
@@ -125,6 +138,9 @@ func needed(p *contract.Particle, key string, inGroup bool) bool {
 
 // names are the fields of the place, for messages and to see what nobody reads.
 func (p place) names() []string {
+	if p.json != nil {
+		return p.json.names()
+	}
 	if !p.object() {
 		return nil
 	}
@@ -170,6 +186,9 @@ func appendNew(list []string, s string) []string {
 
 // kind is the type of the place's value.
 func (p place) kind() Type {
+	if p.json != nil {
+		return p.item().json.kind()
+	}
 	if p.simple == nil {
 		return raw
 	}
@@ -192,6 +211,9 @@ func (p place) kind() Type {
 
 // schema is the JSON schema of the value as the contract has it.
 func (p place) schema(schemas *mapping.Schemas) map[string]any {
+	if p.json != nil {
+		return p.json.asSchema()
+	}
 	el := &contract.Element{Name: "value", Min: 1, Max: 1, Type: p.typ, Fixed: p.fixed}
 	if p.simple == nil {
 		el.Name = p.el.Name
@@ -201,4 +223,26 @@ func (p place) schema(schemas *mapping.Schemas) map[string]any {
 	properties, _ := schemas.Of(el)["properties"].(map[string]any)
 	schema, _ := properties["#text"].(map[string]any)
 	return schema
+}
+
+// plain says whether the place has a plain value: text, number, true or false.
+func (p place) plain() bool { return p.simple != nil || p.json != nil && p.kind() != raw }
+
+// refuses says what is wrong with a text as a value of the place, "" for nothing.
+func (p place) refuses(text string) string {
+	if p.json != nil {
+		return p.item().json.refuses(text)
+	}
+	if f := p.simple.Check(p.simple.Normalize(text)); f != nil {
+		return f.Message
+	}
+	return ""
+}
+
+// enumeration are the values that are allowed, nil for no such rule.
+func (p place) enumeration() []string {
+	if p.json != nil {
+		return p.item().json.enumeration()
+	}
+	return p.simple.Enumeration
 }

@@ -124,6 +124,10 @@ const demandedDepth = 32
 // demanded makes the objects that a request must have and no rule has filled:
 // the wrapper's part "request" of an operation that takes nothing, for one.
 func demanded(p place, object map[string]any, depth int) {
+	if p.json != nil {
+		demandedJSON(p, object, depth)
+		return
+	}
 	if depth > demandedDepth || p.content() == nil {
 		return
 	}

@@ -104,7 +104,7 @@ func TestTheOnlyItem(t *testing.T) {
 		`{"response": {"isik": []}}`:                             nil,
 		`{"response": {"isik": [{"nimi": "A"}, {"nimi": "B"}]}}`: "/response/isik/0/nimi too_many",
 	} {
-		value, err := table.ReadMessage(made.Operation().Output, text)
+		value, err := made.ReadAnswer([]byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}

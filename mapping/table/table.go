@@ -16,9 +16,10 @@
 package table
 
 import (
-	"fmt"
-	"strings"
+	"errors"
 	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ristmik/mapping"
 	"ristmik/mapping/codelist"
@@ -141,28 +142,35 @@ const (
 	CodeCondition = "condition" // a condition that cannot be decided
 )
 
-// Options are what tables are checked against.
+// Options are what tables are checked against: a contract, SOAP or REST.
 type Options struct {
 	Contract *contract.Contract
-	Lists    map[string]*codelist.List // by name
+	REST     *contract.REST
+	// Faults tells what a schema of REST found, with the codes of package mapping.
+	Faults func(*jsonschema.ValidationError) mapping.Violations
+	Lists  map[string]*codelist.List // by name
 	// Today is the day on which code lists must have the contract's codes.
 	Today time.Time
 }
 
 // Table is a checked table.
 type Table struct {
-	name      string
-	operation *contract.Operation
-	request   *direction // nil when the side has no rules
-	answer    *direction
-	examples  []Example
+	name string
+	messages
+	request  *direction // nil when the side has no rules
+	answer   *direction
+	examples []Example
 }
 
 // Name returns the table's name.
 func (t *Table) Name() string { return t.name }
 
-// Operation returns the operation that the table is for.
-func (t *Table) Operation() *contract.Operation { return t.operation }
+// Operation returns the operation that the table is for, nil when it is one of
+// REST.
+func (t *Table) Operation() *contract.Operation { return t.soap }
+
+// REST returns the operation of REST that the table is for, or nil.
+func (t *Table) REST() *contract.RESTOperation { return t.rest }
 
 // HasRequest and HasAnswer say which sides have rules; the others keep the shape
 // of the contract.
@@ -178,28 +186,19 @@ func New(d Definition, o Options) (*Table, []Problem) {
 	if d.Table == "" {
 		c.problem("table", Missing, "a name is needed")
 	}
-	op, ok := o.Contract.Operation(d.Operation, d.Version)
-	switch {
-	case !ok:
-		var known []string
-		for _, one := range o.Contract.Operations() {
-			known = append(known, strings.TrimSuffix(one.Code+" "+one.Version, " "))
-		}
-		c.problem("operation", UnknownOperation, fmt.Sprintf("%s has no such operation and version", o.Contract.Name()), known...)
-		return nil, c.problems
-	case op.Unsupported != nil:
-		c.problem("operation", UnknownOperation, "the operation cannot be used: "+op.Unsupported.Error())
+	m := c.messages(d, o)
+	if m == nil {
 		return nil, c.problems
 	}
-	t := &Table{name: d.Table, operation: op, examples: d.Examples}
+	t := &Table{name: d.Table, messages: *m, examples: d.Examples}
 	if len(d.Request.Rules)+len(d.Answer.Rules) == 0 {
 		c.problem("", Missing, "a table needs rules, under request or answer")
 	}
 	if len(d.Request.Rules) > 0 {
-		t.request = c.direction("request", d.Request, op.Input, true)
+		t.request = c.direction("request", d.Request, m.input(), true)
 	}
 	if len(d.Answer.Rules) > 0 {
-		t.answer = c.direction("answer", d.Answer, op.Output, false)
+		t.answer = c.direction("answer", d.Answer, m.output(), false)
 	}
 	t.checkExamples(c)
 	if len(c.problems) > 0 {
@@ -226,6 +225,25 @@ func (t *Table) ToCore(answer map[string]any, on time.Time) (map[string]any, err
 	return t.answer.run(answer, on)
 }
 
+// ReadAnswer reads the answer of a register, XML or JSON, as [Table.ToCore] takes
+// it. What does not keep to the contract is a [mapping.Violations].
+func (t *Table) ReadAnswer(text []byte) (map[string]any, error) { return t.readAnswer(string(text)) }
+
+// CheckRequest says what the contract has against a request that the table has
+// made: a [mapping.Violations] with the places of the core's.
+func (t *Table) CheckRequest(made map[string]any) error {
+	_, err := t.check(made)
+	return err
+}
+
+func (t *Table) check(made map[string]any) (map[string]any, error) {
+	out, err := t.sent(made)
+	if found, ok := errors.AsType[mapping.Violations](err); ok {
+		return nil, t.InCore(found)
+	}
+	return out, err
+}
+
 // InCore gives violations of the register's request the places of the core's
 // fields that they came from.
 func (t *Table) InCore(found mapping.Violations) mapping.Violations {
@@ -249,16 +267,23 @@ func (t *Table) InCore(found mapping.Violations) mapping.Violations {
 // 2020-12; types of the contract that go through as they are become definitions
 // of schemas. Of a side without rules they are the contract's.
 func (t *Table) RequestSchema(schemas *mapping.Schemas) map[string]any {
-	if t.request == nil {
-		return schemas.Of(t.operation.Input)
+	switch {
+	case t.request == nil && t.rest != nil:
+		return t.rest.Input
+	case t.request == nil:
+		return schemas.Of(t.soap.Input)
 	}
 	return t.request.core.jsonSchema(schemas)
 }
 
 // AnswerSchema is as RequestSchema.
 func (t *Table) AnswerSchema(schemas *mapping.Schemas) map[string]any {
-	if t.answer == nil {
-		return schemas.Of(t.operation.Output)
+	switch {
+	case t.answer == nil && t.rest != nil:
+		schema, _ := t.answerSchema.(map[string]any)
+		return schema
+	case t.answer == nil:
+		return schemas.Of(t.soap.Output)
 	}
 	return t.answer.core.jsonSchema(schemas)
 }
