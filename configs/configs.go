@@ -114,6 +114,7 @@ type XRoad struct {
 	HeaderTimeout  time.Duration              `yaml:"header_timeout"`
 	Services       map[string]ServiceTimeouts `yaml:"services"`
 	RESTService    string                     `yaml:"rest_service"`
+	MaxAnswerMiB   int                        `yaml:"max_answer_mib"`
 	RequireUserID  bool                       `yaml:"require_user_id"`
 }
 

@@ -74,7 +74,7 @@ delivery:
 			t.Errorf("%s is on line %d, want %d\n%v", code, got[code], line, err)
 		}
 	}
-	if !strings.Contains(err.Error(), "allowed: security_server, security_servers, pause, client, client_certificates, timeout, connect_timeout, header_timeout, services, rest_service, require_user_id") {
+	if !strings.Contains(err.Error(), "allowed: security_server, security_servers, pause, client, client_certificates, timeout, connect_timeout, header_timeout, services, rest_service, max_answer_mib, require_user_id") {
 		t.Errorf("the allowed keys are not named:\n%v", err)
 	}
 }
@@ -112,6 +112,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"half a key pair":                  {"xroad: {client: EE/GOV/70008747/ristmik, client_certificates: {x: {key_file: b}}, security_servers: [{address: \"https://ss.example\", certificate_file: c}]}", "missing", "xroad.client_certificates.x"},
 		"a pinned certificate and no TLS":  {"xroad: {client: EE/GOV/70008747/ristmik, security_servers: [{address: \"http://127.0.0.1\", certificate_file: c}]}", "contradiction", "xroad.security_servers[0].address"},
 		"a service's time below zero":      {"xroad: {client: EE/GOV/70008747/ristmik, services: {a: {timeout: -1s}}}", "not-positive", "xroad.services.a"},
+		"an answer without bounds":         {"xroad: {client: EE/GOV/70008747/ristmik, max_answer_mib: 5000}", "out-of-range", "xroad.max_answer_mib"},
 		"port out of range":                {"xroad: {client: EE/GOV/70008747/ristmik}\nlisteners: {core: {address: \"127.0.0.1:99999\"}}", "not-an-address", "listeners.core.address"},
 		"another kind of database":         {"xroad: {client: EE/GOV/70008747/ristmik}\ndatabase: {url: \"mysql://db/x\"}", "not-an-address", "database.url"},
 		"a breaker that never opens":       {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {breaker: {failures: 0}}}", "not-positive", "delivery.default"},

@@ -34,6 +34,9 @@ func (c *Config) checkXRoad(at func(path, code, message string, allowed ...strin
 	if x.Timeout <= 0 {
 		at("xroad.timeout", "not-positive", "a time above zero is needed")
 	}
+	if x.MaxAnswerMiB < 0 || x.MaxAnswerMiB > mostAnswerMiB {
+		at("xroad.max_answer_mib", "out-of-range", fmt.Sprintf("a number from 1 to %d is needed", mostAnswerMiB))
+	}
 	for _, d := range []struct {
 		path string
 		v    time.Duration
@@ -48,6 +51,17 @@ func (c *Config) checkXRoad(at func(path, code, message string, allowed ...strin
 			at("xroad.services."+name, "not-positive", "a time above zero is needed")
 		}
 	}
+}
+
+// mostAnswerMiB bounds how large an answer may be allowed to be.
+const mostAnswerMiB = 1024
+
+// AnswerBytes is how large the answer of a service may be, in bytes.
+func (x XRoad) AnswerBytes() int {
+	if x.MaxAnswerMiB == 0 {
+		return 64 << 20
+	}
+	return x.MaxAnswerMiB << 20
 }
 
 // checkServer checks one Security Server and says whether it is reached over

@@ -37,6 +37,19 @@ func DefaultLimits() Limits {
 	}
 }
 
+// LimitsOf returns the default limits for documents of up to that many bytes, with
+// as many elements as so many can sensibly hold.
+func LimitsOf(bytes int) Limits {
+	l := DefaultLimits()
+	l.Bytes = bytes
+	l.Elements = max(l.Elements, bytes/bytesAnElement)
+	return l
+}
+
+// bytesAnElement is how few bytes an element takes on the average of a document
+// that says anything.
+const bytesAnElement = 16
+
 // orDefaults fills zero fields.
 func (l Limits) orDefaults() Limits {
 	d := DefaultLimits()

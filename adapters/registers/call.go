@@ -21,6 +21,10 @@ type result struct {
 	// Unknown are the places of fields that the contract does not have.
 	Unknown  []string `json:"unknown,omitempty"`
 	Exchange exchange `json:"exchange"`
+
+	// large is the answer where it is too large to be held as values; Data then
+	// has the beginning of its arrays.
+	large *mapping.Large
 }
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) {
@@ -55,7 +59,7 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 			record.answered(r.Context(), answer.Exchange)
 			observe("answered")
 			res.Exchange.headers(w.Header())
-			web.WriteJSON(w, http.StatusOK, res)
+			res.write(w)
 			return
 		}
 	}
@@ -185,14 +189,19 @@ func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, e
 	x := answer.Exchange
 	res := result{Exchange: exchangeOf(x)}
 	var err error
-	if s.Tolerant {
-		var strangers mapping.Violations
-		res.Data, strangers, err = mapping.DecodeMessageTolerant(op.Output, answer.Message)
-		for _, one := range strangers {
-			res.Unknown = append(res.Unknown, one.Path)
+	var strangers mapping.Violations
+	switch {
+	case s.isLarge(op, answer):
+		if res.large, strangers, err = mapping.ReadLarge(op.Output, answer.Message, s.Tolerant); err == nil {
+			res.Data = res.large.Head
 		}
-	} else {
+	case s.Tolerant:
+		res.Data, strangers, err = mapping.DecodeMessageTolerant(op.Output, answer.Message)
+	default:
 		res.Data, err = mapping.DecodeMessage(op.Output, answer.Message)
+	}
+	for _, one := range strangers {
+		res.Unknown = append(res.Unknown, one.Path)
 	}
 	if err != nil {
 		return res, &soap.Failure{

@@ -6,6 +6,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"net/http"
 )
 
@@ -88,6 +89,20 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 		WriteProblem(w, Problem{Type: TypeInternal, Detail: "The answer could not be written as JSON."})
 		return
 	}
+	head(w, status, contentType)
+	_, _ = w.Write(body.Bytes()) // a caller who has gone needs no answer
+}
+
+// StreamJSON answers with JSON text that body writes piece by piece. Where that
+// ends with an error the answer is cut off, so that nobody takes it for whole.
+func StreamJSON(w http.ResponseWriter, status int, body func(io.Writer) error) {
+	head(w, status, "application/json")
+	if err := body(w); err != nil {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+func head(w http.ResponseWriter, status int, contentType string) {
 	h := w.Header()
 	h.Set("Content-Type", contentType)
 	h.Set("X-Content-Type-Options", "nosniff")
@@ -95,5 +110,4 @@ func write(w http.ResponseWriter, status int, contentType string, v any) {
 		h.Set("Cache-Control", "no-store") // answers hold personal data
 	}
 	w.WriteHeader(status)
-	_, _ = w.Write(body.Bytes()) // a caller who has gone needs no answer
 }

@@ -17,7 +17,7 @@ func newXRoad(cfg configs.XRoad, client soap.ClientID, record func(xroad.Exchang
 	o := xroad.Options{
 		Client: client, Pause: cfg.Pause,
 		Timeout: cfg.Timeout, ConnectTimeout: cfg.ConnectTimeout, HeaderTimeout: cfg.HeaderTimeout,
-		NewID: uuid.NewString, Now: time.Now, Limits: soap.DefaultLimits(), Record: record, Alarm: alarm,
+		NewID: uuid.NewString, Now: time.Now, Limits: soap.LimitsOf(cfg.AnswerBytes()), Record: record, Alarm: alarm,
 		Services: map[soap.ServiceID]xroad.Timeouts{},
 	}
 	for _, s := range cfg.SecurityServers() {
