@@ -73,12 +73,18 @@ type Breaker struct {
 	Openings int
 	// ProbeBy is the owner that tries a message now; empty unless half open.
 	ProbeBy string
+	// HeldBy is who has paused the destination, and HeldReason why; empty while it is not paused. HeldUntil is when the
+	// pause ends by itself.
+	HeldBy, HeldReason string
+	HeldUntil          time.Time
 }
 
 // Breakers lists the breakers of all destinations that a relay has ever served, by name.
 func Breakers(ctx context.Context, db DB) ([]Breaker, error) {
 	rows, err := db.Query(ctx, `
-select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason, open_count, coalesce(probe_by, '')
+select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason, open_count, coalesce(probe_by, ''),
+       case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
+       coalesce(held_until, 'epoch')
 from outbox.breaker order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
@@ -86,7 +92,10 @@ from outbox.breaker order by destination`)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Breaker, error) {
 		var b Breaker
 		var waits bool
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy)
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil)
+		if b.HeldBy == "" {
+			b.HeldUntil = time.Time{}
+		}
 		if !waits {
 			b.OpenUntil = time.Time{}
 		}

@@ -20,6 +20,7 @@ type claimed struct {
 	abandoned bool   // the attempt before this one was cut off
 	verdict   string // dead for this reason already; only the destination's hook has not succeeded yet
 	reason    string // why the message is still here
+	expired   bool   // of no use any more
 	gate      *gate
 	until     time.Time // when the lease ends, not later than by the database's clock
 }
@@ -32,29 +33,43 @@ type look struct {
 	closedFor  time.Duration // until a probe may be tried; 0 while the breaker is closed
 	due        bool          // something is pending and not blocked
 	dueIn      time.Duration
+	bulk       bool          // some of it is bulk
+	heldFor    time.Duration // by a person; 0 while it is not
 }
 
 // look asks the database what there is to do, without a lock.
 func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
 	var l look
-	var closedFor float64
-	var dueIn *float64
+	var closedFor, heldFor float64
+	var dueIn, bulkIn *float64
 	err := r.pool.QueryRow(ctx, `
 select b.state, b.generation, b.open_count,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
+       coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
        (select extract(epoch from l.ready_at - clock_timestamp())::float8
         from outbox.lane l
-        where l.destination = $1 and l.ready_at < 'infinity' and (l.fence is null or l.claimed_until <= clock_timestamp())
+        where l.destination = $1 and l.ready_at < 'infinity' and not l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
+        order by l.ready_at limit 1),
+       (select extract(epoch from l.ready_at - clock_timestamp())::float8
+        from outbox.lane l
+        where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
         order by l.ready_at limit 1)
-from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &dueIn)
+from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &dueIn, &bulkIn)
 	if err != nil {
 		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
 	}
 	if l.state != breakerClosed {
 		l.closedFor = seconds(closedFor)
 	}
+	l.heldFor = seconds(heldFor)
+	if bulkIn != nil {
+		l.due, l.dueIn, l.bulk = true, seconds(*bulkIn), true
+	}
 	if dueIn != nil {
-		l.due, l.dueIn = true, seconds(*dueIn)
+		if in := seconds(*dueIn); !l.due || in < l.dueIn {
+			l.dueIn = in
+		}
+		l.due = true
 	}
 	return l, nil
 }
@@ -85,15 +100,17 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 			}
 			n, g = 1, newGate(d.Name, 1, generation, l.opened, true)
 		}
-		lanes, err := r.lockDue(ctx, tx, d.Name, g, n)
-		if err != nil {
-			return err
+		lanes := heldLanes{heads: map[string]int64{}}
+		for _, bulk := range d.order(l) {
+			if err := r.lockDue(ctx, tx, d.Name, g, bulk, n-len(lanes.keys), &lanes); err != nil {
+				return err
+			}
 		}
 		if len(lanes.keys) == 0 {
 			return errNothing
 		}
-		out, err = r.takeHeads(ctx, tx, lanes)
-		if err != nil {
+		var err error
+		if out, err = r.takeHeads(ctx, tx, lanes); err != nil {
 			return err
 		}
 		if len(out) == 0 && g.probe {
@@ -140,6 +157,21 @@ select generation from won`, d.Name, l.generation, r.o.Owner, r.o.Lease.Seconds(
 	return generation, err
 }
 
+// bulkShare is how many claims there are to one that begins with bulk messages.
+const bulkShare = 10
+
+// order says which messages a claim takes first: those that are not bulk, but for one claim in ten.
+func (d *destination) order(l look) []bool {
+	if !l.bulk {
+		return []bool{false}
+	}
+	d.claims++
+	if d.claims%bulkShare == 0 {
+		return []bool{true, false}
+	}
+	return []bool{false, true}
+}
+
 // heldLanes are lanes that this transaction has claimed, as columns: where they are, their fencing numbers, and the
 // claims found on them.
 type heldLanes struct {
@@ -159,15 +191,21 @@ type cutOff struct {
 // lockDue claims up to n lanes that are due, or whose lease has run out. It takes none when the breaker row is not of the
 // gate's generation. A lane keeps the id of its head, so that whoever finds the claim cut off knows what was being sent.
 // The head may be another one by the time the lane is locked; takeHeads, which has a later snapshot, puts that right.
-func (r *Relay) lockDue(ctx context.Context, tx pgx.Tx, destination string, g *gate, n int) (heldLanes, error) {
-	lanes := heldLanes{heads: map[string]int64{}}
+func (r *Relay) lockDue(ctx context.Context, tx pgx.Tx, destination string, g *gate, bulk bool, n int, lanes *heldLanes) error {
+	if n <= 0 {
+		return nil
+	}
+	which := "not l.bulk" // each has an index of its own
+	if bulk {
+		which = "l.bulk"
+	}
 	rows, err := tx.Query(ctx, `
 update outbox.lane l
 set fence = d.next, claimed_by = $4, claimed_at = now(), claimed_until = now() + make_interval(secs => $5), due = 'infinity',
     claimed = (select p.id from outbox.pending p where p.destination = $1 and p.lane = l.key order by p.id limit 1)
 from (select l.key, nextval('outbox.fence') as next, l.fence, l.claimed_by, l.claimed_at, l.claimed_until, l.claimed
       from outbox.lane l
-      where l.destination = $1 and l.ready_at <= now() and l.ready_at < 'infinity' and (l.fence is null or l.claimed_until <= now())
+      where l.destination = $1 and l.ready_at <= now() and l.ready_at < 'infinity' and `+which+` and (l.fence is null or l.claimed_until <= now())
         and exists (select from outbox.breaker b where b.destination = $1 and b.generation = $2)
       order by l.ready_at
       limit $3
@@ -176,7 +214,7 @@ where l.destination = $1 and l.key = d.key
 returning l.key, d.next, coalesce(l.claimed, 0), d.fence, d.claimed_by, d.claimed_at, d.claimed_until, coalesce(d.claimed, 0)`,
 		destination, g.generation, n, r.o.Owner, r.o.Lease.Seconds())
 	if err != nil {
-		return lanes, err
+		return err
 	}
 	var key string
 	var next, head, id int64
@@ -191,7 +229,7 @@ returning l.key, d.next, coalesce(l.claimed, 0), d.fence, d.claimed_by, d.claime
 		}
 		return nil
 	})
-	return lanes, err
+	return err
 }
 
 func (c *cutOff) add(key string, fence int64, owner string, since, until time.Time, id int64) {
@@ -221,10 +259,10 @@ select id, attempt, since, until, 'unknown', $8, '', owner, fence from counted`
 	// taken after the locks sees what the last holders of the lanes have done.
 	readHeads = `
 select h.id, m.destination, m.lane, m.kind, m.key, m.payload, m.traceparent, m.published_at,
-       h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason
+       h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason, coalesce(h.expires_at <= now(), false)
 from unnest($1::text[], $2::text[], $3::bigint[]) as w(destination, key, next)
 cross join lateral (
-    select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason
+    select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason, q.expires_at
     from outbox.pending q
     where q.destination = w.destination and q.lane = w.key order by q.id limit 1) h
 join outbox.message m on m.id = h.id
@@ -245,7 +283,7 @@ func (r *Relay) takeHeads(ctx context.Context, tx pgx.Tx, lanes heldLanes) ([]*c
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*claimed, error) {
 			var c claimed
 			err := row.Scan(&c.ID, &c.Destination, &c.Lane, &c.Kind, &c.Key, &c.Payload, &c.TraceParent, &c.Published,
-				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason)
+				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason, &c.expired)
 			if lanes.heads[c.Lane] != c.ID {
 				moved.lanes, moved.ids = append(moved.lanes, c.Lane), append(moved.ids, c.ID)
 			}
@@ -285,10 +323,10 @@ where l.destination = $1 and l.key = w.key`, lanes.destinations[0], moved.lanes,
 // releaseLanes gives lanes, locked by the caller, back: they are due when their heads are.
 const releaseLanes = `
 update outbox.lane l
-set fence = null, claimed = null, claimed_by = null, claimed_at = null, claimed_until = null, due = 'infinity', ready_at = h.due
+set fence = null, claimed = null, claimed_by = null, claimed_at = null, claimed_until = null, due = 'infinity', ready_at = h.due, bulk = h.bulk
 from unnest($1::text[], $2::text[]) as w(destination, key)
 cross join lateral (
-    select p.due from outbox.pending p
+    select p.due, p.bulk from outbox.pending p
     where p.destination = w.destination and p.lane = w.key order by p.id limit 1) h
 where l.destination = w.destination and l.key = w.key`
 

@@ -51,6 +51,12 @@ type Message struct {
 	TraceParent string
 	// Delay keeps the message, and those behind it in its lane, for at least this long; not negative.
 	Delay time.Duration
+	// Expires is how long after it was published the message is of use; after that it is not sent but dead, with the
+	// reason "expired". 0 means for ever. A person's retry sends it all the same.
+	Expires time.Duration
+	// Bulk says that the message may wait for those of its destination that are not bulk. They leave at least a tenth of
+	// the claims to bulk ones, so that it always goes on.
+	Bulk bool
 }
 
 // Delivery is one attempt to send a message.

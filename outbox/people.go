@@ -37,7 +37,7 @@ func intervene(ctx context.Context, db DB, id int64, action, by, reason string) 
 			return err
 		}
 		// The lane first, as everywhere; a lane that skipped the message may have no row any more.
-		_, err = tx.Exec(ctx, lockLanes, []string{destination}, []string{lane}, []float64{0})
+		_, err = tx.Exec(ctx, lockLanes, []string{destination}, []string{lane}, []float64{0}, []bool{false})
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ update outbox.message set state = 'ready', settled_at = null where id = $1 and s
 			batch.Queue(`
 insert into outbox.pending (destination, lane, id, due, attempt, published_at)
 select destination, lane, id, now(), $2::int, published_at from outbox.message where id = $1
-on conflict (destination, lane, id) do update set due = excluded.due, tries = 0, verdict = null, fence = null`, id, attempt)
+on conflict (destination, lane, id) do update set due = excluded.due, tries = 0, verdict = null, fence = null, expires_at = null`, id, attempt)
 			batch.Queue(notify, channels(map[string]bool{destination: true}))
 		} else {
 			batch.Queue(`

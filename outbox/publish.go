@@ -39,32 +39,40 @@ func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 		seen                              = make(map[lane]bool, n)
 		laneDests, laneKeys               []string
 		laneDelays                        []float64
+		laneBulks                         []bool
 		dests, lanes, kinds, keys, traces = make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 		payloads                          = make([][]byte, n)
 		delays                            = make([]float64, n)
+		expiries                          = make([]*float64, n)
+		bulks                             = make([]bool, n)
 	)
 	for i, m := range msgs {
 		if err := m.validate(); err != nil {
 			return fmt.Errorf("publishing message %d of %d: %w", i+1, n, err)
 		}
 		dests[i], lanes[i], kinds[i], keys[i], traces[i] = m.Destination, m.Lane, m.Kind, m.Key, m.TraceParent
-		payloads[i], delays[i] = m.Payload, m.Delay.Seconds()
+		payloads[i], delays[i], bulks[i] = m.Payload, m.Delay.Seconds(), m.Bulk
+		if m.Expires > 0 {
+			secs := m.Expires.Seconds()
+			expiries[i] = &secs
+		}
 		if payloads[i] == nil {
 			payloads[i] = []byte{}
 		}
 		if l := (lane{m.Destination, m.Lane}); !seen[l] {
 			seen[l] = true
 			laneDests, laneKeys, laneDelays = append(laneDests, l.destination), append(laneKeys, l.key), append(laneDelays, m.Delay.Seconds())
+			laneBulks = append(laneBulks, m.Bulk)
 		}
 	}
 	var stored int
 	for try := 1; ; try++ {
 		var err error
-		stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays}, []any{dests, lanes, kinds, keys, payloads, traces, delays})
+		stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays, laneBulks}, []any{dests, lanes, kinds, keys, payloads, traces, delays, expiries, bulks}, len(laneKeys) > 1)
 		if err == nil {
 			break
 		}
-		if !deadlocked(err) || try == deadlockTries {
+		if !deadlocked(err) || try == deadlockTries || len(laneKeys) == 1 {
 			return fmt.Errorf("publishing %d messages: %w", n, err)
 		}
 		if _, err := tx.Exec(ctx, "rollback to savepoint "+savepoint); err != nil {
@@ -98,12 +106,16 @@ const deadlockTries = 4
 // was changed between a relay's snapshot and its look at the row, PostgreSQL waits for the lock of the newest version in
 // spite of SKIP LOCKED (heap_lock_updated_tuple), and the relay holds other lanes meanwhile. Going back to the savepoint
 // gives up the lanes locked here, so that the relay goes on.
-func store(ctx context.Context, tx pgx.Tx, lanes, messages []any) (stored int, err error) {
+func store(ctx context.Context, tx pgx.Tx, lanes, messages []any, many bool) (stored int, err error) {
 	batch := &pgx.Batch{}
-	batch.Queue("savepoint " + savepoint)
+	if many {
+		batch.Queue("savepoint " + savepoint)
+	}
 	batch.Queue(lockLanesAndWake, lanes...)
 	batch.Queue(insertMessages, messages...).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) })
-	batch.Queue("release savepoint " + savepoint)
+	if many {
+		batch.Queue("release savepoint " + savepoint)
+	}
 	return stored, tx.SendBatch(ctx, batch).Close()
 }
 
@@ -117,9 +129,9 @@ const (
 	// lockLanes creates the lanes that are missing and locks the others without writing to them; it returns the
 	// destinations of the created ones.
 	lockLanes = `
-insert into outbox.lane (destination, key, ready_at)
-select w.destination, w.key, now() + make_interval(secs => w.delay)
-from unnest($1::text[], $2::text[], $3::float8[]) as w(destination, key, delay)
+insert into outbox.lane (destination, key, ready_at, bulk)
+select w.destination, w.key, now() + make_interval(secs => w.delay), w.bulk
+from unnest($1::text[], $2::text[], $3::float8[], $4::bool[]) as w(destination, key, delay, bulk)
 order by w.destination collate "C", w.key collate "C"
 on conflict (destination, key) do update set ready_at = lane.ready_at where false
 returning destination`
@@ -132,16 +144,17 @@ where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || 
 	// insertMessages draws the ids after the lanes are locked, in the order given.
 	insertMessages = `
 with stored as (
-    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before)
-    select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay)
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[])
-         with ordinality as w(destination, lane, kind, key, payload, traceparent, delay, ord)
+    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk)
+    select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay),
+           now() + make_interval(secs => w.expires), w.bulk
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
+         with ordinality as w(destination, lane, kind, key, payload, traceparent, delay, expires, bulk, ord)
     order by w.ord
     on conflict (destination, key) do nothing
-    returning id, destination, lane, not_before
+    returning id, destination, lane, not_before, expires_at, bulk
 ), waiting as (
-    insert into outbox.pending (destination, lane, id, due)
-    select s.destination, s.lane, s.id, s.not_before from stored s
+    insert into outbox.pending (destination, lane, id, due, expires_at, bulk)
+    select s.destination, s.lane, s.id, s.not_before, s.expires_at, s.bulk from stored s
     returning id
 )
 select count(*) from waiting`
@@ -150,12 +163,12 @@ select count(*) from waiting`
 	// whoever holds it works its due time out when it gives the lane back.
 	dueAsHeads = `
 update outbox.lane l
-set ready_at = h.due, due = 'infinity'
+set ready_at = h.due, bulk = h.bulk, due = 'infinity'
 from unnest($1::text[], $2::text[]) as w(destination, key)
 cross join lateral (
-    select p.due from outbox.pending p
+    select p.due, p.bulk from outbox.pending p
     where p.destination = w.destination and p.lane = w.key order by p.id limit 1) h
-where l.destination = w.destination and l.key = w.key and l.fence is null and l.ready_at <> h.due`
+where l.destination = w.destination and l.key = w.key and l.fence is null and (l.ready_at <> h.due or l.bulk <> h.bulk)`
 
 	// dropEmptyLanes removes lanes, locked by the caller, that have nothing pending.
 	dropEmptyLanes = `
@@ -180,8 +193,8 @@ func (m Message) validate() error {
 	if len(m.Destination) > maxDestination {
 		return fmt.Errorf("%w message: destination longer than %d bytes", ErrInvalid, maxDestination)
 	}
-	if m.Delay < 0 {
-		return fmt.Errorf("%w message: negative delay", ErrInvalid)
+	if m.Delay < 0 || m.Expires < 0 {
+		return fmt.Errorf("%w message: negative delay or expiry", ErrInvalid)
 	}
 	for _, f := range []struct{ name, value string }{
 		{"destination", m.Destination}, {"lane", m.Lane}, {"kind", m.Kind}, {"key", m.Key},

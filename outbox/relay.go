@@ -38,6 +38,7 @@ type destination struct {
 	busy     look        // of the dispatcher: what it knew when its last claim found something, else empty
 	last     look        // of the dispatcher: what it saw last
 	asleep   bool        // of the dispatcher: publishers notify
+	claims   int         // of the dispatcher: made while there were bulk messages
 	starved  bool        // of the dispatcher: all slots are taken, and one that becomes free wakes
 	told     atomic.Bool // something was published
 

@@ -37,7 +37,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 			uneasy = soonest
 			continue
 		}
-		if d.last.state == breakerClosed && !d.asleep && !d.starved {
+		if d.last.state == breakerClosed && d.last.heldFor == 0 && !d.asleep && !d.starved {
 			if d.asleep = r.asleep.lie(r.hard, d.Name); d.asleep {
 				continue // a last look: from now on publishers notify
 			}
@@ -48,7 +48,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
-			if d.told.Swap(false) && d.last.state == breakerClosed && !d.starved { // there is something to claim
+			if d.told.Swap(false) && d.last.state == breakerClosed && d.last.heldFor == 0 && !d.starved { // there is something to claim
 				d.busy = d.last
 				d.busy.due, d.busy.dueIn = true, 0
 			}
@@ -89,16 +89,16 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 			return 0, r.openTripped(ctx, d, g)
 		}
 	}
-	if d.asleep && l.state != breakerClosed { // nobody need wake anybody
+	if d.asleep && (l.state != breakerClosed || l.heldFor > 0) { // nobody need wake anybody
 		r.asleep.rise(ctx, d.Name)
 		d.asleep = false
 	}
-	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 {
+	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 {
 		r.budget.give(d.index, slots, false)
 		if !l.due {
 			return r.o.Poll, nil
 		}
-		return max(l.dueIn, l.closedFor), nil
+		return max(l.dueIn, l.closedFor, l.heldFor), nil
 	}
 	if d.asleep {
 		r.asleep.rise(ctx, d.Name)

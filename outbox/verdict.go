@@ -15,6 +15,7 @@ const (
 	reasonOnDead   = "on_dead"        // Destination.OnDead failed
 	reasonPanic    = "panic"          // the Sender panicked
 	reasonResult   = "invalid_result" // the Sender gave no known result
+	reasonExpired  = "expired"        // of no use any more, by the publisher's word
 	reasonAttempts = "attempts_spent" // no attempt is left, for whatever reason the last one failed
 	maxReason      = 200              // bytes kept of a reason or an exchange id
 	sendShare      = 4                // a send may take 4/5 of the lease
@@ -61,6 +62,8 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 			why = reasonLease
 		}
 		return r.unsent(d, c, stateDead, why)
+	case c.expired:
+		return r.unsent(d, c, stateDead, reasonExpired)
 	case r.stopping():
 		return r.unsent(d, c, stateReady, c.reason)
 	}
