@@ -109,14 +109,10 @@ func (o *Outline) WrapperTokens() *Tokens {
 	return t
 }
 
-// Own makes a copy of the document and walks that, so that strings can be kept.
-// It is called in front of the first token.
-func (t *Tokens) Own() {
-	t.text, t.owned = strings.Clone(t.text), true
-	for i, b := range t.bindings {
-		t.bindings[i] = scoped{strings.Clone(b.prefix), strings.Clone(b.uri)}
-	}
-}
+// Own makes a copy of the document and walks that, so that the strings that it
+// gives can be kept, but for namespaces declared in front of the walk. It is
+// called in front of the first token.
+func (t *Tokens) Own() { t.text, t.owned = strings.Clone(t.text), true }
 
 // Keep returns a string of the walk so that it can be kept.
 func (t *Tokens) Keep(s string) string {
@@ -343,7 +339,7 @@ func (t *Tokens) Text() string {
 
 // textChunk is how many bytes of built texts are taken at once: names with an
 // ampersand are many, and short.
-const textChunk = 1 << 10
+const textChunk = 512
 
 // Depth returns how many elements are open, the one that ended included.
 func (t *Tokens) Depth() int { return len(t.open) }
