@@ -122,6 +122,8 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"jitter below zero":                {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, jitter: -1s}}", "not-positive", "schedules.x.jitter"},
 		"making up for nothing":            {"xroad: {client: EE/GOV/70008747/ristmik}\nschedules: {x: {cron: \"* * * * *\", zone: UTC, catch_up: none, catch_up_within: 1h}}", "contradiction", "schedules.x.catch_up_within"},
 		"rights of nobody":                 {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {clients: {ris: {types: [\"*\"]}}}", "contradiction", "events.clients.ris"},
+		"a webhook without a secret":       {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {webhooks: {ris: {url: \"https://ris.example\"}}}", "missing", "events.webhooks.ris.secret_files"},
+		"a range of no addresses":          {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {webhooks: {ris: {url: \"https://ris.example\", secret_files: [s], allow_addresses: [inside]}}}", "not-an-address", "events.webhooks.ris.allow_addresses[0]"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

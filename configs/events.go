@@ -1,12 +1,46 @@
 package configs
 
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
+
 // Events says who is told what of the hub's events.
 type Events struct {
 	// Clients are the rights of client systems, by the names in the core
 	// listener's tokens_file. Without any, every client reads every event; with
 	// some, a client that is not there reads none.
 	Clients map[string]EventClient `yaml:"clients"`
+	// Webhooks are receivers that events are posted to.
+	Webhooks map[string]Webhook `yaml:"webhooks"`
 }
+
+// Webhook is a receiver that events are posted to, signed as Standard Webhooks
+// has it. Client is whose rights bound what it is told; Types narrow that. The
+// first of SecretFiles is the present secret; another one may stand beside it
+// while the receiver changes. AllowAddresses are private addresses that may be
+// dialled, Plaintext takes http://, CertificateFile holds whose certificates are
+// trusted instead of the system's. From is where it begins when it is there for
+// the first time. A receiver that takes nothing for DisableAfter is disabled.
+type Webhook struct {
+	URL             string        `yaml:"url"`
+	Client          string        `yaml:"client"`
+	Types           []string      `yaml:"types"`
+	SecretFiles     []string      `yaml:"secret_files"`
+	AllowAddresses  []string      `yaml:"allow_addresses"`
+	Plaintext       bool          `yaml:"plaintext"`
+	CertificateFile string        `yaml:"certificate_file"`
+	From            EventStart    `yaml:"from"`
+	Timeout         time.Duration `yaml:"timeout"`
+	DisableAfter    time.Duration `yaml:"disable_after"`
+}
+
+// EventStart is where a receiver begins to be told.
+type EventStart string
+
+// Allowed lists the values a file may hold.
+func (EventStart) Allowed() []string { return []string{"now", "beginning"} }
 
 // EventClient is what one client system may read: event types, or the
 // beginning of some and ".*", or "*".
@@ -22,6 +56,31 @@ func (c *Config) checkEvents(at func(path, code, message string, allowed ...stri
 		}
 		if c.Listeners.Core.TokensFile == "" {
 			at(path, "contradiction", "clients are known by their tokens; set listeners.core.tokens_file")
+		}
+	}
+	for _, name := range sorted(c.Events.Webhooks) {
+		w, path := c.Events.Webhooks[name], "events.webhooks."+name
+		if !reName.MatchString(name) {
+			at(path, "bad-name", "lower-case letters, digits and hyphens are allowed, a letter first", "ris")
+		}
+		if w.URL == "" {
+			at(path+".url", "missing", "a value is needed")
+		}
+		if len(w.SecretFiles) == 0 {
+			at(path+".secret_files", "missing", "a file with a secret is needed, whsec_ and 24 to 64 bytes in base64")
+		}
+		if w.Timeout < 0 || w.DisableAfter < 0 {
+			at(path, "not-positive", "timeout and disable_after are above zero")
+		}
+		if _, ok := c.Events.Clients[w.Client]; len(c.Events.Clients) > 0 && !ok {
+			at(path+".client", "unknown-client", "whose rights hold for it must be said: a client of events.clients", sorted(c.Events.Clients)...)
+		}
+		for i, a := range w.AllowAddresses {
+			if _, err := netip.ParsePrefix(a); err != nil {
+				if _, err := netip.ParseAddr(a); err != nil {
+					at(fmt.Sprintf("%s.allow_addresses[%d]", path, i), "not-an-address", "an IP address or a prefix is needed", "10.1.2.3", "10.1.2.0/24")
+				}
+			}
 		}
 	}
 }

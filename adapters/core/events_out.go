@@ -143,3 +143,13 @@ func (a *API) feedQueryOf(raw string, allowed ...string) (feedQuery, error) {
 	}
 	return q, nil
 }
+
+// CloudEvent is an event in the JSON format of CloudEvents 1.0, as the feed has
+// it, for those who are told of it by other ways.
+func CloudEvent(r outbox.Recorded) ([]byte, error) {
+	text, err := json.Marshal(cloudEventOf(r))
+	if err != nil {
+		return nil, fmt.Errorf("writing event %s: %w", r.Event.ID, err)
+	}
+	return text, nil
+}

@@ -318,7 +318,7 @@ func TestEveryTypeOfEventIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	for _, dir := range []string{"../consultation", "../tax", "../labour"} {
+	for _, dir := range []string{"../consultation", "../tax", "../labour", "subscriber"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", dir, err)
@@ -331,7 +331,7 @@ func TestEveryTypeOfEventIsDescribed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`\b(?:event[A-Z]\w*|kind)\s*:?= "((?:consultation|employment)\.[a-z_]+)"`).FindAllSubmatch(source, -1) {
+			for _, m := range regexp.MustCompile(`\b(?:[eE]vent[A-Z]\w*|kind)\s*:?= "((?:consultation|employment|subscription)\.[a-z_]+)"`).FindAllSubmatch(source, -1) {
 				told = append(told, string(m[1]))
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"ristmik/adapters/core"
+	"ristmik/adapters/core/webhook"
 )
 
 // events checks who is told what: event types that there are, clients that
@@ -25,6 +26,23 @@ func (m *meaning) events() {
 			m.fault(path, "unknown-client", "listeners.core.tokens_file has no token of that name")
 		}
 		m.eventTypes(path+".types", c.Types, known)
+	}
+	for name, w := range m.cfg.Events.Webhooks {
+		path := "events.webhooks." + name
+		m.eventTypes(path+".types", w.Types, known)
+		o, err := webhookOptions(w)
+		if err != nil {
+			m.fault(path, "bad-webhook", err.Error())
+			continue
+		}
+		if w.URL != "" {
+			if err := webhook.CheckURL(w.URL, w.Plaintext, o.Allow); err != nil {
+				m.fault(path+".url", "bad-webhook", err.Error(), "https://ris.example/hooks")
+			}
+		}
+		if _, err := o.Secrets(); err != nil {
+			m.fault(path+".secret_files", "bad-webhook", err.Error())
+		}
 	}
 }
 

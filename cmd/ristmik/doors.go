@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/console"
+	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/postgres"
 	"ristmik/adapters/tax"
@@ -182,6 +183,9 @@ func titles(cfg *configs.Config) map[string]console.Title {
 	}
 	for name := range cfg.Authorities {
 		add(consultationsOf(name), name, "kooskõlastuspäringud", "consultation requests")
+	}
+	for name := range cfg.Events.Webhooks {
+		out[subscriber.Destination(name)] = console.Title{ET: name + ": sündmused", EN: name + ": events"}
 	}
 	add(tax.Destination, "tax", "loateated", "permit notices")
 	add(labour.Destination, "labour", "loateated", "permit notices")

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"ristmik/adapters/postgres"
 	"ristmik/configs"
 	"ristmik/schedules"
@@ -24,6 +26,7 @@ type jobsWorld struct {
 	config string
 	url    string // of its database
 	let    chan error
+	pool   *pgxpool.Pool
 }
 
 func newJobsWorld(t *testing.T) *jobsWorld {
@@ -50,7 +53,7 @@ func newJobsWorld(t *testing.T) *jobsWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &jobsWorld{t: t, config: filepath.Join(dir, "ristmik.yaml"), url: p.URL(postgres.Database), let: make(chan error, 10)}
+	w := &jobsWorld{t: t, config: filepath.Join(dir, "ristmik.yaml"), url: p.URL(postgres.Database), let: make(chan error, 10), pool: pool}
 	text := strings.Replace(string(shipped), "directory: ristmik-data", "directory: "+filepath.Join(dir, "data"), 1)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

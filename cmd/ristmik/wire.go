@@ -21,6 +21,7 @@ import (
 	"ristmik/adapters/console"
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/core"
+	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/registers"
 	"ristmik/adapters/tax"
@@ -55,6 +56,9 @@ func destinationNames(cfg *configs.Config) []string {
 	for name := range cfg.Authorities {
 		names = append(names, consultationsOf(name))
 	}
+	for name := range cfg.Events.Webhooks {
+		names = append(names, subscriber.Destination(name))
+	}
 	slices.Sort(names)
 	return names
 }
@@ -72,6 +76,7 @@ type hub struct {
 	runner    *schedules.Runner
 	procedure *consultation.Procedure
 	doors     [3]*door
+	told      *subscriber.Hub
 	metrics   *meters
 }
 
@@ -111,6 +116,11 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	told, err := newSubscribers(cfg, pool, log)
+	if err != nil {
+		return nil, err
+	}
+	destinations = append(destinations, told.Destinations(policyOfSubscription(cfg))...)
 	owner := ownerName()
 	relay, err := outbox.NewRelay(pool, destinations, outbox.Options{
 		Owner: owner, Alive: cfg.Delivery.Takeover, Log: log, Rand: rand.Float64, Observe: metrics.delivery,
@@ -122,7 +132,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, metrics: metrics}
+	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, told: told, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
 		registry: registry, metrics: metrics, client: client, stop: ctx.Done(),
@@ -141,6 +151,7 @@ func (h *hub) run(ctx context.Context) error {
 	g.Go(func() error { return h.relay.Run(ctx) })
 	g.Go(func() error { return h.runner.Run(ctx) })
 	g.Go(func() error { return h.procedure.RunTimers(ctx, h.db.pool, h.log) })
+	g.Go(func() error { return h.told.Run(ctx) })
 	g.Go(func() error { return h.db.watch(ctx) })
 	g.Go(func() error { core.WatchFeed(ctx, h.db.pool, h.log, h.metrics.feed); return nil })
 	for _, d := range h.doors {
