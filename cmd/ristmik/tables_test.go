@@ -212,3 +212,20 @@ func TestFilesOfTables(t *testing.T) {
 		})
 	}
 }
+
+// A drafted table is good as it is printed.
+func TestContractTable(t *testing.T) {
+	t.Parallel()
+	dir := place(t, "")
+	draft, code := at(t, dir, "contract", "table", filepath.Join(dir, "vehicles.wsdl"), "soidukid")
+	if code != exitDone || !strings.Contains(draft, "{from: /isikukood, to: /request/isikukood}") {
+		t.Fatalf("%d\n%s", code, draft)
+	}
+	dir = place(t, draft)
+	if out, code := at(t, dir, "check", "-c", filepath.Join(dir, "ristmik.yaml")); code != exitDone {
+		t.Errorf("%d\n%s", code, out)
+	}
+	if _, code := at(t, dir, "contract", "table", filepath.Join(dir, "vehicles.wsdl"), "boats"); code != exitUsage {
+		t.Errorf("exit code %d", code)
+	}
+}

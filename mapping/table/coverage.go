@@ -121,8 +121,8 @@ func (c *compiler) particle(at, where string, p *contract.Particle, n *node, nee
 		c.element(at, where+"/"+escaped(p.Element.Name), p.Element, n.children[p.Element.Name], needed)
 		return
 	case p.Kind == contract.AnyParticle:
-		if needed && p.Min > 0 {
-			c.problem(at, Unfilled, where+" needs elements of any kind, which tables cannot give")
+		if needed && p.Min > 0 && n.children["#any"] == nil {
+			c.problem(at, Unfilled, where+"/#any must be given and no rule fills it")
 		}
 		return
 	case p.Kind == contract.ChoiceParticle:

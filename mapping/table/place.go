@@ -99,6 +99,13 @@ func (p place) child(key string) (place, bool) {
 			}
 		}
 		return place{}, false
+	case key == "#any" && p.group == nil:
+		for _, t := range p.types() {
+			if any := t.Content.Wildcard(); any != nil {
+				return place{simple: plainText, many: true, least: any.Min, most: any.Max}, true
+			}
+		}
+		return place{}, false
 	case p.group != nil:
 		if el := p.group.Holds(key); el != nil {
 			return ofElement(el, needed(p.group, key, true)), true
@@ -162,8 +169,10 @@ func (p place) names() []string {
 
 func fields(p *contract.Particle, out []string, inGroup bool) []string {
 	switch {
-	case p == nil || p.Kind == contract.AnyParticle:
+	case p == nil:
 		return out
+	case p.Kind == contract.AnyParticle:
+		return appendNew(out, "#any")
 	case p.Repeats() && !inGroup:
 		return appendNew(out, "#group")
 	case p.Kind == contract.ElementParticle:

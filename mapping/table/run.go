@@ -164,11 +164,11 @@ func (r *run) rule(one *rule, source any, from, to string) ([]any, bool) {
 	case len(one.to) > 1:
 		return r.split(one, read[0], source, first, at)
 	case one.inner != nil:
-		value, ok := r.each(one, read[0], first, at)
-		return []any{value}, ok
+		made, ok := r.each(one, read[0], first, at)
+		return []any{made}, ok && (len(made) > 0 || r.keepsEmpty())
 	case one.items:
-		value, ok := r.items(one, read[0], source, first, at)
-		return []any{value}, ok
+		made, ok := r.items(one, read[0], source, first, at)
+		return []any{made}, ok && (len(made) > 0 || r.keepsEmpty())
 	}
 	value, ok := r.value(one, read[0], source, first, at)
 	if ok && value == "" && one.kind == list {
@@ -183,8 +183,12 @@ func (r *run) rule(one *rule, source any, from, to string) ([]any, bool) {
 	return []any{value}, ok
 }
 
+// keepsEmpty says whether an empty list is something to the target. To XML it is
+// nothing, and must not bring the element about that it would stand in.
+func (r *run) keepsEmpty() bool { return !r.d.toRegister || r.d.root.json != nil }
+
 // each maps the items of a list by rules of their own.
-func (r *run) each(one *rule, value any, from, to string) (any, bool) {
+func (r *run) each(one *rule, value any, from, to string) ([]any, bool) {
 	items, ok := toItems(value)
 	if !ok {
 		r.refuse(one, from, to, mapping.CodeType, "must be a list")
@@ -198,7 +202,7 @@ func (r *run) each(one *rule, value any, from, to string) (any, bool) {
 }
 
 // items maps plain items one by one.
-func (r *run) items(one *rule, value, source any, from, to string) (any, bool) {
+func (r *run) items(one *rule, value, source any, from, to string) ([]any, bool) {
 	items, ok := toItems(value)
 	if !ok {
 		r.refuse(one, from, to, mapping.CodeType, "must be a list")
