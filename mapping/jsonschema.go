@@ -217,6 +217,10 @@ func (s *Schemas) simple(t *contract.Simple, fixed *string) map[string]any {
 	if note := noted[t.Base]; note != "" {
 		schema["description"] = note
 	}
+	// In words, for people: what JSON Schema has no keyword for, or another one.
+	if rules := t.Rules(); len(rules) > 0 {
+		schema["x-rules"] = rules
+	}
 	if t.Kind == contract.KindBinary {
 		return schema
 	}

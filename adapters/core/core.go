@@ -59,10 +59,14 @@ type Options struct {
 	Stop <-chan struct{}
 	// Registers serves everything below /v1/registers; nil when there is none.
 	Registers http.Handler
-	MaxBody   int64 // bytes; 1 MiB by default
-	Now       func() time.Time
-	NewID     func() string // ids of problems in the log; random UUIDs by default
-	Log       *slog.Logger  // discards by default
+	// RegisterPages serves what people read about them, below /registers, to
+	// everybody who reaches the listener, as the page at / is; nil when there is
+	// none.
+	RegisterPages http.Handler
+	MaxBody       int64 // bytes; 1 MiB by default
+	Now           func() time.Time
+	NewID         func() string // ids of problems in the log; random UUIDs by default
+	Log           *slog.Logger  // discards by default
 }
 
 // Intake is told of a fact of the core in the transaction that stores it; an
@@ -119,7 +123,7 @@ func New(o Options) (*API, error) {
 	if a.event, err = doc.schema("PermitEvent"); err != nil {
 		return nil, fmt.Errorf("core API: %w", err)
 	}
-	if a.page, err = renderPage(doc); err != nil {
+	if a.page, err = renderPage(doc, o.RegisterPages != nil); err != nil {
 		return nil, fmt.Errorf("core API: rendering the description: %w", err)
 	}
 	return a, nil
@@ -169,6 +173,10 @@ func (a *API) Handler() http.Handler {
 		}
 		mux.Handle("/v1/registers", handler)
 		mux.Handle("/v1/registers/", handler)
+	}
+	if a.o.RegisterPages != nil {
+		mux.Handle("/registers", a.o.RegisterPages)
+		mux.Handle("/registers/", a.o.RegisterPages)
 	}
 	mux.HandleFunc("/", notFound)
 	clean := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -23,6 +23,7 @@ type pageView struct {
 	Title, Summary, Description string
 	Operations                  []operationView
 	Schemas                     []schemaView
+	Registers                   bool // there are pages of them
 }
 
 type operationView struct {
@@ -48,7 +49,7 @@ type fieldView struct {
 }
 
 // renderPage makes the page once; it never changes while the program runs.
-func renderPage(d *document) ([]byte, error) {
+func renderPage(d *document, registers bool) ([]byte, error) {
 	t, err := template.New("page").Parse(pageHTML)
 	if err != nil {
 		return nil, fmt.Errorf("reading page.html: %w", err)
@@ -57,6 +58,7 @@ func renderPage(d *document) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	view.Registers = registers
 	var page bytes.Buffer
 	if err := t.Execute(&page, view); err != nil {
 		return nil, fmt.Errorf("filling in page.html: %w", err)

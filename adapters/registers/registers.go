@@ -38,8 +38,8 @@ const defaultMaxBody = 1 << 20
 type Register struct {
 	// Name is its name in paths: lower-case letters, digits and hyphens.
 	Name string
-	// Title is its name for people.
-	Title string
+	// Title is its name for people, in English; TitleET, in Estonian, may be "".
+	Title, TitleET string
 	// Provider is the subsystem whose services the contract describes.
 	Provider soap.ClientID
 	// Contract describes a SOAP register. One of REST has REST and Service, the
@@ -103,6 +103,7 @@ type Observation struct {
 type API struct {
 	o         Options
 	registers map[string]*served
+	pages     pages
 }
 
 // served is a register with its description.
@@ -137,6 +138,10 @@ func New(o Options) (*API, error) {
 		o.Observe = func(Observation) {}
 	}
 	a := &API{o: o, registers: map[string]*served{}}
+	var err error
+	if a.pages, err = newPages(); err != nil {
+		return nil, err
+	}
 	for _, r := range o.Registers {
 		if a.registers[r.Name] != nil {
 			return nil, fmt.Errorf("registers: %s stands twice", r.Name)

@@ -72,6 +72,7 @@ members:
 // world is the API in front of a sandbox's Security Server, behind which a
 // register answers with what the test tells it to.
 type world struct {
+	api *registers.API
 	url string
 	log *safeBuffer
 
@@ -156,6 +157,7 @@ func newRecordedWorld(t *testing.T, change func(*registers.Register), book *reco
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.api = api
 	server := httptest.NewServer(api.Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL

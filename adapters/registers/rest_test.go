@@ -135,6 +135,7 @@ func newRecordedRESTWorld(t *testing.T, change func(*registers.Register), book *
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.api = api
 	server := httptest.NewServer(api.Handler())
 	t.Cleanup(server.Close)
 	w.url = server.URL

@@ -211,7 +211,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 		return nil, err
 	}
 	api, err := core.New(core.Options{
-		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(),
+		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(), RegisterPages: r.calls.Pages(),
 		Log: log, Now: time.Now, NewID: uuid.NewString, Rights: rightsOf(cfg), Stop: r.stop,
 	})
 	if err != nil {

@@ -96,7 +96,7 @@ func newRegisterAPI(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client, l
 			return nil, fmt.Errorf("contracts.%s.provider: %w", name, err)
 		}
 		one := registers.Register{
-			Name: name, Title: k.Title.EN, Provider: provider, Service: k.Service,
+			Name: name, Title: k.Title.EN, TitleET: k.Title.ET, Provider: provider, Service: k.Service,
 			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
 			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
 			Tolerant:     k.Tolerant, Refusals: k.Refusals, AsOf: k.AsOf, Timeout: k.Timeout,

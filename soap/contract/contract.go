@@ -53,7 +53,7 @@ type Operation struct {
 	// not here.
 	Unsupported error
 
-	titles map[string]string
+	titles, notes map[string]string
 }
 
 // TitleIn returns the title in the given language (an xml:lang value such as

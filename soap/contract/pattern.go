@@ -28,6 +28,7 @@ type pattern struct {
 	// least and most bound the number of characters where the expression leaves
 	// them open, since Go's expressions cannot count so far; most is -1 for none.
 	least, most int
+	source      []string // as the schema writes them
 }
 
 // String is the expression, with its bounds where it has any.
@@ -59,7 +60,7 @@ func (p *pattern) check(text string) *Finding {
 // What is left is an error.
 func compilePatterns(patterns []string) (*pattern, error) {
 	alternatives := make([]string, len(patterns))
-	out := &pattern{most: -1}
+	out := &pattern{most: -1, source: patterns}
 	for i, text := range patterns {
 		p := patternParser{runes: []rune(text)}
 		if len(p.runes) > maxPatternRunes {

@@ -64,6 +64,7 @@ func (d *description) operation(c *compiler, op *Operation, binding *gowsdl.WSDL
 		return unsupported("operation %s, which its port type does not have", op.Code)
 	}
 	readTitles(op, abstract.node)
+	readNotes(op, abstract.node)
 	op.InputFiles, op.OutputFiles = in.files, out.files
 	var err error
 	if op.Input, err = d.wrapper(c, abstract, abstract.Input.Message, in); err != nil {
