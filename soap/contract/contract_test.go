@@ -47,7 +47,7 @@ func TestShippedContractsAreCompleteAndBilingual(t *testing.T) {
 				t.Error("the source is not the file")
 			}
 			op, ok := c.Operation(want.code, want.version)
-			if !ok || len(c.Operations()) != 1 {
+			if !ok {
 				t.Fatalf("operations: %v", c.Operations())
 			}
 			if op.Unsupported != nil {
@@ -60,7 +60,7 @@ func TestShippedContractsAreCompleteAndBilingual(t *testing.T) {
 				t.Errorf("titles %q and %q", op.TitleIn("et"), op.Title)
 			}
 			for _, part := range []string{"client", "service", "id", "userId", "issue", "protocolVersion"} {
-				if n := strings.Count(string(source), `<soap:header message="tns:xroadHeader" part="`+part+`"`); n != 2 {
+				if n := strings.Count(string(source), `<soap:header message="tns:xroadHeader" part="`+part+`"`); n != 2*len(c.Operations()) {
 					t.Errorf("header part %s stands %d times, want once in each direction", part, n)
 				}
 			}
