@@ -81,8 +81,11 @@ func readCodeList(lists map[string]*codelist.List, file string, data []byte) con
 		return problems
 	}
 	l, err := codelist.New(d)
-	if err != nil {
-		return configs.Problems{lines.Problem("", "bad-code-list", err.Error())}
+	if faults, ok := errors.AsType[codelist.Faults](err); ok {
+		for _, f := range faults {
+			problems = append(problems, lines.Problem(f.Path, "bad-code-list", f.Message))
+		}
+		return problems
 	}
 	lists[l.Name()] = l
 	return nil

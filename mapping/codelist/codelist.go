@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -73,6 +74,12 @@ func (e *entry) holds(on time.Time) bool {
 	return (e.from.IsZero() || !on.Before(e.from)) && (e.to.IsZero() || !on.After(e.to))
 }
 
+// overlaps says whether there is a day on which both entries hold.
+func (e *entry) overlaps(other *entry) bool {
+	endsBefore := func(a, b *entry) bool { return !a.to.IsZero() && !b.from.IsZero() && a.to.Before(b.from) }
+	return !endsBefore(e, other) && !endsBefore(other, e)
+}
+
 // List is one code list, checked.
 type List struct {
 	name, version string
@@ -82,48 +89,72 @@ type List struct {
 	byCode        map[string]map[string][]*entry // system, code
 }
 
-// New checks a definition and makes the list of it. The error names every fault.
+// Fault is what is wrong with a definition: the place as in "entries[3].from", ""
+// for the list as a whole, and what is wrong there. It holds no code.
+type Fault struct{ Path, Message string }
+
+// Faults is everything that is wrong with a definition. It is an error.
+type Faults []Fault
+
+// Error lists the faults in one line.
+func (fs Faults) Error() string {
+	texts := make([]string, len(fs))
+	for i, f := range fs {
+		texts[i] = strings.TrimPrefix(f.Path+": ", ": ") + f.Message
+	}
+	return "code list: " + strings.Join(texts, "; ")
+}
+
+// New checks a definition and makes the list of it. The error is a [Faults] that
+// names every fault. A code of the first system, the list's own, stands for one
+// thing on each day.
 func New(d Definition) (*List, error) {
 	l := &List{name: d.List, version: d.Version, title: d.Title, systems: slices.Clone(d.Systems), byCode: map[string]map[string][]*entry{}}
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
+	var faults Faults
+	fault := func(path, format string, args ...any) {
+		faults = append(faults, Fault{path, fmt.Sprintf(format, args...)})
+	}
 	if d.List == "" || d.Version == "" || len(d.Systems) == 0 {
-		fault("a list needs a name, a version and systems")
+		fault("", "a list needs a name, a version and systems")
 	}
 	for _, s := range d.Systems {
 		l.byCode[s] = map[string][]*entry{}
 	}
 	for i, one := range d.Entries {
 		e := &entry{Entry: one}
+		at := fmt.Sprintf("entries[%d]", i)
 		var err error
 		if e.from, err = day(one.From); err != nil {
-			fault("entry %d: from is no date YYYY-MM-DD", i)
+			fault(at+".from", "a date YYYY-MM-DD is needed")
 		}
 		if e.to, err = day(one.To); err != nil {
-			fault("entry %d: to is no date YYYY-MM-DD", i)
+			fault(at+".to", "a date YYYY-MM-DD is needed")
 		}
 		if !e.from.IsZero() && !e.to.IsZero() && e.to.Before(e.from) {
-			fault("entry %d: ends before it begins", i)
+			fault(at+".to", "the entry ends before it begins")
 		}
 		if len(one.Codes) == 0 {
-			fault("entry %d: has no codes", i)
+			fault(at, "an entry needs codes")
 		}
 		for system, code := range one.Codes {
 			known, ok := l.byCode[system]
 			switch {
 			case !ok:
-				fault("entry %d: %s is none of the list's systems", i, system)
+				fault(at+".codes", "%s is none of the list's systems", system)
 				continue
 			case code == "":
-				fault("entry %d: the code in %s is empty", i, system)
+				fault(at+".codes."+system, "the code is empty")
 				continue
+			}
+			if system == d.Systems[0] && slices.ContainsFunc(known[code], e.overlaps) {
+				fault(at+".codes."+system, "another entry has the code on the same days")
 			}
 			known[code] = append(known[code], e)
 		}
 		l.entries = append(l.entries, e)
 	}
 	if len(faults) > 0 {
-		return nil, fmt.Errorf("code list %s: %w", d.List, errors.Join(faults...))
+		return nil, faults
 	}
 	return l, nil
 }

@@ -112,11 +112,16 @@ func TestADefinitionIsCheckedWhole(t *testing.T) {
 	_, err := codelist.New(codelist.Definition{List: "x", Systems: []string{"a", "b"}, Entries: []codelist.Entry{
 		{Codes: map[string]string{"c": "1"}}, {}, {Codes: map[string]string{"a": ""}},
 		{Codes: map[string]string{"a": "1"}, From: "2020-02-30"}, {Codes: map[string]string{"a": "1"}, From: "2020-01-02", To: "2020-01-01"},
+		{Codes: map[string]string{"a": "9"}, To: "2019-12-31"}, {Codes: map[string]string{"a": "9"}, From: "2020-01-01"}, {Codes: map[string]string{"a": "9", "b": "9"}, From: "2021-01-01"},
 	}})
-	for _, want := range []string{"a version", "entry 0: c is none", "entry 1: has no codes", "entry 2: the code in a is empty", "entry 3: from", "entry 4: ends before"} {
+	for _, want := range []string{"a version", "entries[0].codes: c is none", "entries[1]: an entry needs codes", "entries[2].codes.a: the code is empty", "entries[3].from: ", "entries[4].to: the entry ends before",
+		"entries[7].codes.a: another entry"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is missing in %v", want, err)
 		}
+	}
+	if err != nil && strings.Contains(err.Error(), "entries[6]") {
+		t.Errorf("a code that passes from one entry to the next is a fault: %v", err)
 	}
 }
 
