@@ -33,6 +33,7 @@ type commands struct {
 	Contract  contractCommand  `cmd:"" help:"Look at contracts: what they offer, samples, differences."`
 	Sandbox   sandboxCommand   `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
 	Jobs      jobsCommand      `cmd:"" help:"Scheduled jobs: how they stand, run, pause, cancel, fill in what was missed, rehearse."`
+	Outbox    outboxCommand    `cmd:"" help:"Show and steer deliveries: what waits, what is dead, pauses."`
 	Exchanges exchangesCommand `cmd:"" help:"The record of calls of registers: ids, hash, times, why, result."`
 	Webhooks  webhooksCommand  `cmd:"" help:"Receivers of events: how they stand, disable, enable, tell again."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this program's version."`
