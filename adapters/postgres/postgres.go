@@ -7,10 +7,13 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/web/sockets"
 )
 
 // applicationName is what the hub calls itself in pg_stat_activity.
@@ -59,6 +62,14 @@ func Open(ctx context.Context, url string) (*pgxpool.Pool, error) {
 	}
 	if cfg.ConnConfig.ConnectTimeout == 0 {
 		cfg.ConnConfig.ConnectTimeout = 10 * time.Second
+	}
+	dial := cfg.ConnConfig.DialFunc
+	cfg.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := dial(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return sockets.Quick(c), nil
 	}
 	params := cfg.ConnConfig.RuntimeParams
 	if params["application_name"] == "" {

@@ -11,27 +11,36 @@ import (
 	"unsafe"
 )
 
-// Quick is c with cheap reads and writes where c is a TCP connection, and c
-// itself where it is not. Deadlines, Close and use by many goroutines are as
+// Quick is c with cheap reads and writes where c is a TCP or Unix connection, and
+// c itself where it is not. Deadlines, Close and use by many goroutines are as
 // ever.
 func Quick(c net.Conn) net.Conn {
-	t, ok := c.(*net.TCPConn)
-	if !ok {
+	switch c.(type) {
+	case *net.TCPConn, *net.UnixConn:
+	default:
 		return c
 	}
-	raw, err := t.SyscallConn()
+	s := c.(socket)
+	raw, err := s.SyscallConn()
 	if err != nil {
 		return c
 	}
-	q := &conn{TCPConn: t, raw: raw}
+	q := &conn{socket: s, raw: raw}
 	q.read, q.write, q.peek = q.readOnce, q.writeAll, q.peekOnce
 	return q
 }
 
-// conn is a TCP connection. What a system call needs and says stands in fields,
+// socket is what TCP and Unix connections have in common.
+type socket interface {
+	net.Conn
+	CloseWrite() error
+	SyscallConn() (syscall.RawConn, error)
+}
+
+// conn is a connection of a socket. What a system call needs and says stands in fields,
 // so that no call makes garbage.
 type conn struct {
-	*net.TCPConn
+	socket
 	raw               syscall.RawConn
 	read, write, peek func(fd uintptr) bool
 
@@ -121,7 +130,7 @@ func (c *conn) writeAll(fd uintptr) bool {
 }
 
 func (c *conn) failed(op string, errno syscall.Errno) error {
-	return &net.OpError{Op: op, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
+	return &net.OpError{Op: op, Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(op, errno)}
 }
 
 // named calls an error of a raw operation by the name of the plain one, by which

@@ -1,5 +1,5 @@
-// Package sockets makes reading and writing of kept TCP connections cheap, for
-// the listeners and for the client of the Security Server.
+// Package sockets makes reading and writing of kept connections cheap, for the
+// listeners, the client of the Security Server and the database.
 //
 // Go announces every system call to its scheduler, which then wakes its watcher
 // thread when the process was idle. For a message of a few kilobytes on a socket

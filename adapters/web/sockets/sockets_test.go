@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"os"
+	"path/filepath"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -17,13 +19,18 @@ import (
 // pair is the two ends of a connection over loopback, both quick.
 func pair(t *testing.T) (a, b net.Conn) {
 	t.Helper()
-	bound, err := net.Listen("tcp", "127.0.0.1:0")
+	return pairOf(t, "tcp", "127.0.0.1:0")
+}
+
+func pairOf(t *testing.T, network, address string) (a, b net.Conn) {
+	t.Helper()
+	bound, err := net.Listen(network, address)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := sockets.Listen(bound)
 	defer l.Close()
-	dialled, err := net.Dial("tcp", l.Addr().String())
+	dialled, err := net.Dial(network, l.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +47,16 @@ func pair(t *testing.T) (a, b net.Conn) {
 // for one another many times.
 func TestAllArrives(t *testing.T) {
 	t.Parallel()
-	a, b := pair(t)
+	for network, address := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "s")} {
+		t.Run(network, func(t *testing.T) {
+			t.Parallel()
+			a, b := pairOf(t, network, address)
+			allArrives(t, a, b)
+		})
+	}
+}
+
+func allArrives(t *testing.T, a, b net.Conn) {
 	sent := make([]byte, 16<<20)
 	_, _ = rand.Read(sent)
 	wrote := make(chan error, 1)
@@ -135,11 +151,16 @@ func TestWaitingEnds(t *testing.T) {
 func TestResetIsTold(t *testing.T) {
 	t.Parallel()
 	a, b := pair(t)
-	tcp, ok := b.(interface{ SetLinger(int) error })
-	if !ok {
-		t.Fatalf("%T is no TCP connection", b)
+	raw, err := b.(syscall.Conn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := tcp.SetLinger(0); err != nil {
+	err = raw.Control(func(fd uintptr) {
+		if err := syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1}); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	b.Close()
