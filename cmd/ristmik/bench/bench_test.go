@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -67,11 +68,20 @@ func TestRivalsAreMeasuredOrNamed(t *testing.T) {
 
 func TestPathsAndSizesAreMeasured(t *testing.T) {
 	t.Parallel()
-	for name, part := range map[string]func(context.Context, Options) ([]row, []string, error){"latency": latency, "large": large, "sandboxed": sandboxed} {
+	program := filepath.Join(t.TempDir(), "ristmik")
+	if out, err := exec.Command("go", "build", "-o", program, "ristmik/cmd/ristmik").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for name, part := range map[string]struct {
+		measure func(context.Context, Options) ([]row, []string, error)
+		rows    int
+	}{"latency": {latency, 6}, "large": {large, 2}, "sandboxed": {sandboxed, 2}, "starts": {starts, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			rows, _, err := part(t.Context(), options(t))
-			if err != nil || len(rows) != 2 {
+			o := options(t)
+			o.Program = program
+			rows, _, err := part.measure(t.Context(), o)
+			if err != nil || len(rows) != part.rows {
 				t.Errorf("rows %v, %v", rows, err)
 			}
 		})
@@ -89,7 +99,7 @@ func TestABrokenAnswerIsNoMeasurement(t *testing.T) {
 	if err := Child(t.Context(), RoleCaller, upstream, 1, Small+1, &bytes.Buffer{}, &bytes.Buffer{}); err == nil || !strings.Contains(err.Error(), "records") {
 		t.Errorf("another number of records: %v", err)
 	}
-	if _, _, err := drive(upstream, "text/xml", "no message", 1, false); err == nil || !strings.Contains(err.Error(), "400") {
+	if _, err := drive(request{address: upstream, path: "/", contentType: "text/xml", body: "no message"}, 1, 1); err == nil || !strings.Contains(err.Error(), "400") {
 		t.Errorf("a refused request: %v", err)
 	}
 }

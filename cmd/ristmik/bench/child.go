@@ -10,17 +10,13 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
-
-	"ristmik/adapters/web/sockets"
 )
 
 // Roles of [Child].
 const (
 	RoleCaller = "caller" // calls, and prints what it took
-	RoleHub    = "hub"    // serves the hub's path
 	RoleProxy  = "proxy"  // serves httputil.ReverseProxy
 )
 
@@ -35,39 +31,31 @@ type measured struct {
 // Child plays one role in a process of its own. A serving role prints its address
 // and ends with in.
 func Child(ctx context.Context, role, upstream string, calls, records int, in io.Reader, out io.Writer) error {
-	var handler http.Handler
-	switch role {
-	case RoleCaller, RoleHub:
+	if role == RoleCaller {
 		h, err := NewHubPath(upstream)
 		if err != nil {
 			return err
 		}
-		if role == RoleCaller {
-			return h.measure(ctx, calls, records, out)
-		}
-		handler = h
-	case RoleProxy:
-		target, err := url.Parse(upstream)
-		if err != nil {
-			return err
-		}
-		handler = &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }}
-	default:
+		return h.measure(ctx, calls, records, out)
+	}
+	if role != RoleProxy {
 		return fmt.Errorf("no role %q", role)
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", handler)
-	mux.HandleFunc("/cpu", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = io.WriteString(w, strconv.FormatFloat(cpu(), 'f', 0, 64))
-	})
+	target, err := url.Parse(upstream)
+	if err != nil {
+		return err
+	}
+	// Go's own setting keeps two connections to a server, which would make the
+	// proxy dial for most requests that come at once.
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = crowd
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
-	if role == RoleHub {
-		listener = sockets.Listen(listener) // as serve does
-	}
-	server := &http.Server{Handler: mux}
+	server := &http.Server{Handler: &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }, Transport: transport,
+	}}
 	go func() {
 		_, _ = io.Copy(io.Discard, in)
 		_ = server.Close()

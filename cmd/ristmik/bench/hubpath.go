@@ -3,11 +3,7 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"slices"
 	"strconv"
 
 	"ristmik/adapters/xroad"
@@ -15,9 +11,9 @@ import (
 	"ristmik/soap/contract"
 )
 
-// HubPath is the hub's way to a register: JSON in, the contract's message, the
-// call through the Security Server with all its checks, the contract's reading
-// of the answer, JSON out.
+// HubPath is the hub's way to a register, as a library: values in, the contract's
+// message, the call through the Security Server with all its checks, the
+// contract's reading of the answer, values out.
 type HubPath struct {
 	op     *contract.Operation
 	client *xroad.Client
@@ -47,40 +43,6 @@ func (h *HubPath) Ask(ctx context.Context, request map[string]any) (map[string]a
 		return nil, err
 	}
 	return mapping.DecodeMessage(h.op.Output, answer.Message)
-}
-
-// AskText is Ask with JSON texts.
-func (h *HubPath) AskText(ctx context.Context, request []byte) ([]byte, error) {
-	body, err := mapping.EncodeJSON(h.op.Input, slices.Concat([]byte(`{"request":`), request, []byte(`}`)))
-	if err != nil {
-		return nil, err
-	}
-	answer, err := h.client.Call(ctx, xroad.Call{Service: Service, XML: body, UserID: "EE81506151050", Issue: "C-1"})
-	if err != nil {
-		return nil, err
-	}
-	return mapping.DecodeJSON(h.op.Output, answer.Message)
-}
-
-// ServeHTTP is a front that takes the question as JSON.
-func (h *HubPath) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	request, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	if err != nil {
-		http.Error(w, "no request", http.StatusBadRequest)
-		return
-	}
-	out, err := h.AskText(r.Context(), request)
-	if violations, ok := errors.AsType[mapping.Violations](err); ok {
-		http.Error(w, violations.Error(), http.StatusUnprocessableEntity)
-		return
-	}
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusBadGateway)
-		return
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("Content-Length", strconv.Itoa(len(out)))
-	_, _ = w.Write(out)
 }
 
 // check tells whether an answer is the stand-in's whole one.

@@ -1,195 +1,155 @@
 package bench
 
 import (
-	"bufio"
 	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net"
-	"net/http"
-	"os/exec"
-	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"ristmik/soap"
 )
 
-// latency measures what the hub's path and httputil.ReverseProxy add to an
-// exchange over kept connections, with one connection to each.
-func latency(ctx context.Context, o Options) ([]row, []string, error) {
+const (
+	// busy is how many connections at once load a front while its CPU is
+	// measured, and crowd while its memory is.
+	busy  = 16
+	crowd = 64
+)
+
+// front is who is asked, and the best that was measured.
+type front struct {
+	request
+	process *other // nil for the stand-in
+	// p50 is at one connection, cpu of the process at many, both of an exchange
+	// and in microseconds.
+	p50, cpu float64
+}
+
+// latency measures what the product's way from JSON to a register and back costs,
+// with and without the record of exchanges, against httputil.ReverseProxy: the
+// time that each adds at one connection, the CPU at many, and the memory.
+func latency(ctx context.Context, o Options) (rows []row, notes []string, err error) {
 	upstream, stop, err := serve(Small)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer stop()
-	message, err := envelope()
+	home, err := newHome(ctx, o.Program)
 	if err != nil {
 		return nil, nil, err
 	}
-	hub, err := startServer(o.child(ctx, RoleHub, upstream, Small))
+	defer func() { err = errors.Join(err, home.close(context.WithoutCancel(ctx))) }()
+	fronts, idle, err := o.fronts(ctx, home, upstream)
+	for _, f := range fronts {
+		if f.process != nil {
+			defer f.process.end()
+		}
+	}
 	if err != nil {
 		return nil, nil, err
-	}
-	defer hub.end()
-	proxy, err := startServer(o.child(ctx, RoleProxy, upstream, Small))
-	if err != nil {
-		return nil, nil, err
-	}
-	defer proxy.end()
-	body := fmt.Sprintf(`{"paringu_liik":"A","isikukoodid":%q}`, Person)
-	ways := [3]struct {
-		address, contentType, body string
-		p50, cpu                   float64
-	}{
-		{address: upstream, contentType: soap.ContentType, body: message},
-		{address: hub.address, contentType: "application/json", body: body},
-		{address: proxy.address, contentType: soap.ContentType, body: message},
 	}
 	for range o.Rounds {
-		for i := range ways {
-			w := &ways[i]
-			if _, _, err := drive(w.address, w.contentType, w.body, o.Calls/4+1, false); err != nil {
+		for _, f := range fronts {
+			if err := f.measure(o.Calls); err != nil {
 				return nil, nil, err
-			}
-			p50, used, err := drive(w.address, w.contentType, w.body, o.Calls, i > 0)
-			if err != nil {
-				return nil, nil, err
-			}
-			if w.p50 == 0 || p50 < w.p50 {
-				w.p50 = p50
-			}
-			if w.cpu == 0 || used < w.cpu {
-				w.cpu = used
 			}
 		}
 	}
-	direct, ours, rival := ways[0], ways[1], ways[2]
-	added, addedRival := ours.p50-direct.p50, rival.p50-direct.p50
+	direct, plain, recorded, rival := fronts[0], fronts[1], fronts[2], fronts[3]
+	if _, err := drive(plain.request, crowd, o.Calls*2); err != nil {
+		return nil, nil, err
+	}
+	peak, err := plain.process.memory("VmHWM")
+	if err != nil {
+		return nil, nil, err
+	}
+	added := func(f *front) float64 { return f.p50 - direct.p50 }
+	against := func(what string, ours, theirs, goal float64) row {
+		r := row{what: what, ours: micros(ours), rival: micros(theirs), ratio: times(ours / theirs)}
+		if goal > 0 {
+			r.goal, r.met = fmt.Sprintf("≤ %.1f×", goal), ours <= goal*theirs
+		}
+		return r
+	}
+	megabytes := func(what string, v, goal float64) row {
+		return row{what: what, ours: fmt.Sprintf("%.1f MB", v), goal: fmt.Sprintf("≤ %.0f MB", goal), met: v <= goal}
+	}
 	return []row{
-		{
-			what: "added latency, one connection, p50, against ReverseProxy", ours: micros(added), rival: micros(addedRival),
-			ratio: times(added / addedRival), goal: "≤ 1.0×", met: added <= addedRival,
-		},
-		{
-			what: "CPU per request of the same two", ours: micros(ours.cpu), rival: micros(rival.cpu),
-			ratio: times(ours.cpu / rival.cpu), goal: "≤ 0.9×", met: ours.cpu <= 0.9*rival.cpu,
-		},
+		against("JSON to register and back by serve: added latency, one connection, p50, against ReverseProxy", added(plain), added(rival), 1),
+		against(fmt.Sprintf("the same: CPU per call at %d connections", busy), plain.cpu, rival.cpu, 0.9),
+		against("the same with the exchange recorded durably: CPU", recorded.cpu, rival.cpu, 1.7),
+		against("the same with the record: added latency", added(recorded), added(rival), 0),
+		megabytes("serve: resident memory before the first call", idle, 25),
+		megabytes(fmt.Sprintf("serve: most resident memory, %d connections", crowd), peak, 64),
 	}, nil, nil
 }
 
-// other is a process that serves.
-type other struct {
-	cmd     *exec.Cmd
-	stdin   io.Closer
-	address string
-}
-
-func startServer(cmd *exec.Cmd) (*other, error) {
-	stdin, err := cmd.StdinPipe()
+// fronts starts who is measured: the stand-in itself, the product without and
+// with its record, and the rival. Idle is the memory of the product before it was
+// asked anything, in megabytes.
+func (o Options) fronts(ctx context.Context, home *home, upstream string) (fronts []*front, idle float64, err error) {
+	message, err := envelope()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
+	passed := request{path: "/", contentType: soap.ContentType, head: "SOAPAction: \"\"\r\n", body: message}
+	asked := request{
+		contentType: "application/json", head: "X-Road-UserId: EE81506151050\r\nX-Road-Issue: C-1\r\n",
+		body: fmt.Sprintf(`{"request":{"paringu_liik":"A","isikukoodid":%q}}`, Person),
 	}
-	if err := cmd.Start(); err != nil {
-		return nil, err
-	}
-	s := &other{cmd: cmd, stdin: stdin}
-	line, err := bufio.NewReader(stdout).ReadString('\n')
-	if err != nil {
-		s.end()
-		return nil, fmt.Errorf("a server did not start: %w", err)
-	}
-	s.address = strings.TrimSpace(line)
-	return s, nil
-}
-
-func (s *other) end() {
-	s.stdin.Close()
-	_ = s.cmd.Wait() // it is ours, and has nothing to say
-}
-
-// drive sends a request n times over one connection and returns the median
-// time of an exchange and, where asked, the CPU that the server spent on one, in
-// microseconds.
-func drive(address, contentType, body string, n int, withCPU bool) (p50, spent float64, err error) {
-	host := strings.TrimPrefix(address, "http://")
-	conn, err := net.Dial("tcp", host)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer conn.Close()
-	request := []byte("POST / HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: " + contentType +
-		"\r\nSOAPAction: \"\"\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body)
-	if withCPU {
-		if spent, err = cpuOf(address); err != nil {
-			return 0, 0, err
-		}
-	}
-	reader := bufio.NewReaderSize(conn, 64<<10)
-	took := make([]time.Duration, n)
-	for i := range took {
-		began := time.Now()
-		if _, err := conn.Write(request); err != nil {
-			return 0, 0, err
-		}
-		if err := skipAnswer(reader); err != nil {
-			return 0, 0, err
-		}
-		took[i] = time.Since(began)
-	}
-	if withCPU {
-		after, err := cpuOf(address)
+	fronts = []*front{{request: passed}}
+	fronts[0].address = upstream
+	for _, start := range []struct {
+		request
+		process func() (*other, error)
+	}{
+		{asked, func() (*other, error) { return home.hub(ctx, upstream, false) }},
+		{asked, func() (*other, error) { return home.hub(ctx, upstream, true) }},
+		{passed, func() (*other, error) { return startServer(o.child(ctx, RoleProxy, upstream, Small)) }},
+	} {
+		process, err := start.process()
 		if err != nil {
-			return 0, 0, err
+			return fronts, 0, err
 		}
-		spent = (after - spent) / float64(n)
+		f := &front{request: start.request, process: process}
+		f.address, f.path = process.address, process.path
+		fronts = append(fronts, f)
 	}
-	slices.Sort(took)
-	return float64(took[n/2].Nanoseconds()) / 1000, spent, nil
+	idle, err = fronts[1].process.memory("VmRSS")
+	return fronts, idle, err
 }
 
-// skipAnswer reads one good answer with a Content-Length.
-func skipAnswer(r *bufio.Reader) error {
-	length := -1
-	for first := true; ; first = false {
-		line, err := r.ReadSlice('\n')
-		if err != nil {
-			return err
-		}
-		text := strings.TrimSpace(string(line))
-		if first && !strings.HasPrefix(text, "HTTP/1.1 200") {
-			return fmt.Errorf("the answer is %q", text)
-		}
-		if text == "" {
-			break
-		}
-		if name, value, _ := strings.Cut(text, ": "); strings.EqualFold(name, "Content-Length") {
-			if length, err = strconv.Atoi(value); err != nil {
-				return err
-			}
-		}
+// measure makes one round.
+func (f *front) measure(calls int) error {
+	if _, err := drive(f.request, 1, calls/4+1); err != nil {
+		return err
 	}
-	if length < 0 {
-		return fmt.Errorf("the answer has no length")
-	}
-	_, err := r.Discard(length)
-	return err
-}
-
-func cpuOf(address string) (float64, error) {
-	resp, err := http.Get(address + "/cpu")
+	p50, err := drive(f.request, 1, calls)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
+	if f.p50 == 0 || p50 < f.p50 {
+		f.p50 = p50
+	}
+	if f.process == nil {
+		return nil
+	}
+	if _, err := drive(f.request, busy, calls); err != nil {
+		return err
+	}
+	before, err := f.process.cpu()
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return strconv.ParseFloat(string(text), 64)
+	if _, err := drive(f.request, busy, 2*calls); err != nil {
+		return err
+	}
+	after, err := f.process.cpu()
+	if err != nil {
+		return err
+	}
+	made := max(1, 2*calls/busy) * busy
+	if spent := (after - before) / float64(made); f.cpu == 0 || spent < f.cpu {
+		f.cpu = spent
+	}
+	return nil
 }

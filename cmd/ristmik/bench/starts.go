@@ -2,22 +2,16 @@ package bench
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
-
-	"ristmik/adapters/postgres"
-	"ristmik/configs"
 )
 
 // startsEach is how often each program is started.
@@ -26,32 +20,16 @@ const startsEach = 15
 // starts measures how long it takes from starting the program until its first
 // request is answered: the hub over a database that is up and migrated, and the
 // sandbox.
-func starts(ctx context.Context, o Options) ([]row, []string, error) {
-	dir, err := os.MkdirTemp("", "ristmik-bench-")
+func starts(ctx context.Context, o Options) (rows []row, notes []string, err error) {
+	home, err := newHome(ctx, o.Program)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer os.RemoveAll(dir)
-	private, err := postgres.StartPrivate(ctx, postgres.PrivateOptions{})
+	defer func() { err = errors.Join(err, home.close(context.WithoutCancel(ctx))) }()
+	config, err := home.configure("serve", nil)
 	if err != nil {
 		return nil, nil, err
 	}
-	defer private.Stop(context.WithoutCancel(ctx))
-	config := filepath.Join(dir, "ristmik.yaml")
-	text, err := onFreePorts()
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := os.WriteFile(config, text, 0o600); err != nil {
-		return nil, nil, err
-	}
-	environment := append(os.Environ(), "RISTMIK_DATABASE_URL="+private.URL(postgres.Database))
-	migrate := exec.CommandContext(ctx, o.Program, "migrate", "-c", config)
-	migrate.Env = environment
-	if out, err := migrate.CombinedOutput(); err != nil {
-		return nil, nil, fmt.Errorf("migrating: %w: %s", err, lastLine(out))
-	}
-	var rows []row
 	for _, p := range []struct {
 		what, path, goal string
 		limit            time.Duration
@@ -62,9 +40,7 @@ func starts(ctx context.Context, o Options) ([]row, []string, error) {
 	} {
 		var took []time.Duration
 		for range startsEach {
-			cmd := exec.CommandContext(ctx, o.Program, p.args...)
-			cmd.Env, cmd.Dir = environment, dir
-			d, err := firstAnswer(cmd, p.path)
+			d, err := firstAnswer(home.command(ctx, p.args...), p.path)
 			if err != nil {
 				return nil, nil, fmt.Errorf("starting %s: %w", p.args[0], err)
 			}
@@ -75,18 +51,6 @@ func starts(ctx context.Context, o Options) ([]row, []string, error) {
 		rows = append(rows, row{what: p.what, ours: fmt.Sprintf("%.1f ms", p50.Seconds()*1000), goal: p.goal, met: p50 <= p.limit})
 	}
 	return rows, nil, nil
-}
-
-// onFreePorts is the shipped configuration on free ports.
-func onFreePorts() ([]byte, error) {
-	shipped, err := configs.Shipped.ReadFile("ristmik.yaml")
-	if err != nil {
-		return nil, err
-	}
-	for _, port := range []string{"8080", "8081", "8082"} {
-		shipped = bytes.Replace(shipped, []byte("address: 127.0.0.1:"+port), []byte("address: 127.0.0.1:0"), 1)
-	}
-	return shipped, nil
 }
 
 // firstAnswer starts a program and asks the first address that it prints.
