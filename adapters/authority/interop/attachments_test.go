@@ -93,9 +93,9 @@ func TestOtherMakersAttachments(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			l.args(t)
-			url, question, _ := provider(t)
+			url, ask, _ := provider(t)
 			one := call{
-				Operation: "submitAnswer", Version: "v1", ID: uuid.NewString(), UserID: "EE81506151050", Issue: "C-1", Body: answer(question), Attachments: files,
+				Operation: "submitAnswer", Version: "v1", ID: uuid.NewString(), UserID: "EE81506151050", Issue: "C-1", Body: answer(ask(t)), Attachments: files,
 			}
 			j := job{
 				WSDL: contracttest.Shipped(t, "consultation-answer.wsdl"), Catalogue: catalogue(t), Client: parts(security), Provider: parts(hub),

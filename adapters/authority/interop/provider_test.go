@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -68,11 +69,63 @@ func answer(question string) map[string]any {
 	}}
 }
 
+// nobodys is the id of no question.
+const nobodys = "0b1d2a7e-5c0f-4b7e-9a55-000000000000"
+
+// callOf is a call of an operation that is about a question which has just been
+// asked, and the same about no question.
+func callOf(operation, question string) (sample, bool) {
+	act := func(question string, more map[string]any) map[string]any {
+		request := map[string]any{"actionId": "T-" + uuid.NewString(), "consultationId": question, "round": 1}
+		maps.Copy(request, more)
+		return map[string]any{"request": request}
+	}
+	receipt := func(state string, more map[string]any) sample {
+		return sample{
+			good: act(question, more), refused: act(nobodys, more),
+			at: []string{"response", "legState"}, want: state, faultCode: "consultation.unknown",
+		}
+	}
+	switch operation {
+	case "submitAnswer":
+		return sample{
+			good: answer(question), refused: answer(nobodys),
+			at: []string{"response", "legState"}, want: "ANSWERED", faultCode: "consultation.unknown",
+		}, true
+	case "submitAnswers":
+		return sample{
+			good: map[string]any{"request": map[string]any{"answer": []any{answer(question)["request"]}}},
+			at:   []string{"response", "result", "legState"}, want: "ANSWERED",
+		}, true
+	case "listNotices":
+		return sample{
+			good:    map[string]any{"request": map[string]any{"after": 0, "limit": 500}},
+			refused: map[string]any{"request": map[string]any{"after": 0, "limit": 501}},
+			at:      []string{"response", "notice", "what"}, want: "opened", faultCode: "range",
+		}, true
+	case "getConsultation":
+		return sample{
+			good:    map[string]any{"request": map[string]any{"consultationId": question}},
+			refused: map[string]any{"request": map[string]any{"consultationId": nobodys}},
+			at:      []string{"response", "personalCode"}, want: person, faultCode: "consultation.unknown",
+		}, true
+	case "acknowledgeConsultation":
+		return receipt("DELIVERED", nil), true
+	case "takeIntoReview":
+		return receipt("IN_REVIEW", nil), true
+	case "requestInformation":
+		return receipt("INFO_REQUESTED", map[string]any{"text": "Palun leping & lisa"}), true
+	case "requestExtension":
+		return receipt("EXTENSION_REQUESTED", map[string]any{"until": "2026-12-11", "reason": "Palju tööd"}), true
+	}
+	return sample{}, false
+}
+
 // Every operation of the hub's description is called by every library, at the
 // provider's own door and through a Security Server.
 func TestOtherMakersCallTheProvider(t *testing.T) {
 	t.Parallel()
-	url, question, operations := provider(t)
+	url, ask, operations := provider(t)
 	for _, op := range operations {
 		for _, l := range libraries {
 			for _, way := range []string{"straight", "through the Security Server"} {
@@ -84,14 +137,8 @@ func TestOtherMakersCallTheProvider(t *testing.T) {
 					if way != "straight" {
 						j.Endpoint, unknown = securityServer(t, "", url+"/soap").URL()+"/", "server.serverproxy.unknown_service"
 					}
-					var s sample
-					switch op.Code {
-					case "submitAnswer":
-						s = sample{
-							good: answer(question), refused: answer("0b1d2a7e-5c0f-4b7e-9a55-000000000000"),
-							at: []string{"response", "legState"}, want: "ANSWERED", faultCode: "consultation.unknown",
-						}
-					default:
+					s, ok := callOf(op.Code, ask(t))
+					if !ok {
 						t.Fatalf("no call of %s is known here", op.Code)
 					}
 					s.operation, s.version = op.Code, op.Version

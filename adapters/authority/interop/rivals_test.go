@@ -139,9 +139,13 @@ func catalogue(t *testing.T) string {
 
 func parts(c soap.ClientID) [4]string { return [4]string{c.Instance, c.Class, c.Member, c.Subsystem} }
 
-// text finds a value in what a library read.
+// text finds a value in what a library read; of a list, in its first, since
+// node-soap makes no list of one.
 func text(v any, path ...string) string {
 	for _, name := range path {
+		if list, ok := v.([]any); ok && len(list) > 0 {
+			v = list[0]
+		}
 		m, _ := v.(map[string]any)
 		v = m[name]
 	}

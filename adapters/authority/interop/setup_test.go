@@ -12,6 +12,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/consultation/calendar"
 	"ristmik/adapters/postgres"
 	"ristmik/adapters/postgres/postgrestest"
 	"ristmik/adapters/sandbox"
@@ -29,19 +30,23 @@ var (
 	security = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000591", Subsystem: "konsult"}
 )
 
-// provider starts the hub's provider over a real database in which the security
-// service has been asked, and returns its address, the
-// id of the question and the operations of the description that it serves.
-func provider(t *testing.T) (url, question string, operations []*contract.Operation) {
+// provider starts the hub's provider over a real database, at a day in November,
+// and returns its address, what asks the security service a question and gives
+// its id, and the operations of the description that it serves.
+func provider(t *testing.T) (url string, ask func(*testing.T) string, operations []*contract.Operation) {
 	t.Helper()
+	now := func() time.Time { return time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC) }
 	pool := postgrestest.Pool(t,
 		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
 		postgres.MigrationSet{Name: "consultation", FS: consultation.Migrations})
 	procedure, err := consultation.New(consultation.Options{
 		Authorities: []consultation.Authority{{Name: "security", Title: "Kaitsepolitseiamet", Client: security}},
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
+			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Pull: true,
+				Term: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}, Silence: consultation.SilenceEscalate, Extendable: true,
+				Questions: consultation.QuestionsStopClock, QuestionTerm: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}},
 		}}}},
+		Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -55,26 +60,30 @@ func provider(t *testing.T) (url, question string, operations []*contract.Operat
 		callers[op.Code] = []soap.ClientID{security}
 	}
 	p, err := authority.New(authority.Options{
-		Pool: pool, Procedure: procedure, Contract: answers, Self: hub, RESTService: "konsult", Callers: callers,
+		Pool: pool, Procedure: procedure, Contract: answers, Self: hub, RESTService: "konsult", Callers: callers, Now: now,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	server := httptest.NewServer(p.Handler())
 	t.Cleanup(server.Close)
-	var opened consultation.Consultation
-	err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
-		opened, err = procedure.Open(t.Context(), tx, consultation.OpenRequest{
-			CaseReference: "ELT-2026/004711", Type: "residence_permit.employment", LegalBasis: "Välismaalaste seadus § 176",
-			Purpose: "Elamisloa andmine", Person: consultation.Person{PersonalCode: "71506150400", GivenName: "Mai", Surname: "Sünteetiline"},
-			Official: "EE81506151050",
+	ask = func(t *testing.T) string {
+		t.Helper()
+		var opened consultation.Consultation
+		err := pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) (err error) {
+			opened, err = procedure.Open(t.Context(), tx, consultation.OpenRequest{
+				CaseReference: "ELT-2026/004711", Type: "residence_permit.employment", LegalBasis: "Välismaalaste seadus § 176",
+				Purpose: "Elamisloa andmine", Person: consultation.Person{PersonalCode: person, GivenName: "Mai", Surname: "Sünteetiline"},
+				Official: "EE81506151050",
+			})
+			return err
 		})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return opened.Legs[0].ID
 	}
-	return server.URL, opened.Legs[0].ID, answers.Operations()
+	return server.URL, ask, answers.Operations()
 }
 
 // securityServer starts the sandbox that ships. With an address, questions to the
@@ -109,8 +118,10 @@ func securityServer(t *testing.T, otherURL, hubURL string) *sandbox.Sandbox {
 		}
 	})
 	if hubURL != "" {
-		if err := s.SetService(soap.ServiceID{Provider: hub, Code: "submitAnswer", Version: "v1"}, hubURL); err != nil {
-			t.Fatal(err)
+		for _, code := range authority.SOAPServices() {
+			if err := s.SetService(soap.ServiceID{Provider: hub, Code: code, Version: "v1"}, hubURL); err != nil {
+				t.Fatal(err)
+			}
 		}
 	}
 	return s
