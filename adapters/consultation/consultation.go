@@ -32,9 +32,9 @@ var Migrations embed.FS
 // RoundState is where a round stands.
 type RoundState string
 
-// A round collects answers until every leg has ended, and never reopens. It is
-// cancelled when the case no longer needs it, and superseded by the round of a
-// new revision.
+// A round collects answers until every leg has ended. A complete one collects
+// again only when a question is put to another authority. It is cancelled when
+// the case no longer needs it, and superseded by the round of a new revision.
 const (
 	RoundCollecting RoundState = "COLLECTING"
 	RoundComplete   RoundState = "COMPLETE"

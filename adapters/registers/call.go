@@ -38,34 +38,25 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 		notFound(w)
 		return
 	}
-	observe := func(what string) {
-		a.o.Observe(Observation{Register: reg.Name, Operation: op.Code, Result: what, Took: a.o.Now().Sub(started)})
-	}
 	call, problem := a.read(w, r, reg, op)
 	if problem != nil {
-		observe("invalid")
+		a.observe(reg, op.Code, "invalid", started)
 		web.WriteProblem(w, *problem)
 		return
 	}
-	record := a.recording(r, reg, op.Code)
-	call.Before = record.before()
-	answer, err := a.o.XRoad.Call(r.Context(), call)
-	if err == nil {
-		var res result
-		if res, err = reg.result(op, answer); err == nil {
+	rec := a.recording(r, reg, op.Code)
+	call.Before = rec.before()
+	a.finish(w, r, reg, op.Code, started, rec, func() (outcome, error) {
+		answer, err := a.o.XRoad.Call(r.Context(), call)
+		if err != nil {
+			return outcome{}, err
+		}
+		res, err := reg.result(op, answer)
+		if err == nil {
 			err = a.told(reg, op, &res)
 		}
-		if err == nil {
-			record.answered(r.Context(), answer.Exchange)
-			observe("answered")
-			res.Exchange.headers(w.Header())
-			res.write(w)
-			return
-		}
-	}
-	record.failed(r.Context(), err)
-	observe(string(soap.KindOf(err)))
-	a.fail(w, r, reg, op.Code, err)
+		return outcome{answer.Exchange, &res.Exchange, res.write}, err
+	})
 }
 
 // find returns the operation of that code; of several versions the one asked

@@ -44,34 +44,25 @@ func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, star
 		notFound(w)
 		return
 	}
-	observe := func(what string) {
-		a.o.Observe(Observation{Register: reg.Name, Operation: op.Code, Result: what, Took: a.o.Now().Sub(started)})
-	}
 	call, problem := a.readREST(w, r, reg, op)
 	if problem != nil {
-		observe("invalid")
+		a.observe(reg, op.Code, "invalid", started)
 		web.WriteProblem(w, *problem)
 		return
 	}
-	record := a.recording(r, reg, op.Code)
-	call.Before = record.before()
-	answer, err := a.o.XRoad.REST(r.Context(), call)
-	if err == nil {
-		var res restResult
-		if res, err = reg.restResult(op, answer); err == nil {
+	rec := a.recording(r, reg, op.Code)
+	call.Before = rec.before()
+	a.finish(w, r, reg, op.Code, started, rec, func() (outcome, error) {
+		answer, err := a.o.XRoad.REST(r.Context(), call)
+		if err != nil {
+			return outcome{}, err
+		}
+		res, err := reg.restResult(op, answer)
+		if err == nil {
 			err = a.toldREST(reg, op, &res)
 		}
-		if err == nil {
-			record.answered(r.Context(), answer.Exchange)
-			observe("answered")
-			res.Exchange.headers(w.Header())
-			web.WriteJSON(w, http.StatusOK, res)
-			return
-		}
-	}
-	record.failed(r.Context(), err)
-	observe(string(soap.KindOf(err)))
-	a.fail(w, r, reg, op.Code, err)
+		return outcome{answer.Exchange, &res.Exchange, func(w http.ResponseWriter) { web.WriteJSON(w, http.StatusOK, res) }}, err
+	})
 }
 
 // readREST checks the request and makes the call of it, or says everything that
