@@ -5,17 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"ristmik/adapters/postgres"
-	"ristmik/configs"
 	"ristmik/schedules"
 )
 
@@ -31,33 +26,8 @@ type jobsWorld struct {
 
 func newJobsWorld(t *testing.T) *jobsWorld {
 	t.Helper()
-	dir := openDir(t)
-	p, err := postgres.StartPrivate(t.Context(), postgres.PrivateOptions{Dir: filepath.Join(dir, "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Stop(context.Background()); err != nil {
-			t.Error(err)
-		}
-	})
-	pool, err := postgres.Open(t.Context(), p.URL(postgres.Database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	if _, err := postgres.Migrate(t.Context(), pool, migrations()...); err != nil {
-		t.Fatal(err)
-	}
-	shipped, err := fs.ReadFile(configs.Shipped, configs.DefaultFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &jobsWorld{t: t, config: filepath.Join(dir, "ristmik.yaml"), url: p.URL(postgres.Database), let: make(chan error, 10), pool: pool}
-	text := strings.Replace(string(shipped), "directory: ristmik-data", "directory: "+filepath.Join(dir, "data"), 1)
-	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	config, url, pool := besideAHub(t)
+	w := &jobsWorld{t: t, config: config, url: url, let: make(chan error, 10), pool: pool}
 	runner, err := schedules.NewRunner(pool, []schedules.Job{{
 		Name: "nightly", Cron: "0 0 * * *", Grace: time.Hour, Run: func(ctx context.Context, run *schedules.Run) error {
 			run.Report(map[string]int{"rows": 7})

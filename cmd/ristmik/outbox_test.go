@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -15,8 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"ristmik/adapters/postgres"
-	"ristmik/configs"
 	"ristmik/outbox"
 )
 
@@ -29,30 +24,8 @@ type outboxWorld struct {
 
 func newOutboxWorld(t *testing.T) *outboxWorld {
 	t.Helper()
-	dir := openDir(t)
-	p, err := postgres.StartPrivate(t.Context(), postgres.PrivateOptions{Dir: filepath.Join(dir, "data")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Stop(context.Background()) })
-	pool, err := postgres.Open(t.Context(), p.URL(postgres.Database))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(pool.Close)
-	if _, err := postgres.Migrate(t.Context(), pool, migrations()...); err != nil {
-		t.Fatal(err)
-	}
-	shipped, err := fs.ReadFile(configs.Shipped, configs.DefaultFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &outboxWorld{t, filepath.Join(dir, "ristmik.yaml"), pool}
-	text := strings.Replace(string(shipped), "directory: ristmik-data", "directory: "+filepath.Join(dir, "data"), 1)
-	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	config, _, pool := besideAHub(t)
+	return &outboxWorld{t, config, pool}
 }
 
 func (w *outboxWorld) publish(keys ...string) {
