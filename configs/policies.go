@@ -11,18 +11,30 @@ type Consultation struct {
 }
 
 // Leg is one authority of a consultation type: whether its answer is needed,
-// what a negative one does, how long it has, and what no answer means. Without
-// a term the question waits without end.
+// what a negative one does, what of the case it may see, how long it has, and what
+// no answer means. Without a term the question waits without end.
 type Leg struct {
 	Authority    string     `yaml:"authority"`
 	Mandatory    bool       `yaml:"mandatory"`
 	Binding      Binding    `yaml:"binding"`
+	Fields       []Field    `yaml:"fields"`
 	Term         Term       `yaml:"term"`
 	CountsFrom   CountsFrom `yaml:"counts_from"`
 	Silence      Silence    `yaml:"silence"`
 	Extendable   bool       `yaml:"extendable"`
 	Questions    Questions  `yaml:"questions"`
 	QuestionTerm Term       `yaml:"question_term"`
+}
+
+// Field is one field of the case that an authority may see, by its name in the
+// question. Who is asked, by whom, on what legal basis and what for is in every
+// question; of the rest an authority gets what is listed, so that a field that is
+// added later reaches nobody by itself.
+type Field string
+
+// Allowed lists the values a file may hold.
+func (Field) Allowed() []string {
+	return []string{"personal_code", "given_name", "surname", "employer_code", "occupation"}
 }
 
 // Term is how long somebody has: in working days, in calendar days or in hours,
@@ -74,6 +86,13 @@ func (c *Config) checkConsultation(name string, at func(path, code, message stri
 		seen[leg.Authority] = true
 		if leg.Binding == "" {
 			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
+		}
+		fields := map[Field]bool{}
+		for j, field := range leg.Fields {
+			if fields[field] {
+				at(fmt.Sprintf("%s.fields[%d]", legPath, j), "duplicate-field", "the field stands twice")
+			}
+			fields[field] = true
 		}
 		leg.check(legPath, at)
 	}

@@ -40,7 +40,7 @@ consultations:
         term: {calendar_days: 10001}
   w:
     legs:
-      - {authority: a, binding: veto, silence: never}
+      - {authority: a, binding: veto, silence: never, fields: [surname, health, surname]}
 `
 	_, err := configs.Parse("f.yaml", []byte(data))
 	if err == nil {
@@ -56,6 +56,8 @@ consultations:
 		"f.yaml:29: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
 		"consultations.v.legs[0].silence: a term needs a rule for silence",
 		"f.yaml:32: consultations.w.legs[0].silence",
+		`f.yaml:32: consultations.w.legs[0].fields[1]: "health" is not one of the values (allowed: personal_code, given_name`,
+		"f.yaml:32: consultations.w.legs[0].fields[2]: the field stands twice",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not named: %s\nin:\n%v", want, err)

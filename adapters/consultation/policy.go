@@ -78,6 +78,9 @@ type LegPolicy struct {
 	Mandatory   bool    `json:"mandatory"`
 	Binding     Binding `json:"binding"`
 	Destination string  `json:"destination,omitempty"`
+	// Fields are the names of the question's fields that the authority may see
+	// beside what is in every question.
+	Fields []string `json:"fields,omitempty"`
 	// Pull leaves the question until the authority fetches it; Fallback does so
 	// when it cannot be delivered. What waits can also be answered at the desk.
 	Pull     bool `json:"pull,omitempty"`

@@ -36,9 +36,13 @@ func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 }
 
 func legPolicyOf(leg configs.Leg) consultation.LegPolicy {
+	var fields []string
+	for _, field := range leg.Fields {
+		fields = append(fields, string(field))
+	}
 	return consultation.LegPolicy{
 		Authority: leg.Authority, Mandatory: leg.Mandatory,
-		Binding: consultation.Binding(leg.Binding), Destination: consultationsOf(leg.Authority),
+		Binding: consultation.Binding(leg.Binding), Destination: consultationsOf(leg.Authority), Fields: fields,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
 	}
