@@ -144,13 +144,26 @@ func (x XRoad) SecurityServers() []SecurityServer {
 }
 
 // Authority is one body that is consulted: its name for people, the subsystem
-// that may answer for it, and how it is asked.
+// that may answer for it, how it is asked, and where a question waits that could
+// not be sent. One that works at the desk only needs no subsystem.
 type Authority struct {
-	Title     Title  `yaml:"title"`
-	Subsystem string `yaml:"subsystem"`
-	Wire      Wire   `yaml:"wire"`
-	Service   string `yaml:"service"`
+	Title     Title    `yaml:"title"`
+	Subsystem string   `yaml:"subsystem"`
+	Wire      Wire     `yaml:"wire"`
+	Service   string   `yaml:"service"`
+	Fallback  Fallback `yaml:"fallback"`
 }
+
+// Fallback is where a question waits when the authority's wire is dead; "" is
+// nowhere: a person must act.
+type Fallback string
+
+// FallbackDesk lets the question wait in the authority's desk inbox, under the
+// same id.
+const FallbackDesk Fallback = "desk"
+
+// Allowed lists the values a file may hold.
+func (Fallback) Allowed() []string { return []string{string(FallbackDesk)} }
 
 // Title is a name for people, in Estonian and English.
 type Title struct {
@@ -162,17 +175,24 @@ type Title struct {
 type Wire string
 
 // The wires: SOAP consultationRequest, the same over X-Road REST, or the
-// employment register's own query with a machine's answer.
+// employment register's own query with a machine's answer. With the last two
+// nothing is sent: the authority's system fetches its questions, or its people
+// find them in their desk inbox.
 const (
 	WireSOAP               Wire = "soap"
 	WireREST               Wire = "rest"
 	WireEmploymentRegister Wire = "employment_register"
+	WirePull               Wire = "pull"
+	WireDesk               Wire = "desk"
 )
 
 // Allowed lists the values a file may hold.
 func (Wire) Allowed() []string {
-	return []string{string(WireSOAP), string(WireREST), string(WireEmploymentRegister)}
+	return []string{string(WireSOAP), string(WireREST), string(WireEmploymentRegister), string(WirePull), string(WireDesk)}
 }
+
+// Sends says whether the hub sends questions over the wire.
+func (w Wire) Sends() bool { return w != WirePull && w != WireDesk }
 
 // Binding says what an authority's negative answer does to the outcome.
 type Binding string

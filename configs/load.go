@@ -96,9 +96,18 @@ func (c *Config) check() Problems {
 		a, path := c.Authorities[name], "authorities."+name
 		required(path+".title.et", a.Title.ET)
 		required(path+".title.en", a.Title.EN)
-		required(path+".subsystem", a.Subsystem)
 		required(path+".wire", string(a.Wire))
-		required(path+".service", a.Service)
+		if a.Wire != WireDesk {
+			required(path+".subsystem", a.Subsystem)
+		}
+		switch {
+		case a.Wire.Sends():
+			required(path+".service", a.Service)
+		case a.Service != "":
+			at(path+".service", "contradiction", "nothing is sent over this wire")
+		case a.Fallback != "":
+			at(path+".fallback", "contradiction", "what is not sent waits for the authority anyway")
+		}
 	}
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)

@@ -12,10 +12,12 @@ type Consultation struct {
 
 // Leg is one authority of a consultation type: whether its answer is needed,
 // what a negative one does, what of the case it may see, how long it has, and what
-// no answer means. Without a term the question waits without end.
+// no answer means. Without a term the question waits without end. Information
+// only tells the authority: no answer is waited for.
 type Leg struct {
 	Authority    string     `yaml:"authority"`
 	Mandatory    bool       `yaml:"mandatory"`
+	Information  bool       `yaml:"information"`
 	Binding      Binding    `yaml:"binding"`
 	Fields       []Field    `yaml:"fields"`
 	Term         Term       `yaml:"term"`
@@ -103,6 +105,15 @@ func (l Leg) check(path string, at func(path, code, message string, allowed ...s
 	l.Term.check(path+".term", at)
 	l.QuestionTerm.check(path+".question_term", at)
 	switch {
+	case l.Information:
+		for key, set := range map[string]bool{
+			"mandatory": l.Mandatory, "term": l.Term != Term{}, "silence": l.Silence != "", "extendable": l.Extendable,
+			"counts_from": l.CountsFrom != "", "questions": l.Questions != "" && l.Questions != "none",
+		} {
+			if set {
+				at(path+"."+key, "contradiction", "no answer to mere information is waited for")
+			}
+		}
 	case l.Term == Term{}:
 		for key, set := range map[string]bool{"silence": l.Silence != "", "extendable": l.Extendable, "counts_from": l.CountsFrom != ""} {
 			if set {

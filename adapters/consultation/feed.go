@@ -105,7 +105,7 @@ func number(ctx context.Context, tx pgx.Tx, authority string) error {
 // authorityOf is the authority for which a subsystem may speak; "" for none.
 func (p *Procedure) authorityOf(from soap.ClientID) string {
 	for name, a := range p.authorities {
-		if a.Client == from {
+		if a.Client == from && from != (soap.ClientID{}) {
 			return name
 		}
 	}

@@ -125,11 +125,13 @@ var (
 // transitions is the whole procedure of one leg. What no row covers either
 // changes nothing ([harmless]) or is refused.
 var transitions = []transition{
+	{on: HappenedDelivered, from: []LegState{LegQueued, LegSent, LegDeliveryProblem}, when: informs, to: LegClosedNoAnswer, then: arriveAndEnd, tell: eventDelivered},
 	{on: HappenedDelivered, from: []LegState{LegQueued, LegSent, LegDeliveryProblem}, to: LegDelivered, then: arrive, tell: eventDelivered},
 	{on: HappenedUndeliverable, from: []LegState{LegQueued}, to: LegDeliveryProblem, then: noteProblem, tell: eventDeliveryProblem},
 	{on: HappenedUndeliverable, from: []LegState{LegDeliveryProblem}, then: noteProblem},
 	{on: HappenedRerouted, from: []LegState{LegQueued, LegDeliveryProblem}, to: LegSent, then: restart, tell: eventRerouted},
 
+	{on: HappenedTaken, from: theirs, when: informs, to: LegClosedNoAnswer, then: arriveAndEnd, tell: eventDelivered},
 	{on: HappenedTaken, from: theirs, to: LegInReview, then: arrive, tell: eventInReview},
 
 	{on: HappenedAnswered, from: underway, to: LegAnswered, then: settle, tell: eventAnswered},

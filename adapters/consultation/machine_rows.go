@@ -25,13 +25,14 @@ func silently(rule Silence) func(progress, LegPolicy) bool {
 
 func unproven(p progress, _ LegPolicy) bool        { return p.Delivered.IsZero() }
 func asking(p progress, _ LegPolicy) bool          { return p.Asking }
+func informs(_ progress, policy LegPolicy) bool    { return policy.Information }
 func wants(p progress, _ LegPolicy) bool           { return p.Wanted != nil }
 func clockStops(_ progress, policy LegPolicy) bool { return policy.Questions == QuestionsStopClock }
 
 // What forbids a row.
 
 func noQuestions(_ progress, policy LegPolicy, _ occurrence) *Violation {
-	if policy.Questions == QuestionsNone {
+	if policy.Questions == QuestionsNone || policy.Information {
 		return &Violation{Code: FaultNoQuestions, Message: "the policy of this consultation allows no questions back"}
 	}
 	return nil
@@ -80,6 +81,11 @@ func arrive(p progress, policy LegPolicy, e occurrence) progress {
 		p.Term = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startDelivered}
 	}
 	return p
+}
+
+// arriveAndEnd ends what was mere information: it has arrived, that is all.
+func arriveAndEnd(p progress, policy LegPolicy, e occurrence) progress {
+	return finish(arrive(p, policy, e), policy, e)
 }
 
 func noteProblem(p progress, _ LegPolicy, e occurrence) progress {

@@ -237,6 +237,7 @@ func TestEveryRowAndStateOfTheTableIsReached(t *testing.T) {
 		{Silence: SilenceEscalate, Mandatory: true, Extendable: true, Questions: QuestionsStopClock},
 		{Silence: SilenceNoObjection, Mandatory: true, Extendable: true, Questions: QuestionsRunClock},
 		{Silence: SilenceProceed, Questions: QuestionsNone},
+		{Information: true},
 	} {
 		policy.Term = &calendar.Rule{Unit: calendar.WorkingDays, Length: 5}
 		policy.QuestionTerm = &calendar.Rule{Unit: calendar.WorkingDays, Length: 3}

@@ -81,6 +81,9 @@ type LegPolicy struct {
 	// Fields are the names of the question's fields that the authority may see
 	// beside what is in every question.
 	Fields []string `json:"fields,omitempty"`
+	// Information only tells the authority: once it has been delivered, nothing is
+	// waited for.
+	Information bool `json:"information,omitempty"`
 	// Pull leaves the question until the authority fetches it; Fallback does so
 	// when it cannot be delivered. What waits can also be answered at the desk.
 	Pull     bool `json:"pull,omitempty"`
@@ -118,6 +121,8 @@ func (l LegPolicy) check() []error {
 		}
 	}
 	switch {
+	case l.Information && (l.Mandatory || l.Term != nil || l.Silence != "" || l.Extendable):
+		fault("no answer to mere information is waited for")
 	case l.Term == nil && (l.Silence != "" || l.Extendable):
 		fault("a rule for silence or extensions without a term")
 	case l.Term == nil:
@@ -135,18 +140,21 @@ func (l LegPolicy) check() []error {
 }
 
 // Authority is a body that is consulted; Client is the X-Road subsystem that
-// may answer for it, Destination the outbox destination that reaches it, or Pull
-// says that it fetches its questions. The last two are for questions that are
-// addressed to it by a person.
+// may answer for it (one that has no system has none), Destination the outbox
+// destination that reaches it, or Pull says that it fetches its questions, or finds
+// them at its desk; Fallback says so of what could not be delivered. The last three
+// are for questions that are addressed to it by a person.
 type Authority struct {
 	Name        string
 	Title       string
 	Client      soap.ClientID
 	Destination string
 	Pull        bool
+	Fallback    bool
 }
 
-// authoritiesByName refuses authorities without a name or a subsystem, two with
+// authoritiesByName refuses authorities without a name, ones that are sent their
+// questions and have no subsystem, two with
 // one name, and two with one subsystem: who answers must be one authority.
 func authoritiesByName(list []Authority) (map[string]Authority, error) {
 	var problems []error
@@ -160,11 +168,16 @@ func authoritiesByName(list []Authority) (map[string]Authority, error) {
 			problems = append(problems, fmt.Errorf("authority %q is there twice", a.Name))
 		}
 		if a.Client == (soap.ClientID{}) {
-			problems = append(problems, fmt.Errorf("authority %q has no subsystem that may answer for it", a.Name))
+			if !a.Pull {
+				problems = append(problems, fmt.Errorf("authority %q has no subsystem that may answer for it", a.Name))
+			}
 		} else if other, ok := byClient[a.Client]; ok && other != a.Name {
 			problems = append(problems, fmt.Errorf("authorities %q and %q have the same subsystem %s", other, a.Name, a.Client))
 		}
-		byName[a.Name], byClient[a.Client] = a, a.Name
+		byName[a.Name] = a
+		if a.Client != (soap.ClientID{}) {
+			byClient[a.Client] = a.Name
+		}
 	}
 	return byName, errors.Join(problems...)
 }

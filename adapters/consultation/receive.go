@@ -73,7 +73,7 @@ func (p *Procedure) mayAnswer(ctx context.Context, tx pgx.Tx, leg string, from s
 		return false, fmt.Errorf("finding the leg: %w", err)
 	}
 	known, ok := p.authorities[authority]
-	return ok && known.Client == from, nil
+	return ok && known.Client == from && from != (soap.ClientID{}), nil
 }
 
 // contentOf is what makes two answers the same: everything the authority says,

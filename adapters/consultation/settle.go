@@ -99,7 +99,7 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 	for i, l := range legs {
 		results[i] = answers[l.id]
 		results[i].Mandatory, results[i].Binding = l.policy.Mandatory, l.policy.Binding
-		results[i].State, results[i].DuePassed = l.progress.State, l.progress.DuePassed
+		results[i].State, results[i].DuePassed = l.progress.State, l.progress.DuePassed || l.policy.Information
 	}
 	return legs, results, nil
 }
@@ -113,7 +113,7 @@ func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, legs []
 	for i, l := range legs {
 		told[i] = eventLeg{l.id, l.policy.Authority, l.progress.State, results[i].Code}
 		viaSilence = viaSilence || l.progress.State == LegDeemedNoObjection
-		unanswered = unanswered || l.progress.State == LegClosedNoAnswer && !results[i].Replaced
+		unanswered = unanswered || l.progress.State == LegClosedNoAnswer && !results[i].Replaced && !l.policy.Information
 	}
 	done, err := tx.Exec(ctx, `
 		update consultation.round set state = $3, outcome = $4, completed_at = $5, via_silence = $6, unanswered = $7

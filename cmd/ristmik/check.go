@@ -78,7 +78,9 @@ func problemsOf(cfg *configs.Config, problems configs.Problems, unwritten ...str
 	m.certificates("listeners.console.tls", cfg.Listeners.Console.TLS)
 	m.xroadListener()
 	for name, a := range cfg.Authorities {
-		m.client("authorities."+name+".subsystem", a.Subsystem)
+		if a.Subsystem != "" {
+			m.client("authorities."+name+".subsystem", a.Subsystem)
+		}
 		path := "authorities." + name + ".service"
 		switch a.Wire {
 		case configs.WireSOAP:

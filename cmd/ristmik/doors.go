@@ -181,8 +181,10 @@ func titles(cfg *configs.Config) map[string]console.Title {
 		}
 		out[destination] = console.Title{ET: t.ET + ": " + et, EN: t.EN + ": " + en}
 	}
-	for name := range cfg.Authorities {
-		add(consultationsOf(name), name, "kooskõlastuspäringud", "consultation requests")
+	for name, a := range cfg.Authorities {
+		if a.Wire.Sends() {
+			add(consultationsOf(name), name, "kooskõlastuspäringud", "consultation requests")
+		}
 	}
 	for name := range cfg.Events.Webhooks {
 		out[subscriber.Destination(name)] = console.Title{ET: name + ": sündmused", EN: name + ": events"}

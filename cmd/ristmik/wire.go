@@ -53,8 +53,10 @@ func consultationsOf(authority string) string { return authority + ".consultatio
 // destinationNames are all destinations of the outbox under this configuration.
 func destinationNames(cfg *configs.Config) []string {
 	names := []string{tax.Destination, labour.Destination}
-	for name := range cfg.Authorities {
-		names = append(names, consultationsOf(name))
+	for name, a := range cfg.Authorities {
+		if a.Wire.Sends() {
+			names = append(names, consultationsOf(name))
+		}
 	}
 	for name := range cfg.Events.Webhooks {
 		names = append(names, subscriber.Destination(name))

@@ -20,6 +20,9 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
+		if !cfg.Authorities[name].Wire.Sends() {
+			continue
+		}
 		wire, err := wireOf(cfg.Authorities[name], xr, r)
 		if err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)

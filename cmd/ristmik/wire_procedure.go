@@ -19,33 +19,48 @@ func newProcedure(cfg *configs.Config) (*consultation.Procedure, error) {
 	for name, c := range cfg.Consultations {
 		t := consultation.TypePolicy{FailFast: c.FailFast}
 		for _, leg := range c.Legs {
-			t.Legs = append(t.Legs, legPolicyOf(leg))
+			t.Legs = append(t.Legs, legPolicyOf(leg, cfg.Authorities[leg.Authority]))
 		}
 		policy.Types[name] = t
 	}
 	var authorities []consultation.Authority
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
 		a := cfg.Authorities[name]
-		id, err := soap.ParseClientID(a.Subsystem)
-		if err != nil {
-			return nil, fmt.Errorf("authorities.%s.subsystem: %w", name, err)
+		var id soap.ClientID
+		if a.Subsystem != "" {
+			var err error
+			if id, err = soap.ParseClientID(a.Subsystem); err != nil {
+				return nil, fmt.Errorf("authorities.%s.subsystem: %w", name, err)
+			}
 		}
-		authorities = append(authorities, consultation.Authority{Name: name, Title: a.Title.EN, Client: id})
+		authorities = append(authorities, consultation.Authority{
+			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
+		})
 	}
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now})
 }
 
-func legPolicyOf(leg configs.Leg) consultation.LegPolicy {
+func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
 	var fields []string
 	for _, field := range leg.Fields {
 		fields = append(fields, string(field))
 	}
 	return consultation.LegPolicy{
-		Authority: leg.Authority, Mandatory: leg.Mandatory,
-		Binding: consultation.Binding(leg.Binding), Destination: consultationsOf(leg.Authority), Fields: fields,
+		Authority: leg.Authority, Mandatory: leg.Mandatory, Information: leg.Information, Fields: fields,
+		Binding: consultation.Binding(leg.Binding), Destination: destinationOf(leg.Authority, a),
+		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
 	}
+}
+
+// destinationOf is the outbox destination of questions to an authority; "" for one
+// to which nothing is sent.
+func destinationOf(name string, a configs.Authority) string {
+	if !a.Wire.Sends() {
+		return ""
+	}
+	return consultationsOf(name)
 }
 
 // termOf is nil for a term that is not there.

@@ -45,7 +45,9 @@ func (r rooms) provider(cfg *configs.Config, certificates *web.Certificates, log
 func callersOf(cfg *configs.Config) (map[string][]soap.ClientID, error) {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
-		all = append(all, cfg.Authorities[name].Subsystem)
+		if subsystem := cfg.Authorities[name].Subsystem; subsystem != "" {
+			all = append(all, subsystem)
+		}
 	}
 	out := map[string][]soap.ClientID{}
 	for _, code := range append(authority.SOAPServices(), cfg.XRoad.RESTService) {

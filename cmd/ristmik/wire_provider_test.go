@@ -29,7 +29,7 @@ func TestCallersAreTheAuthoritiesUnlessListed(t *testing.T) {
 	security := id("70000591", "konsult")
 	want := map[string][]soap.ClientID{}
 	for _, code := range append(authority.SOAPServices(), "konsult") {
-		want[code] = []soap.ClientID{id("79990000", "jarelevalve"), security, id("70000349", "tor")}
+		want[code] = []soap.ClientID{id("79990000", "jarelevalve"), security, id("70008747", "sirene"), id("70000349", "tor")}
 	}
 	want["submitAnswer"] = []soap.ClientID{security}
 	if diff := cmp.Diff(want, got); diff != "" {
