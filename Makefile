@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop conformance bench bench-outbox mutants lint ci
+.PHONY: help demo demo-stay test interop conformance bench bench-outbox mutants prove lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,10 @@ conformance: ## run every test and write docs/conformance.md from what they cove
 
 mutants: ## a million mutated documents before the gate and libxml2
 	RISTMIK_MUTANTS=1000000 $(GO) test ./soap -run GateAcceptsNothing -v -timeout 30m
+
+prove: ## the long forms of the tests of the outbox's known bugs, models and crashes (hours)
+	@./.ci/postgres
+	RISTMIK_PROVE=1 $(GO) test -count=1 -p 1 -v -timeout 12h -run 'Bug[0-9]|Model' ./outbox/... ./schedules/... ./adapters/...
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint

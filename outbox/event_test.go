@@ -4,10 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"math/rand/v2"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -179,128 +176,6 @@ func TestAnOlderTransactionThatAppendsLaterComesLater(t *testing.T) {
 	}
 	if ids, _ := read(t, pool, "", 4); strings.Join(ids, " ") != "first b second c" {
 		t.Errorf("%q", ids)
-	}
-}
-
-// Sixteen writers append at random, pausing while their transactions are open and rolling some back; a reader follows.
-// It misses nothing, and reads each subject in the order of commits. A reader that remembers the highest id loses some.
-func TestNoEventIsLostAndSubjectsKeepCommitOrder(t *testing.T) {
-	t.Parallel()
-	const writers, each, subjects = 16, 40, 5
-	pool := newPool(t)
-	ctx := testContext(t)
-	exec(t, pool, `create table history (subject text primary key, ids text not null default '')`)
-	for s := range subjects {
-		exec(t, pool, `insert into history (subject) values ($1)`, fmt.Sprint(s))
-	}
-
-	writing, stopWriting := context.WithCancel(ctx)
-	var reading sync.WaitGroup
-	got := map[string]string{}
-	count := 0
-	reading.Go(func() {
-		var after outbox.Position
-		for {
-			ended := writing.Err() != nil
-			list, err := outbox.Events(ctx, pool, after, 50)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			for _, r := range list {
-				got[r.Event.Subject] += r.Event.ID + " "
-				after = r.Position
-				count++
-			}
-			if ended && len(list) == 0 {
-				return
-			}
-		}
-	})
-	naive := 0
-	reading.Go(func() { // the cursor that loses: by id, over what is visible
-		var after int64
-		for {
-			ended := writing.Err() != nil
-			rows, err := pool.Query(ctx, `select id from outbox.event where id > $1 order by id limit 50`, after)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			ids, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if len(ids) > 0 {
-				after = ids[len(ids)-1]
-			}
-			naive += len(ids)
-			if ended && len(ids) == 0 {
-				return
-			}
-		}
-	})
-
-	var all sync.WaitGroup
-	for w := range writers {
-		all.Go(func() {
-			random := rand.New(rand.NewPCG(uint64(w), 7))
-			for i := range each {
-				subject := fmt.Sprint(random.IntN(subjects))
-				own := fmt.Sprintf("own%d", w)
-				key := fmt.Sprintf("%d-%d", w, i)
-				tx, err := pool.Begin(ctx)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				if random.IntN(3) == 0 { // a transaction id long before the append
-					_, err = tx.Exec(ctx, `select pg_current_xact_id(), pg_sleep($1)`, random.Float64()*0.005)
-				}
-				if err == nil {
-					err = outbox.Append(ctx, tx, event(own, key+"o"), event(subject, key))
-				}
-				if err == nil { // written under the lock of the subject: the order of commits as it really was
-					_, err = tx.Exec(ctx, `update history set ids = ids || $2 || ' ' where subject = $1`, subject, key)
-				}
-				if err == nil {
-					_, err = tx.Exec(ctx, `select pg_sleep($1)`, random.Float64()*0.003)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-				if random.IntN(20) == 0 {
-					err = tx.Rollback(ctx)
-				} else {
-					err = tx.Commit(ctx)
-				}
-				if err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	all.Wait()
-	// Transactions of other tests on the same server hold the horizon back for a moment.
-	total := scalar[int](t, pool, `select count(*) from outbox.event`)
-	eventually(t, "all readable", func() bool {
-		return scalar[bool](t, pool, `select pg_snapshot_xmin(pg_current_snapshot())::text::bigint > coalesce(max(label), 0) from outbox.event`)
-	})
-	stopWriting()
-	reading.Wait()
-	if count != total {
-		t.Errorf("read %d of %d events", count, total)
-	}
-	for s := range subjects {
-		subject := fmt.Sprint(s)
-		if want := scalar[string](t, pool, `select ids from history where subject = $1`, subject); got[subject] != want {
-			t.Errorf("subject %s:\n got %s\nwant %s", subject, got[subject], want)
-		}
-	}
-	t.Logf("a cursor on ids has read %d of %d", naive, total)
-	if naive >= total {
-		t.Errorf("the cursor on ids has lost nothing, so this test proves nothing")
 	}
 }
 
