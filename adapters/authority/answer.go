@@ -18,14 +18,15 @@ import (
 
 // restAnswer is an answer in the REST door's spelling.
 type restAnswer struct {
-	AnswerID      string                   `json:"answer_id"`
-	Round         json.Number              `json:"round"` // 1.0 is an integer too, to a JSON schema
-	AnswerCode    string                   `json:"answer_code"`
-	LegalGround   string                   `json:"legal_ground"`
-	Justification string                   `json:"justification"`
-	Conditions    []consultation.Condition `json:"conditions"`
-	Correction    string                   `json:"correction"`
-	AnsweredAt    string                   `json:"answered_at"`
+	AnswerID       string                      `json:"answer_id"`
+	Round          json.Number                 `json:"round"` // 1.0 is an integer too, to a JSON schema
+	AnswerCode     string                      `json:"answer_code"`
+	LegalGround    string                      `json:"legal_ground"`
+	Justification  string                      `json:"justification"`
+	Conditions     []consultation.Condition    `json:"conditions"`
+	Correction     string                      `json:"correction"`
+	AnsweredAt     string                      `json:"answered_at"`
+	Classification consultation.Classification `json:"classification"`
 }
 
 // answer is what the procedure takes; legID comes from the path.
@@ -44,7 +45,7 @@ func (a restAnswer) answer(legID string) (consultation.Answer, error) {
 	return consultation.Answer{
 		AnswerID: a.AnswerID, LegID: legID, Round: int(round), Code: consultation.AnswerCode(a.AnswerCode),
 		LegalGround: a.LegalGround, Justification: a.Justification, Conditions: a.Conditions,
-		Correction: a.Correction, AnsweredAt: at, Door: doorREST,
+		Correction: a.Correction, Classification: a.Classification, AnsweredAt: at, Door: doorREST,
 	}, nil
 }
 
@@ -61,8 +62,9 @@ type soapAnswer struct {
 		Text       string `json:"text"`
 		ValidUntil string `json:"validUntil"`
 	} `json:"condition"`
-	AnsweredAt string `json:"answeredAt"`
-	Correction string `json:"correction"`
+	AnsweredAt     string                      `json:"answeredAt"`
+	Correction     string                      `json:"correction"`
+	Classification consultation.Classification `json:"classification"`
 }
 
 // fromSOAP turns the content of a submitAnswer wrapper, which the contract has
@@ -83,7 +85,8 @@ func (p *Provider) fromSOAP(content map[string]any) (consultation.Answer, error)
 	}
 	answer := consultation.Answer{
 		AnswerID: a.AnswerID, LegID: a.ConsultationID, Round: a.Round, Code: consultation.AnswerCode(a.AnswerCode),
-		LegalGround: a.LegalGround, Justification: a.Justification, Correction: a.Correction, AnsweredAt: at, Door: doorSOAP,
+		LegalGround: a.LegalGround, Justification: a.Justification, Correction: a.Correction,
+		Classification: a.Classification, AnsweredAt: at, Door: doorSOAP,
 	}
 	for _, c := range a.Condition {
 		answer.Conditions = append(answer.Conditions, consultation.Condition{Code: c.Code, Text: c.Text, ValidUntil: withoutZone(c.ValidUntil)})

@@ -28,6 +28,13 @@ type door func(w *world, from soap.ClientID, operation string, content map[strin
 
 var doors = map[string]door{"soap": throughSOAP, "rest": throughREST}
 
+func (w *world) spoilt(message []byte) []byte {
+	if w.spoil == nil {
+		return message
+	}
+	return []byte(w.spoil(string(message)))
+}
+
 func throughREST(w *world, from soap.ClientID, operation string, content map[string]any) (map[string]any, string) {
 	w.t.Helper()
 	id := fmt.Sprint(content["consultation_id"])
@@ -58,7 +65,7 @@ func throughREST(w *world, from soap.ClientID, operation string, content map[str
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		reader = bytes.NewReader(data)
+		reader = bytes.NewReader(w.spoilt(data))
 		headers = append(headers, "Content-Type", "application/json")
 	} else {
 		reader = bytes.NewReader(nil)
@@ -143,7 +150,7 @@ func throughSOAP(w *world, from soap.ClientID, operation string, content map[str
 	}
 	m := strings.NewReplacer("<id:serviceCode>submitAnswer<", "<id:serviceCode>"+operation+"<",
 		"<id:memberCode>70000591<", "<id:memberCode>"+from.Member+"<", "<id:subsystemCode>konsult<", "<id:subsystemCode>"+from.Subsystem+"<").Replace(message(xml))
-	r := w.send(m)
+	r := w.send(string(w.spoilt([]byte(m))))
 	if r.status != http.StatusOK {
 		w.t.Fatalf("%s: %d %s", operation, r.status, r.body)
 	}

@@ -47,6 +47,7 @@ type world struct {
 	url       string
 	round     consultation.Consultation
 	log       *lines
+	spoil     func(string) string // what becomes of a message on its way, nil: nothing
 
 	mu       sync.Mutex
 	observed []authority.Observation

@@ -73,19 +73,20 @@ type receipt struct {
 func act(what consultation.Happening) func(context.Context, *Provider, request) (any, string, error) {
 	return func(ctx context.Context, p *Provider, in request) (any, string, error) {
 		var c struct {
-			ActionID       string      `json:"action_id"`
-			ConsultationID string      `json:"consultation_id"`
-			Round          json.Number `json:"round"`
-			Text           string      `json:"text"`
-			Until          string      `json:"until"`
-			Reason         string      `json:"reason"`
+			ActionID       string                      `json:"action_id"`
+			ConsultationID string                      `json:"consultation_id"`
+			Round          json.Number                 `json:"round"`
+			Text           string                      `json:"text"`
+			Until          string                      `json:"until"`
+			Reason         string                      `json:"reason"`
+			Classification consultation.Classification `json:"classification"`
 		}
 		if err := in.read(&c); err != nil {
 			return nil, "", err
 		}
 		d := consultation.Deed{
 			ID: c.ActionID, LegID: straight(c.ConsultationID), Round: whole(c.Round), What: what, Text: c.Text, Until: c.Until, Reason: c.Reason,
-			From: in.from, Door: in.door, MessageID: in.messageID,
+			Classification: c.Classification, From: in.from, Door: in.door, MessageID: in.messageID,
 		}
 		var r consultation.Receipt
 		err := pgx.BeginFunc(ctx, p.o.Pool, func(tx pgx.Tx) (err error) {
@@ -131,22 +132,23 @@ func listNotices(ctx context.Context, p *Provider, in request) (any, string, err
 
 // asked is a question as its authority gets it.
 type asked struct {
-	ConsultationID  string                 `json:"consultation_id"`
-	Round           int                    `json:"round"`
-	CaseReference   string                 `json:"case_reference"`
-	CaseType        string                 `json:"case_type"`
-	LegalBasis      string                 `json:"legal_basis"`
-	Purpose         string                 `json:"purpose"`
-	PersonalCode    string                 `json:"personal_code,omitempty"`
-	GivenName       string                 `json:"given_name,omitempty"`
-	Surname         string                 `json:"surname,omitempty"`
-	EmployerCode    string                 `json:"employer_code,omitempty"`
-	Occupation      string                 `json:"occupation,omitempty"`
-	State           consultation.LegState  `json:"state"`
-	DueAt           *time.Time             `json:"due_at,omitempty"`
-	LatestExtension *time.Time             `json:"latest_extension,omitempty"`
-	ExtensionAsked  *time.Time             `json:"extension_asked,omitempty"`
-	Inquiries       []consultation.Inquiry `json:"inquiries,omitempty"`
+	ConsultationID  string                      `json:"consultation_id"`
+	Round           int                         `json:"round"`
+	CaseReference   string                      `json:"case_reference"`
+	CaseType        string                      `json:"case_type"`
+	LegalBasis      string                      `json:"legal_basis"`
+	Purpose         string                      `json:"purpose"`
+	PersonalCode    string                      `json:"personal_code,omitempty"`
+	GivenName       string                      `json:"given_name,omitempty"`
+	Surname         string                      `json:"surname,omitempty"`
+	EmployerCode    string                      `json:"employer_code,omitempty"`
+	Occupation      string                      `json:"occupation,omitempty"`
+	Classification  consultation.Classification `json:"classification,omitempty"`
+	State           consultation.LegState       `json:"state"`
+	DueAt           *time.Time                  `json:"due_at,omitempty"`
+	LatestExtension *time.Time                  `json:"latest_extension,omitempty"`
+	ExtensionAsked  *time.Time                  `json:"extension_asked,omitempty"`
+	Inquiries       []consultation.Inquiry      `json:"inquiries,omitempty"`
 }
 
 func getConsultation(ctx context.Context, p *Provider, in request) (any, string, error) {
@@ -164,7 +166,7 @@ func getConsultation(ctx context.Context, p *Provider, in request) (any, string,
 	return asked{
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType, LegalBasis: q.LegalBasis, Purpose: q.Purpose,
 		PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname, EmployerCode: q.EmployerCode, Occupation: q.Occupation,
-		State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
+		Classification: q.Classification, State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
 	}, resultRead, nil
 }
 
@@ -219,6 +221,9 @@ type batchAnswer struct {
 }
 
 func (p *Provider) one(ctx context.Context, in request, b batchAnswer) (consultation.Receipt, error) {
+	if err := p.o.Procedure.Admit(b.Classification, in.door, in.from.String()); err != nil {
+		return consultation.Receipt{}, err
+	}
 	var wrong []consultation.Violation
 	at, err := p.dateTime(b.AnsweredAt)
 	if err != nil {
@@ -232,7 +237,7 @@ func (p *Provider) one(ctx context.Context, in request, b batchAnswer) (consulta
 	}
 	return p.receive(ctx, consultation.Answer{
 		AnswerID: b.AnswerID, LegID: b.ConsultationID, Round: whole(b.Round), Code: consultation.AnswerCode(b.AnswerCode), LegalGround: b.LegalGround,
-		Justification: b.Justification, Conditions: b.Conditions, Correction: b.Correction, AnsweredAt: at,
+		Justification: b.Justification, Conditions: b.Conditions, Correction: b.Correction, Classification: b.Classification, AnsweredAt: at,
 		From: in.from, Door: in.door, MessageID: in.messageID,
 	})
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"ristmik/adapters/consultation"
 	"ristmik/adapters/web"
 	"ristmik/soap"
 )
@@ -187,7 +188,7 @@ func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, w
 		var problem *web.Problem
 		var code string
 		var err error
-		if body, code, problem, err = p.bodyREST(w, r, schema); err != nil {
+		if body, code, problem, err = p.bodyREST(w, r, schema, from.client); err != nil {
 			return nil, "", nil, err
 		} else if problem != nil {
 			return refused(code, *problem, &from)
@@ -205,7 +206,7 @@ func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, w
 
 // bodyREST reads a body and holds it against its schema. The problem, if there
 // is one, comes with its code for the log.
-func (p *Provider) bodyREST(w http.ResponseWriter, r *http.Request, schema string) ([]byte, string, *web.Problem, error) {
+func (p *Provider) bodyREST(w http.ResponseWriter, r *http.Request, schema string, from soap.ClientID) ([]byte, string, *web.Problem, error) {
 	if len(r.Header.Values("Content-Type")) == 0 {
 		// X-Road only recommends the field (PR-REST 4.3), and there is one kind
 		// of body here.
@@ -218,6 +219,14 @@ func (p *Provider) bodyREST(w http.ResponseWriter, r *http.Request, schema strin
 	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		return nil, "body", &web.Problem{Type: web.TypeMalformed, Title: "The body is not JSON", Status: http.StatusBadRequest}, nil
+	}
+	if content, ok := value.(map[string]any); ok {
+		// Before the schema: whatever else is wrong, this is what is told.
+		level, _ := content["classification"].(string)
+		if why, ok := refusalOf(p.o.Procedure.Admit(consultation.Classification(level), doorREST, from.String())); ok {
+			problem := problemOf(why)
+			return nil, why.Code, &problem, nil
+		}
 	}
 	if err := p.schemas[schema].Validate(value); err != nil {
 		invalid, ok := errors.AsType[*jsonschema.ValidationError](err)

@@ -12,6 +12,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/beevik/etree"
+
+	"ristmik/adapters/consultation"
 	"ristmik/mapping"
 	"ristmik/soap"
 	"ristmik/soap/contract"
@@ -187,6 +190,10 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachment
 		// Taking the answer and dropping what came with it would be a lie.
 		return p.fault(ctx, msg, refuse("client.attachments_not_taken", fmt.Sprintf("the service %s takes no attachments; the message has %d", op.Code, attachments)))
 	}
+	// Before the contract: whatever else is wrong, this is what is told.
+	if refused, ok := refusalOf(p.o.Procedure.Admit(levelOf(msg.Body()), doorSOAP, msg.Header.Client.String())); ok {
+		return p.refuseInBody(ctx, op, msg, refused)
+	}
 	content, err := mapping.DecodeMessage(op.Input, msg)
 	if err != nil {
 		return p.fault(ctx, msg, violated(err))
@@ -207,6 +214,18 @@ func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachment
 		return p.fault(ctx, msg, err)
 	}
 	return reply{status: http.StatusOK, body: body, result: result}
+}
+
+// levelOf is how secret a message says that it is, wherever in its request.
+func levelOf(wrapper *etree.Element) consultation.Classification {
+	for _, request := range wrapper.ChildElements() {
+		for _, field := range request.ChildElements() {
+			if field.Tag == "classification" {
+				return consultation.Classification(strings.TrimSpace(field.Text()))
+			}
+		}
+	}
+	return ""
 }
 
 // workSOAP does what a message asks for.

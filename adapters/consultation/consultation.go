@@ -111,6 +111,8 @@ type OpenRequest struct {
 	Employer      *Employer `json:"employer,omitempty"`
 	Occupation    string    `json:"occupation,omitempty"`
 	Official      string    `json:"official"`
+	// Classification is how secret the question is; "" is AK.
+	Classification Classification `json:"classification,omitempty"`
 }
 
 // Consultation is a consultation as the core sees it: its current round and
@@ -152,16 +154,17 @@ type Leg struct {
 
 // GivenAnswer is an answer as it was stored.
 type GivenAnswer struct {
-	AnswerID      string          `json:"answer_id"`
-	Code          AnswerCode      `json:"code"`
-	LegalGround   string          `json:"legal_ground,omitempty"`
-	Justification string          `json:"justification,omitempty"`
-	Conditions    []Condition     `json:"conditions,omitempty"`
-	Facts         json.RawMessage `json:"facts,omitempty"`
-	AnsweredAt    time.Time       `json:"answered_at"`
-	ReceivedAt    time.Time       `json:"received_at"`
-	Door          string          `json:"door"`
-	MessageID     string          `json:"message_id,omitempty"` // X-Road message id, if it came over X-Road
+	AnswerID       string          `json:"answer_id"`
+	Code           AnswerCode      `json:"code"`
+	LegalGround    string          `json:"legal_ground,omitempty"`
+	Justification  string          `json:"justification,omitempty"`
+	Conditions     []Condition     `json:"conditions,omitempty"`
+	Facts          json.RawMessage `json:"facts,omitempty"`
+	Classification Classification  `json:"classification"`
+	AnsweredAt     time.Time       `json:"answered_at"`
+	ReceivedAt     time.Time       `json:"received_at"`
+	Door           string          `json:"door"`
+	MessageID      string          `json:"message_id,omitempty"` // X-Road message id, if it came over X-Road
 }
 
 // Condition is a condition under which an authority agrees.
@@ -173,19 +176,20 @@ type Condition struct {
 
 // Answer is an answer that an authority gives to its leg.
 type Answer struct {
-	AnswerID      string // the authority's own id; repeating it repeats the answer
-	LegID         string // what the authority knows as the consultation id
-	Round         int
-	Code          AnswerCode
-	LegalGround   string
-	Justification string
-	Conditions    []Condition
-	Facts         json.RawMessage // what a register holds, with FACTS; nil from people
-	Correction    string          // why it replaces the answer before; "" for a first answer
-	AnsweredAt    time.Time
-	From          soap.ClientID // who says so, as the Security Server vouches
-	Door          string        // how it came: "soap", "rest", "register"
-	MessageID     string        // X-Road message id
+	AnswerID       string // the authority's own id; repeating it repeats the answer
+	LegID          string // what the authority knows as the consultation id
+	Round          int
+	Code           AnswerCode
+	LegalGround    string
+	Justification  string
+	Conditions     []Condition
+	Facts          json.RawMessage // what a register holds, with FACTS; nil from people
+	Correction     string          // why it replaces the answer before; "" for a first answer
+	Classification Classification  // how secret it is; "" is AK
+	AnsweredAt     time.Time
+	From           soap.ClientID // who says so, as the Security Server vouches
+	Door           string        // how it came: "soap", "rest", "register"
+	MessageID      string        // X-Road message id
 }
 
 // ReceiptStatus is what became of an answer.

@@ -19,10 +19,11 @@ const minReason = 20
 // (rerouted), or to wait no longer (closed). The last three need a reason; the
 // official who closes is stored.
 type Decision struct {
-	What     Happening
-	Text     string
-	Reason   string
-	Official string // X-Road user id
+	What           Happening
+	Text           string
+	Reason         string
+	Official       string         // X-Road user id
+	Classification Classification // how secret Text and Reason are; "" is AK
 }
 
 func (d Decision) check() faults {
@@ -44,6 +45,9 @@ func (d Decision) check() faults {
 // transaction. The error is ErrNotFound, or a *[Refusal] when it cannot be done
 // now.
 func (p *Procedure) Decide(ctx context.Context, tx pgx.Tx, consultation, leg string, d Decision) (Consultation, error) {
+	if !d.Classification.Passes() {
+		return Consultation{}, tooSecret()
+	}
 	l, err := lockLeg(ctx, tx, leg)
 	if err != nil {
 		return Consultation{}, err

@@ -17,16 +17,18 @@ import (
 
 // Deed is what an authority does with its question beside answering it.
 type Deed struct {
-	ID        string // the authority's own id; repeating it repeats the receipt
-	LegID     string
-	Round     int
-	What      Happening // delivered (it acknowledges), taken, info_requested or extension_requested
-	Text      string    // what it asks back
-	Until     string    // the end that it asks for: a date, or a date-time where the term counts hours
-	Reason    string    // why it needs more time
-	From      soap.ClientID
-	Door      string
-	MessageID string
+	ID     string // the authority's own id; repeating it repeats the receipt
+	LegID  string
+	Round  int
+	What   Happening // delivered (it acknowledges), taken, info_requested or extension_requested
+	Text   string    // what it asks back
+	Until  string    // the end that it asks for: a date, or a date-time where the term counts hours
+	Reason string    // why it needs more time
+	// Classification is how secret it is; "" is AK.
+	Classification Classification
+	From           soap.ClientID
+	Door           string
+	MessageID      string
 }
 
 // check names every fault of a deed that can be seen without the database.
@@ -74,6 +76,9 @@ func until(s string) (time.Time, error) {
 // first receipt. The error is a *[Refusal], as for [Procedure.Receive]; a deed
 // that the procedure does not allow now is a conflict.
 func (p *Procedure) Act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error) {
+	if !d.Classification.Passes() {
+		return Receipt{}, tooSecret()
+	}
 	if known, err := p.mayAnswer(ctx, tx, d.LegID, d.From); err != nil {
 		return Receipt{}, err
 	} else if !known {

@@ -26,7 +26,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 			(select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('text', i.text, 'asked_at', i.asked_at, 'answer', i.answer,
 				'answered_at', i.answered_at)) order by i.number) from consultation.inquiry i where i.leg_id = l.id),
 			coalesce(a.status, ''), coalesce(a.answer_id, ''), coalesce(a.code, ''), coalesce(a.legal_ground, ''),
-			coalesce(a.justification, ''), a.conditions, a.facts, a.answered_at, a.received_at, coalesce(a.door, ''), coalesce(a.message_id, '')
+			coalesce(a.justification, ''), a.conditions, a.facts, a.answered_at, a.received_at, coalesce(a.door, ''), coalesce(a.message_id, ''), coalesce(a.classification, '')
 		from consultation.round r
 		join consultation.leg l on l.consultation_id = r.consultation_id and l.round = r.number
 		left join consultation.answer a on a.leg_id = l.id
@@ -46,7 +46,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 		var answered, received *time.Time
 		err := rows.Scan(&c.ID, &c.Round, &c.CaseReference, &c.Type, &c.State, &c.Outcome, &c.OpenedAt, &c.CompletedAt, &c.ViaSilence, &c.Unanswered,
 			&l.ID, &l.Authority, &l.Mandatory, &l.Binding, &l.State, &l.ReceiptID, &l.DeliveredAt, &l.ProblemReason, &l.DueAt, &l.Late, &l.Wanted, &l.ReplacedBy, &l.Inquiries,
-			&status, &a.AnswerID, &a.Code, &a.LegalGround, &a.Justification, &a.Conditions, &facts, &answered, &received, &a.Door, &a.MessageID)
+			&status, &a.AnswerID, &a.Code, &a.LegalGround, &a.Justification, &a.Conditions, &facts, &answered, &received, &a.Door, &a.MessageID, &a.Classification)
 		if err != nil {
 			return Consultation{}, fmt.Errorf("reading the consultation: %w", err)
 		}

@@ -20,6 +20,9 @@ const KindAsk = "consultation.ask"
 // that tell the core. The error is a *[Refusal] when the request breaks a rule;
 // nothing has been written then.
 func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consultation, error) {
+	if !r.Classification.Passes() {
+		return Consultation{}, tooSecret()
+	}
 	if violations := p.Check(r); len(violations) > 0 {
 		return Consultation{}, &Refusal{RefusedInvalid, violations}
 	}
@@ -106,7 +109,7 @@ func questionOf(r OpenRequest, leg string, round int) Question {
 	q := Question{
 		LegID: leg, Round: round, CaseReference: r.CaseReference, CaseType: r.Type, LegalBasis: r.LegalBasis, Purpose: r.Purpose,
 		PersonalCode: r.Person.PersonalCode, GivenName: r.Person.GivenName, Surname: r.Person.Surname,
-		Occupation: r.Occupation, Official: r.Official,
+		Occupation: r.Occupation, Official: r.Official, Classification: r.Classification,
 	}
 	if r.Employer != nil {
 		q.EmployerCode = r.Employer.RegistryCode

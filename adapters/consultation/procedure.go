@@ -10,13 +10,16 @@ import (
 	"github.com/google/uuid"
 )
 
-// Options are what a [Procedure] is made of. NewID (random UUIDs) and Now (the
-// clock) have defaults.
+// Options are what a [Procedure] is made of. NewID (random UUIDs), Now (the
+// clock) and Alarm (nobody is told) have defaults.
 type Options struct {
 	Policy      Policy
 	Authorities []Authority
 	NewID       func() string // must give UUIDs
 	Now         func() time.Time
+	// Alarm is told of what was too secret to be taken; it may be called from
+	// many goroutines.
+	Alarm func(Alarm)
 }
 
 // Procedure opens rounds, takes answers and works out outcomes. It keeps
@@ -27,6 +30,7 @@ type Procedure struct {
 	authorities map[string]Authority
 	newID       func() string
 	now         func() time.Time
+	alarm       func(Alarm)
 }
 
 // New checks the policy against the authorities; the error names every fault of
@@ -38,11 +42,14 @@ func New(o Options) (*Procedure, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.Alarm == nil {
+		o.Alarm = func(Alarm) {}
+	}
 	authorities, err := authoritiesByName(o.Authorities)
 	if err = errors.Join(err, o.Policy.check(authorities)); err != nil {
 		return nil, fmt.Errorf("checking the consultation policy: %w", err)
 	}
-	return &Procedure{o.Policy, authorities, o.NewID, o.Now}, nil
+	return &Procedure{o.Policy, authorities, o.NewID, o.Now, o.Alarm}, nil
 }
 
 // Types lists the types of consultation that the policy knows, sorted.

@@ -27,6 +27,9 @@ import (
 // another answer, and a second answer while the round collects, are conflicts;
 // everything else is invalid, with every violation named.
 func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, error) {
+	if !a.Classification.Passes() {
+		return Receipt{}, tooSecret()
+	}
 	if known, err := p.mayAnswer(ctx, tx, a.LegID, a.From); err != nil {
 		return Receipt{}, err
 	} else if !known {
@@ -88,15 +91,20 @@ func contentOf(a Answer) ([]byte, error) {
 			return nil, fmt.Errorf("reading the facts of the answer: %w", err)
 		}
 	}
+	level := a.Classification
+	if level == LevelInternal {
+		level = "" // what is AK says what no level says
+	}
 	data, err := json.Marshal(struct {
 		Round                      int
 		Code                       AnswerCode
 		LegalGround, Justification string
 		Conditions                 []Condition
 		Facts                      string
-		Correction                 string `json:",omitempty"`
-		AnsweredAt                 string // also a moment that JSON cannot write; the rules refuse it later
-	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.Correction, a.AnsweredAt.Format(time.RFC3339Nano)})
+		Correction                 string         `json:",omitempty"`
+		AnsweredAt                 string         // also a moment that JSON cannot write; the rules refuse it later
+		Classification             Classification `json:",omitempty"`
+	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.Correction, a.AnsweredAt.Format(time.RFC3339Nano), level})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what the answer says: %w", err)
 	}
@@ -201,10 +209,10 @@ func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answ
 func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, version int, content []byte, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		insert into consultation.answer (leg_id, answer_id, version, status, leg_state, code, legal_ground, justification,
-			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256)
-		values ($1, $2, $16, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15)`,
+			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256, classification)
+		values ($1, $2, $16, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15, $17)`,
 		a.LegID, a.AnswerID, r.Status, r.LegState, a.Code, a.LegalGround, a.Justification,
-		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content, version)
+		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content, version, a.Classification.orDefault())
 	if err != nil {
 		return fmt.Errorf("storing the answer: %w", err)
 	}

@@ -36,7 +36,7 @@ func TestTheLastAnswerCompletesTheRound(t *testing.T) {
 		t.Fatalf("completed: %+v", got)
 	}
 	want := &consultation.GivenAnswer{
-		AnswerID: "l1", Code: consultation.CodeApprovedWithConditions, Conditions: last.Conditions,
+		AnswerID: "l1", Code: consultation.CodeApprovedWithConditions, Conditions: last.Conditions, Classification: consultation.LevelInternal,
 		AnsweredAt: last.AnsweredAt, ReceivedAt: noon, Door: "rest", MessageID: "m-l1",
 	}
 	if diff := cmp.Diff(want, leg(got, "labour").Answer); diff != "" {

@@ -34,6 +34,7 @@ const (
 	FaultExtensionEarly      = "extension.not_later"     // the new end is not later
 	FaultExtensionLate       = "extension.too_late"      // it is later than the law allows
 	FaultExtensionRestDay    = "extension.rest_day"      // it is no working day
+	FaultClassified          = "classification.too_high" // it is more secret than AK
 )
 
 // Violation is one fault of what was said. Path is a JSON pointer in the

@@ -82,6 +82,9 @@ func (p *Procedure) tell(ctx context.Context, tx pgx.Tx, r roundRef, kind string
 // everybody is asked anew. An answer to the old round that still comes is kept
 // and has no effect. The error is ErrNotFound, or a *[Refusal].
 func (p *Procedure) Revise(ctx context.Context, tx pgx.Tx, id string, r OpenRequest) (Consultation, error) {
+	if !r.Classification.Passes() {
+		return Consultation{}, tooSecret()
+	}
 	old, err := lockRound(ctx, tx, id)
 	if err != nil {
 		return Consultation{}, err

@@ -12,18 +12,19 @@ import (
 // Question is what one authority is asked: the payload of the outbox message,
 // and all that a [Wire] needs. It holds personal data.
 type Question struct {
-	LegID         string `json:"leg_id"` // the authority knows it as the consultation id
-	Round         int    `json:"round"`
-	CaseReference string `json:"case_reference"`
-	CaseType      string `json:"case_type"`
-	LegalBasis    string `json:"legal_basis"`
-	Purpose       string `json:"purpose"`
-	PersonalCode  string `json:"personal_code"`
-	GivenName     string `json:"given_name"`
-	Surname       string `json:"surname"`
-	EmployerCode  string `json:"employer_code,omitempty"`
-	Occupation    string `json:"occupation,omitempty"`
-	Official      string `json:"official"` // X-Road user id
+	LegID          string         `json:"leg_id"` // the authority knows it as the consultation id
+	Round          int            `json:"round"`
+	CaseReference  string         `json:"case_reference"`
+	CaseType       string         `json:"case_type"`
+	LegalBasis     string         `json:"legal_basis"`
+	Purpose        string         `json:"purpose"`
+	PersonalCode   string         `json:"personal_code"`
+	GivenName      string         `json:"given_name"`
+	Surname        string         `json:"surname"`
+	EmployerCode   string         `json:"employer_code,omitempty"`
+	Occupation     string         `json:"occupation,omitempty"`
+	Official       string         `json:"official"` // X-Road user id
+	Classification Classification `json:"classification,omitempty"`
 }
 
 // Reply is what comes back at once when an authority is asked: either an

@@ -24,17 +24,18 @@ func NewRESTWire(client *xroad.Client, service soap.ServiceID) Wire { return res
 
 // restQuestion is the body of POST /consultations.
 type restQuestion struct {
-	ConsultationID string `json:"consultation_id"`
-	Round          int    `json:"round"`
-	CaseReference  string `json:"case_reference"`
-	CaseType       string `json:"case_type"`
-	LegalBasis     string `json:"legal_basis"`
-	Purpose        string `json:"purpose"`
-	PersonalCode   string `json:"personal_code"`
-	GivenName      string `json:"given_name"`
-	Surname        string `json:"surname"`
-	EmployerCode   string `json:"employer_code,omitempty"`
-	Occupation     string `json:"occupation,omitempty"`
+	ConsultationID string         `json:"consultation_id"`
+	Round          int            `json:"round"`
+	CaseReference  string         `json:"case_reference"`
+	CaseType       string         `json:"case_type"`
+	LegalBasis     string         `json:"legal_basis"`
+	Purpose        string         `json:"purpose"`
+	PersonalCode   string         `json:"personal_code"`
+	GivenName      string         `json:"given_name"`
+	Surname        string         `json:"surname"`
+	EmployerCode   string         `json:"employer_code,omitempty"`
+	Occupation     string         `json:"occupation,omitempty"`
+	Classification Classification `json:"classification,omitempty"`
 }
 
 // Ask sends the question with the case as X-Road-Issue and the official as
@@ -44,7 +45,7 @@ func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	body, err := json.Marshal(restQuestion{
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
 		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
-		EmployerCode: q.EmployerCode, Occupation: q.Occupation,
+		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification,
 	})
 	if err != nil {
 		return Reply{}, &soap.Failure{Kind: soap.KindInternal, Code: "question", Message: "the question cannot be written", Err: err}

@@ -40,6 +40,9 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	if q.Occupation != "" {
 		request["occupation"] = q.Occupation
 	}
+	if q.Classification != "" {
+		request["classification"] = string(q.Classification)
+	}
 	body, err := mapping.EncodeXML(w.op.Input, map[string]any{"request": request})
 	if err != nil {
 		return Reply{}, &soap.Failure{Kind: soap.KindFixData, Code: "question.contract", Message: "the question does not fit the contract", Err: err}

@@ -18,6 +18,9 @@ func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return nil, err
 		}
+		if err := a.admit(r, tree); err != nil {
+			return nil, err
+		}
 		request := openRequestOf(tree)
 		if found = join(found, a.o.Procedure.Check(request)); len(found) > 0 {
 			return nil, invalid(found)
@@ -43,12 +46,22 @@ func openRequestOf(tree any) consultation.OpenRequest {
 			GivenName:    text(tree, "person", "given_name"),
 			Surname:      text(tree, "person", "surname"),
 		},
-		Occupation: text(tree, "occupation"), Official: text(tree, "official"),
+		Occupation: text(tree, "occupation"), Official: text(tree, "official"), Classification: consultation.Classification(text(tree, "classification")),
 	}
 	if has(tree, "employer") {
 		r.Employer = &consultation.Employer{RegistryCode: text(tree, "employer", "registry_code")}
 	}
 	return r
+}
+
+// admit refuses a body that says that it is too secret, before anything else is
+// found in it: all that is told is this.
+func (a *API) admit(r *http.Request, tree any) error {
+	err := a.o.Procedure.Admit(consultation.Classification(text(tree, "classification")), "core", web.Caller(r.Context()))
+	if err != nil {
+		return toldAs(err)
+	}
+	return nil
 }
 
 func (a *API) getConsultation(w http.ResponseWriter, r *http.Request) {

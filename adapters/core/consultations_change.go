@@ -24,6 +24,9 @@ func (a *API) changes(schema string, do change) http.HandlerFunc {
 			if err != nil {
 				return nil, err
 			}
+			if err := a.admit(r, tree); err != nil {
+				return nil, err
+			}
 			if len(found) > 0 {
 				return nil, invalid(found)
 			}
@@ -86,7 +89,7 @@ func (a *API) changeRoutes() []route {
 			return p.Override(ctx, tx, r.PathValue("id"), text(tree, "reason"), text(tree, "official"))
 		}},
 		{leg + "/information", "Information", decision(func(tree any) consultation.Decision {
-			return consultation.Decision{What: consultation.HappenedSupplied, Text: text(tree, "text")}
+			return consultation.Decision{What: consultation.HappenedSupplied, Text: text(tree, "text"), Classification: consultation.Classification(text(tree, "classification"))}
 		})},
 		{leg + "/extension", "ExtensionDecision", decision(func(tree any) consultation.Decision {
 			d := consultation.Decision{What: consultation.HappenedExtensionDenied, Reason: text(tree, "reason")}

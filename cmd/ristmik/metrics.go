@@ -7,6 +7,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/console"
+	"ristmik/adapters/consultation"
 	"ristmik/adapters/registers"
 	"ristmik/adapters/xroad"
 	"ristmik/outbox"
@@ -26,6 +27,7 @@ type meters struct {
 	heldFor  prometheus.Gauge
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
+	secrets  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	sent     *prometheus.HistogramVec
 }
@@ -71,10 +73,16 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 			Name: "ristmik_xroad_alarms_total", Help: "Answers that were not to our request, servers that were not the pinned ones, certificate files that cannot be used.",
 		}, []string{"code"}),
 	}
+	m.secrets = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "ristmik_classified_messages_total", Help: "Messages that said that they are more secret than AK: refused, and nothing of them kept. Any is a case for the security officer.",
+	}, []string{"door"})
+	for _, door := range []string{"core", "soap", "rest"} {
+		m.secrets.WithLabelValues(door)
+	}
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.held), reg.Register(m.heldFor), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.held), reg.Register(m.heldFor), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent), reg.Register(m.secrets))
 }
 
 func (m *meters) delivery(o outbox.Observation) {
@@ -95,6 +103,8 @@ func (m *meters) call(x xroad.Exchange) {
 }
 
 func (m *meters) alarm(a xroad.Alarm) { m.alarms.WithLabelValues(a.Code).Inc() }
+
+func (m *meters) classified(a consultation.Alarm) { m.secrets.WithLabelValues(a.Door).Inc() }
 
 func (m *meters) answer(o authority.Observation) {
 	m.answers.WithLabelValues(o.Door, o.Result).Inc()

@@ -106,7 +106,10 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	procedure, err := newProcedure(cfg)
+	procedure, err := newProcedure(cfg, func(a consultation.Alarm) {
+		metrics.classified(a)
+		log.Error("a message that is more secret than AK was refused; nothing of it was kept", "door", a.Door, "from", a.From)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ func (w *World) restConsultation(rw http.ResponseWriter, r *http.Request) {
 		Surname        string `json:"surname"`
 		EmployerCode   string `json:"employer_code"`
 		Occupation     string `json:"occupation"`
+		Classification string `json:"classification"`
 	}
 	from, ok := caller(rw, r)
 	if !ok || !readJSON(rw, r, &q) {
