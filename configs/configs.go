@@ -297,49 +297,8 @@ type Delivery struct {
 	Destinations map[string]DeliveryPolicy `yaml:"destinations"`
 }
 
-// DeliveryPolicy is one destination's pace. A zero value means the default.
-type DeliveryPolicy struct {
-	Base        time.Duration `yaml:"base"`
-	Cap         time.Duration `yaml:"cap"`
-	Attempts    int           `yaml:"attempts"`
-	MaxInFlight int           `yaml:"max_in_flight"`
-	Breaker     Breaker       `yaml:"breaker"`
-}
-
-// Breaker is when a destination is left alone, and for how long.
-type Breaker struct {
-	Failures int           `yaml:"failures"`
-	OpenFor  time.Duration `yaml:"open_for"`
-	MaxOpen  time.Duration `yaml:"max_open"`
-}
-
 // File is the name the configuration was read under.
 func (c *Config) File() string { return c.file }
-
-// Or returns p with every zero value replaced by that of d.
-func (p DeliveryPolicy) Or(d DeliveryPolicy) DeliveryPolicy {
-	or := func(v, w time.Duration) time.Duration {
-		if v == 0 {
-			return w
-		}
-		return v
-	}
-	orInt := func(v, w int) int {
-		if v == 0 {
-			return w
-		}
-		return v
-	}
-	return DeliveryPolicy{
-		Base: or(p.Base, d.Base), Cap: or(p.Cap, d.Cap),
-		Attempts: orInt(p.Attempts, d.Attempts), MaxInFlight: orInt(p.MaxInFlight, d.MaxInFlight),
-		Breaker: Breaker{
-			Failures: orInt(p.Breaker.Failures, d.Breaker.Failures),
-			OpenFor:  or(p.Breaker.OpenFor, d.Breaker.OpenFor),
-			MaxOpen:  or(p.Breaker.MaxOpen, d.Breaker.MaxOpen),
-		},
-	}
-}
 
 // Contracts is the folder of the shipped contracts.
 func Contracts() fs.FS {

@@ -62,7 +62,7 @@ func defaults() *Config {
 		Registers: Registers{Tax: TaxRegister{EmploymentMapping: "employment-sync.yaml", PermitMapping: "permit-notice.yaml"}},
 		Exchanges: Exchanges{Record: true, Keep: 2 * 365 * 24 * time.Hour},
 		Delivery: Delivery{Takeover: 10 * time.Second, Keep: 30 * 24 * time.Hour, Default: DeliveryPolicy{
-			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, MaxInFlight: 8,
+			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, OnDead: OnDeadBlock, MaxInFlight: 8, RetryBudget: 10,
 			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
 		}},
 	}
@@ -117,55 +117,6 @@ func (c *Config) check() Problems {
 	c.checkDelivery(at)
 	c.checkEvents(at)
 	return problems
-}
-
-func (c *Config) checkDelivery(at func(path, code, message string, allowed ...string)) {
-	one := func(path string, p DeliveryPolicy) {
-		for _, d := range []struct {
-			path string
-			v    time.Duration
-		}{{"base", p.Base}, {"cap", p.Cap}, {"breaker.open_for", p.Breaker.OpenFor}, {"breaker.max_open", p.Breaker.MaxOpen}} {
-			if d.v < 0 {
-				at(path+"."+d.path, "not-positive", "a time above zero is needed")
-			}
-		}
-		for _, n := range []struct {
-			path string
-			v    int
-		}{{"attempts", p.Attempts}, {"max_in_flight", p.MaxInFlight}, {"breaker.failures", p.Breaker.Failures}} {
-			if n.v < 0 {
-				at(path+"."+n.path, "not-positive", "a number above zero is needed")
-			}
-		}
-	}
-	if c.Delivery.Takeover < time.Second {
-		at("delivery.takeover", "not-positive", "a time of at least a second is needed")
-	}
-	if c.Exchanges.Keep < 24*time.Hour {
-		at("exchanges.keep", "not-positive", "a time of at least a day is needed", "24h", "17520h")
-	}
-	if c.Delivery.Keep < 24*time.Hour {
-		at("delivery.keep", "not-positive", "a time of at least a day is needed", "24h", "720h")
-	}
-	one("delivery.default", c.Delivery.Default)
-	if d := c.Delivery.Default; d.Base == 0 || d.Cap == 0 || d.Attempts == 0 || d.MaxInFlight == 0 || d.Breaker.Failures == 0 || d.Breaker.OpenFor == 0 || d.Breaker.MaxOpen == 0 {
-		at("delivery.default", "not-positive", "every value of the default is above zero")
-	}
-	for _, name := range sorted(c.Delivery.Destinations) {
-		one("delivery.destinations."+name, c.Delivery.Destinations[name])
-	}
-	order := func(path string, p DeliveryPolicy) {
-		if p.Cap < p.Base {
-			at(path+".cap", "contradiction", "the longest pause is shorter than the first one (base)")
-		}
-		if p.Breaker.MaxOpen < p.Breaker.OpenFor {
-			at(path+".breaker.max_open", "contradiction", "the longest opening is shorter than the first one (open_for)")
-		}
-	}
-	order("delivery.default", c.Delivery.Default)
-	for _, name := range sorted(c.Delivery.Destinations) {
-		order("delivery.destinations."+name, c.Delivery.Destinations[name].Or(c.Delivery.Default))
-	}
 }
 
 func loopback(host string) bool {

@@ -77,6 +77,8 @@ type Breaker struct {
 	// pause ends by itself.
 	HeldBy, HeldReason string
 	HeldUntil          time.Time
+	// ShutUntil is when the destination's opening hours begin again; zero within them.
+	ShutUntil time.Time
 }
 
 // Breakers lists the breakers of all destinations that a relay has ever served, by name.
@@ -84,7 +86,7 @@ func Breakers(ctx context.Context, db DB) ([]Breaker, error) {
 	rows, err := db.Query(ctx, `
 select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason, open_count, coalesce(probe_by, ''),
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
-       coalesce(held_until, 'epoch')
+       coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end
 from outbox.breaker order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
@@ -92,7 +94,11 @@ from outbox.breaker order by destination`)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Breaker, error) {
 		var b Breaker
 		var waits bool
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil)
+		var shut *time.Time
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut)
+		if shut != nil {
+			b.ShutUntil = *shut
+		}
 		if b.HeldBy == "" {
 			b.HeldUntil = time.Time{}
 		}

@@ -15,12 +15,13 @@ const reasonLease = "lease_expired"
 // claimed is the head of a lane that this relay holds.
 type claimed struct {
 	Delivery
-	tries     int    // counted attempts since the message last had a new start, this one included
-	fence     int64  // the claim's number; the outcome is recorded only while the lane still has it
-	abandoned bool   // the attempt before this one was cut off
-	verdict   string // dead for this reason already; only the destination's hook has not succeeded yet
-	reason    string // why the message is still here
-	expired   bool   // of no use any more
+	tries     int           // counted attempts since the message last had a new start, this one included
+	fence     int64         // the claim's number; the outcome is recorded only while the lane still has it
+	abandoned bool          // the attempt before this one was cut off
+	verdict   string        // dead for this reason already; only the destination's hook has not succeeded yet
+	reason    string        // why the message is still here
+	expired   bool          // of no use any more
+	age       time.Duration // since it was published, or a person let it go again
 	gate      *gate
 	until     time.Time // when the lease ends, not later than by the database's clock
 }
@@ -35,7 +36,14 @@ type look struct {
 	dueIn      time.Duration
 	bulk       bool          // some of it is bulk
 	heldFor    time.Duration // by a person; 0 while it is not
+	shut       bool          // other relays have been told that the opening hours are over
+	shutFor    time.Duration // outside the opening hours; 0 within them
+	now        time.Time     // by the database's clock, when this process looked
+	seen       time.Time     // the same moment by this process's
 }
+
+// sleeps says that nobody need wake the dispatcher, because nothing may be sent whatever is published.
+func (l look) sleeps() bool { return l.state != breakerClosed || l.heldFor > 0 || l.shutFor > 0 }
 
 // look asks the database what there is to do, without a lock.
 func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
@@ -46,6 +54,7 @@ func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
 select b.state, b.generation, b.open_count,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
        coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
+       coalesce(b.shut_until > clock_timestamp(), false), clock_timestamp(),
        (select extract(epoch from l.ready_at - clock_timestamp())::float8
         from outbox.lane l
         where l.destination = $1 and l.ready_at < 'infinity' and not l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
@@ -54,10 +63,11 @@ select b.state, b.generation, b.open_count,
         from outbox.lane l
         where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
         order by l.ready_at limit 1)
-from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &dueIn, &bulkIn)
+from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &l.now, &dueIn, &bulkIn)
 	if err != nil {
 		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
 	}
+	l.seen = time.Now()
 	if l.state != breakerClosed {
 		l.closedFor = seconds(closedFor)
 	}
@@ -259,10 +269,11 @@ select id, attempt, since, until, 'unknown', $8, '', owner, fence from counted`
 	// taken after the locks sees what the last holders of the lanes have done.
 	readHeads = `
 select h.id, m.destination, m.lane, m.kind, m.key, m.payload, m.traceparent, m.published_at,
-       h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason, coalesce(h.expires_at <= now(), false)
+       h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason, coalesce(h.expires_at <= now(), false),
+       extract(epoch from now() - coalesce(h.renewed_at, m.published_at))::float8
 from unnest($1::text[], $2::text[], $3::bigint[]) as w(destination, key, next)
 cross join lateral (
-    select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason, q.expires_at
+    select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason, q.expires_at, q.renewed_at
     from outbox.pending q
     where q.destination = w.destination and q.lane = w.key order by q.id limit 1) h
 join outbox.message m on m.id = h.id
@@ -282,8 +293,10 @@ func (r *Relay) takeHeads(ctx context.Context, tx pgx.Tx, lanes heldLanes) ([]*c
 		var err error
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*claimed, error) {
 			var c claimed
+			var age float64
 			err := row.Scan(&c.ID, &c.Destination, &c.Lane, &c.Kind, &c.Key, &c.Payload, &c.TraceParent, &c.Published,
-				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason, &c.expired)
+				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason, &c.expired, &age)
+			c.age = seconds(age)
 			if lanes.heads[c.Lane] != c.ID {
 				moved.lanes, moved.ids = append(moved.lanes, c.Lane), append(moved.ids, c.ID)
 			}

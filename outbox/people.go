@@ -56,9 +56,9 @@ update outbox.message set state = 'ready', settled_at = null where id = $1 and s
 				return err
 			}
 			batch.Queue(`
-insert into outbox.pending (destination, lane, id, due, attempt, published_at)
-select destination, lane, id, now(), $2::int, published_at from outbox.message where id = $1
-on conflict (destination, lane, id) do update set due = excluded.due, tries = 0, verdict = null, fence = null, expires_at = null`, id, attempt)
+insert into outbox.pending (destination, lane, id, due, attempt, published_at, renewed_at)
+select destination, lane, id, now(), $2::int, published_at, now() from outbox.message where id = $1
+on conflict (destination, lane, id) do update set due = excluded.due, renewed_at = excluded.renewed_at, tries = 0, verdict = null, fence = null, expires_at = null`, id, attempt)
 			batch.Queue(notify, channels(map[string]bool{destination: true}))
 		} else {
 			batch.Queue(`

@@ -26,6 +26,9 @@ type Policy struct {
 	Base, Cap time.Duration
 	// MaxAttempts is how many counted attempts a message has before it is dead; a person's retry gives as many again.
 	MaxAttempts int
+	// MaxAge is how long after it was published a failed message is tried again; one whose next attempt would come later
+	// is dead. A person's retry gives it as long again. 0 means without end.
+	MaxAge time.Duration
 	// MaxInFlight is how many messages one relay sends to the destination at a time.
 	MaxInFlight int
 	// Idempotent says that the receiver recognises a repeated message, so that an unknown result may be repeated.
@@ -33,8 +36,23 @@ type Policy struct {
 	Idempotent bool
 	// OnDead says what becomes of the lane of a dead message; empty means Block.
 	OnDead OnDead
+	// Kinds are what differs for messages of single kinds.
+	Kinds map[string]KindPolicy
+	// Hours are when the destination is sent to; nil means always.
+	Hours *Hours
+	// RetryBudget bounds repeated attempts while many fail: their share of the first attempts of the last minute, for
+	// each relay, though ten are always allowed. What is over it waits and counts no attempt. 0 means no bound.
+	RetryBudget float64
 	// Breaker says when the destination is left alone.
 	Breaker BreakerPolicy
+}
+
+// KindPolicy is what differs for messages of one kind; a zero value means that of the destination.
+type KindPolicy struct {
+	Base, Cap   time.Duration
+	MaxAttempts int
+	MaxAge      time.Duration
+	OnDead      OnDead
 }
 
 // BreakerPolicy says when a destination is left alone and for how long.
@@ -149,8 +167,48 @@ func (p Policy) withDefaults() Policy {
 	return p
 }
 
+// of is the policy for messages of a kind.
+func (p Policy) of(kind string) Policy {
+	k, ok := p.Kinds[kind]
+	if !ok {
+		return p
+	}
+	if k.Base != 0 {
+		p.Base = k.Base
+	}
+	if k.Cap != 0 {
+		p.Cap = k.Cap
+	}
+	p.Cap = max(p.Cap, p.Base)
+	if k.MaxAttempts != 0 {
+		p.MaxAttempts = k.MaxAttempts
+	}
+	if k.MaxAge != 0 {
+		p.MaxAge = k.MaxAge
+	}
+	if k.OnDead != "" {
+		p.OnDead = k.OnDead
+	}
+	return p
+}
+
 func (p Policy) validate() error {
+	for kind, k := range p.Kinds {
+		whole := p.of(kind)
+		whole.Kinds = nil
+		if k.Cap != 0 && k.Cap < whole.Base {
+			return fmt.Errorf("%w policy: kind %q: base %s, cap %s", ErrInvalid, kind, whole.Base, k.Cap)
+		}
+		if err := whole.validate(); err != nil {
+			return fmt.Errorf("kind %q: %w", kind, err)
+		}
+	}
+	if err := p.Hours.validate(); err != nil {
+		return err
+	}
 	switch {
+	case p.MaxAge < 0 || p.RetryBudget < 0:
+		return fmt.Errorf("%w policy: at most %s old, retry budget %v", ErrInvalid, p.MaxAge, p.RetryBudget)
 	case p.Base < 0 || p.Cap < p.Base:
 		return fmt.Errorf("%w policy: base %s, cap %s", ErrInvalid, p.Base, p.Cap)
 	case p.MaxAttempts < 0 || p.MaxInFlight < 0:

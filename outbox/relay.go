@@ -32,6 +32,8 @@ type Relay struct {
 // destination is a Destination as this relay serves it.
 type destination struct {
 	Destination
+	kinds    map[string]*Policy // of the kinds that have one of their own
+	retries  *retries
 	index    int
 	wake     chan struct{}
 	together *together
@@ -70,7 +72,12 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 			return nil, fmt.Errorf("destination %s: %w", d.Name, err)
 		}
 		most[i] = d.Policy.MaxInFlight
-		served := &destination{Destination: d, index: i, wake: make(chan struct{}, 1)}
+		served := &destination{Destination: d, index: i, wake: make(chan struct{}, 1), kinds: map[string]*Policy{}}
+		served.retries = newRetries(d.Policy.RetryBudget, time.Now)
+		for kind := range d.Policy.Kinds {
+			p := d.Policy.of(kind)
+			served.kinds[kind] = &p
+		}
 		served.together = &together{flush: func(recs []*record) ([]bool, error) { return r.recordTogether(served, recs) }}
 		r.dests = append(r.dests, served)
 	}

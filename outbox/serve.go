@@ -37,7 +37,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 			uneasy = soonest
 			continue
 		}
-		if d.last.state == breakerClosed && d.last.heldFor == 0 && !d.asleep && !d.starved {
+		if !d.last.sleeps() && !d.asleep && !d.starved {
 			if d.asleep = r.asleep.lie(r.hard, d.Name); d.asleep {
 				continue // a last look: from now on publishers notify
 			}
@@ -48,7 +48,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
-			if d.told.Swap(false) && d.last.state == breakerClosed && d.last.heldFor == 0 && !d.starved { // there is something to claim
+			if d.told.Swap(false) && !d.last.sleeps() && !d.starved { // there is something to claim
 				d.busy = d.last
 				d.busy.due, d.busy.dueIn = true, 0
 			}
@@ -74,31 +74,34 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	if !hot {
 		l, err = r.look(ctx, d)
 	}
-	d.last = l
 	if errors.Is(err, pgx.ErrNoRows) {
 		err = r.introduce(ctx, d)
 		l = look{due: true}
+	}
+	if err == nil && d.Policy.Hours != nil {
+		err = r.openingHours(ctx, d, &l)
 	}
 	if err != nil {
 		r.budget.give(d.index, slots, false)
 		return 0, err
 	}
+	d.last = l
 	if l.state == breakerClosed {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
 			r.budget.give(d.index, slots, false)
 			return 0, r.openTripped(ctx, d, g)
 		}
 	}
-	if d.asleep && (l.state != breakerClosed || l.heldFor > 0) { // nobody need wake anybody
+	if d.asleep && l.sleeps() { // nobody need wake anybody
 		r.asleep.rise(ctx, d.Name)
 		d.asleep = false
 	}
-	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 {
+	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 || l.shutFor > 0 {
 		r.budget.give(d.index, slots, false)
 		if !l.due {
 			return r.o.Poll, nil
 		}
-		return max(l.dueIn, l.closedFor, l.heldFor), nil
+		return max(l.dueIn, l.closedFor, l.heldFor, l.shutFor), nil
 	}
 	if d.asleep {
 		r.asleep.rise(ctx, d.Name)
@@ -122,6 +125,24 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		return again, nil
 	}
 	return 0, nil
+}
+
+// openingHours sees whether the destination is closed now, by the database's clock, and tells those who read its row.
+func (r *Relay) openingHours(ctx context.Context, d *destination, l *look) error {
+	if l.state == "" {
+		return nil
+	}
+	l.shutFor = d.Policy.Hours.until(l.now.Add(time.Since(l.seen)))
+	if l.shutFor == 0 || l.shut {
+		return nil
+	}
+	_, err := r.pool.Exec(ctx, `
+update outbox.breaker set shut_until = clock_timestamp() + make_interval(secs => $2) where destination = $1`, d.Name, l.shutFor.Seconds())
+	if err != nil {
+		return fmt.Errorf("telling that %s is closed: %w", d.Name, err)
+	}
+	l.shut = true
+	return nil
 }
 
 // introduce makes the breaker row of a destination that is served for the first time.

@@ -21,7 +21,8 @@ type DestinationStats struct {
 	// Blocked messages wait behind a dead one that is the head of their lane, whatever the breaker does: only a person
 	// who retries or discards that one lets them go on.
 	Blocked int64
-	// Parked messages wait for the destination's breaker to close; that counts no attempt.
+	// Parked messages wait for the destination: for its breaker to close, a person's pause to end or its opening hours to
+	// begin. That counts no attempt.
 	Parked int64
 	// Dead messages need a person.
 	Dead int64
@@ -40,7 +41,7 @@ with unsent as (
     select p.destination,
            case when l.claimed_until > now() and (p.id = l.claimed or p.fence = l.fence) then 'sending'
                 when l.ready_at = 'infinity' and l.fence is null then 'blocked'
-                when b.state <> 'closed' then 'parked'
+                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() then 'parked'
                 when p.due > now() or l.fence is null and l.ready_at > now() then 'waiting'
                 else 'ready' end as doing,
            p.published_at

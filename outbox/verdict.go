@@ -51,12 +51,13 @@ type record struct {
 
 // attempt sends a claimed message, unless there is a reason not to, and says what is to be recorded.
 func (r *Relay) attempt(d *destination, c *claimed) *record {
+	policy := d.policyOf(c)
 	switch {
 	case c.verdict != "":
 		return r.unsent(d, c, stateDead, c.verdict)
-	case c.abandoned && !d.Policy.Idempotent:
+	case c.abandoned && !policy.Idempotent:
 		return r.unsent(d, c, stateDead, reasonLease)
-	case c.tries > d.Policy.MaxAttempts:
+	case c.tries > policy.MaxAttempts:
 		why := nonEmpty(c.reason, reasonAttempts)
 		if c.abandoned {
 			why = reasonLease
@@ -67,9 +68,17 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 	case r.stopping():
 		return r.unsent(d, c, stateReady, c.reason)
 	}
+	if c.tries > 1 && !c.gate.probe && !d.retries.repeat() { // it waits for its share, and nothing is counted
+		rec := r.unsent(d, c, stateReady, c.reason)
+		rec.wait = policy.Base + policy.backoff(c.tries, r.o.Rand())
+		return rec
+	}
 	done, err := c.gate.counter.Allow()
 	if err != nil { // tripped since the claim: the message waits behind the breaker, nothing is counted
 		return r.unsent(d, c, stateReady, c.reason)
+	}
+	if c.tries == 1 {
+		d.retries.first()
 	}
 	ctx, cancel := context.WithDeadline(r.sends, c.until.Add(-r.o.Lease/(sendShare+1)))
 	defer cancel()
@@ -84,8 +93,17 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 	}
 	rec := &record{claimed: c, sent: true, exchange: clip(o.Exchange), took: took, outcome: o}
 	rec.change = d.changeAfter(c.gate, verdict, r.o.Rand)
+	d.retries.end(o.Result == ResultRetry || o.Result == ResultUnknown)
 	r.settle(d, rec, o.Result, o.After, clip(o.Reason))
 	return rec
+}
+
+// policyOf is the policy for a message's kind.
+func (d *destination) policyOf(c *claimed) *Policy {
+	if p, ok := d.kinds[c.Kind]; ok {
+		return p
+	}
+	return &d.Policy
 }
 
 // unsent is the record of a message that was claimed and not sent.
@@ -122,6 +140,7 @@ func (r *Relay) send(ctx context.Context, d *destination, c *claimed) (o Outcome
 
 // settle works out what becomes of a message after a send with the given result.
 func (r *Relay) settle(d *destination, rec *record, result Result, after time.Duration, why string) {
+	policy := d.policyOf(rec.claimed)
 	rec.result, rec.why, rec.counted = result, why, true
 	again := false
 	switch result {
@@ -130,12 +149,12 @@ func (r *Relay) settle(d *destination, rec *record, result Result, after time.Du
 	case ResultWait:
 		rec.state, rec.counted, rec.wait = stateReady, false, after
 		if after <= 0 {
-			rec.wait = d.Policy.Base
+			rec.wait = policy.Base
 		}
 	case ResultRetry:
 		again = true
 	case ResultUnknown:
-		again = d.Policy.Idempotent
+		again = policy.Idempotent
 		rec.state = stateDead
 	default:
 		rec.state = stateDead
@@ -143,13 +162,16 @@ func (r *Relay) settle(d *destination, rec *record, result Result, after time.Du
 	if !again {
 		return
 	}
-	if rec.tries >= d.Policy.MaxAttempts {
+	if rec.tries >= policy.MaxAttempts {
 		rec.state = stateDead
 		return
 	}
 	rec.state, rec.wait = stateReady, after
 	if after <= 0 {
-		rec.wait = d.Policy.backoff(rec.tries, r.o.Rand())
+		rec.wait = policy.backoff(rec.tries, r.o.Rand())
+	}
+	if policy.MaxAge > 0 && rec.age+rec.took+rec.wait > policy.MaxAge {
+		rec.state = stateDead
 	}
 }
 
@@ -166,8 +188,9 @@ func (r *Relay) withoutApply(d *destination, rec *record) {
 // withoutHook is what is to be recorded after the destination's hook has failed: the message stays, and is recorded
 // as dead, without another send, when the hook succeeds. What the send brought is stored now.
 func (r *Relay) withoutHook(d *destination, rec *record) {
+	policy := d.policyOf(rec.claimed)
 	rec.state, rec.postpone = stateReady, nonEmpty(rec.why, reasonAttempts)
-	rec.wait = doubled(d.Policy.Base, rec.tries-1, d.Policy.Cap)
+	rec.wait = doubled(policy.Base, rec.tries-1, policy.Cap)
 }
 
 // pendingReason is why a message that stays is still here.

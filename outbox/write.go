@@ -59,7 +59,7 @@ func (r *Relay) write(ctx context.Context, tx pgx.Tx, d *destination, recs []*re
 		case rec.state == stateDead:
 			settled.add(rec, rec.why, nil)
 			dead.add(rec, rec.why, nil)
-			if d.Policy.OnDead == Skip {
+			if d.policyOf(rec.claimed).OnDead == Skip {
 				gone.add(rec, "", nil)
 			} else {
 				staying.add(rec, rec.why, nil)

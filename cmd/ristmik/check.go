@@ -286,9 +286,17 @@ func (m *meaning) schedules() {
 
 func (m *meaning) destinations() {
 	known := destinationNames(m.cfg)
-	for name := range m.cfg.Delivery.Destinations {
+	for name, p := range m.cfg.Delivery.Destinations {
+		path := "delivery.destinations." + name
 		if !slices.Contains(known, name) {
-			m.fault("delivery.destinations."+name, "unknown-destination", "nothing is sent there", known...)
+			m.fault(path, "unknown-destination", "nothing is sent there", known...)
+			continue
+		}
+		operations := operationsOf(name)
+		for operation := range p.Operations {
+			if operations != nil && !slices.Contains(operations, operation) {
+				m.fault(path+".operations."+operation, "unknown-kind", "no such messages are sent there", operations...)
+			}
 		}
 	}
 }

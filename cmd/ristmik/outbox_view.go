@@ -82,6 +82,7 @@ type statsView struct {
 	PausedBy      string    `json:"paused_by,omitempty"`
 	PausedReason  string    `json:"paused_reason,omitempty"`
 	PausedUntil   time.Time `json:"paused_until,omitzero"`
+	ShutUntil     time.Time `json:"shut_until,omitzero"`
 }
 
 func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []statsView {
@@ -96,7 +97,7 @@ func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []st
 			Destination: s.Destination, Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Blocked: s.Blocked, Parked: s.Parked,
 			Dead: s.Dead, Delivered: s.Delivered, Discarded: s.Discarded, OldestSeconds: s.OldestUnsent.Seconds(),
 			Breaker: b.State, BreakerReason: b.Reason, OpenUntil: b.OpenUntil,
-			PausedBy: b.HeldBy, PausedReason: b.HeldReason, PausedUntil: b.HeldUntil,
+			PausedBy: b.HeldBy, PausedReason: b.HeldReason, PausedUntil: b.HeldUntil, ShutUntil: b.ShutUntil,
 		})
 	}
 	return shown
@@ -107,6 +108,8 @@ func (v statsView) stands() string {
 	switch {
 	case v.PausedBy != "":
 		return fmt.Sprintf("paused by %s: %s", v.PausedBy, v.PausedReason)
+	case v.Breaker != "open" && v.Breaker != "half_open" && !v.ShutUntil.IsZero():
+		return "outside its opening hours until " + moment(v.ShutUntil)
 	case v.Breaker == "closed" || v.Breaker == "":
 		return "-"
 	default:

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
+	"time"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/labour"
@@ -40,11 +42,39 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 // repetition, so an unknown result may be repeated.
 func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	c := cfg.Delivery.Destinations[destination].Or(cfg.Delivery.Default)
-	p := outbox.DefaultPolicy()
-	p.Base, p.Cap, p.MaxAttempts, p.MaxInFlight = c.Base, c.Cap, c.Attempts, c.MaxInFlight
-	p.Breaker = outbox.BreakerPolicy{Failures: uint32(c.Breaker.Failures), OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen}
-	p.Idempotent = true
+	p := outbox.Policy{
+		Base: c.Base, Cap: c.Cap, MaxAttempts: c.Attempts, MaxAge: c.MaxAge, MaxInFlight: c.MaxInFlight, OnDead: outbox.OnDead(c.OnDead),
+		RetryBudget: float64(c.RetryBudget) / 100, Kinds: map[string]outbox.KindPolicy{}, Hours: hoursOf(c.OpeningHours), Idempotent: true,
+		Breaker: outbox.BreakerPolicy{Failures: uint32(c.Breaker.Failures), OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen},
+	}
+	for kind, o := range c.Operations {
+		p.Kinds[kind] = outbox.KindPolicy{Base: o.Base, Cap: o.Cap, MaxAttempts: o.Attempts, MaxAge: o.MaxAge, OnDead: outbox.OnDead(o.OnDead)}
+	}
 	return p
+}
+
+// operationsOf are the kinds of messages that go to a destination; nil where they
+// are the core's own types of events, which are not ours to list.
+func operationsOf(destination string) []string {
+	if strings.HasSuffix(destination, consultationsOf("")) {
+		return []string{consultation.KindAsk}
+	}
+	return nil
+}
+
+// hoursOf are the opening hours of a checked configuration.
+func hoursOf(h configs.OpeningHours) *outbox.Hours {
+	zone, err := time.LoadLocation(h.Zone)
+	if !h.Set() || err != nil {
+		return nil
+	}
+	hours := &outbox.Hours{Zone: zone}
+	for day, times := range h.Week() {
+		for _, t := range times {
+			hours.Days[day] = append(hours.Days[day], outbox.Span{From: t.From, To: t.To})
+		}
+	}
+	return hours
 }
 
 func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters) (consultation.Wire, error) {
