@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -95,58 +94,6 @@ func (c contractSample) Run(p *surroundings) error {
 		return printJSON(p.out, value)
 	}
 	return usage(fmt.Errorf("%s has no operation %s; ristmik contract check lists them", c.File, c.Operation))
-}
-
-type contractDiff struct {
-	Old  string `arg:"" type:"path" help:"The contract as it is used."`
-	New  string `arg:"" type:"path" help:"The contract as it would be."`
-	JSON bool   `help:"Print JSON."`
-}
-
-func (c contractDiff) Run(p *surroundings) error {
-	older, err := contractFile(c.Old)
-	if err != nil {
-		return usage(err)
-	}
-	newer, err := contractFile(c.New)
-	if err != nil {
-		return usage(err)
-	}
-	found := contract.Compare(older, newer)
-	breaking := 0
-	if c.JSON {
-		breaking = len(slices.DeleteFunc(slices.Clone(found), func(d contract.Difference) bool { return !d.Breaking }))
-		out := json.NewEncoder(p.out)
-		out.SetIndent("", "  ")
-		if found == nil {
-			found = []contract.Difference{}
-		}
-		if err := out.Encode(found); err != nil {
-			return err
-		}
-	} else {
-		breaking = differences(p, found)
-	}
-	if breaking > 0 {
-		return fmt.Errorf("breaking differences: %d", breaking)
-	}
-	return nil
-}
-
-// differences prints what differs and returns how many of it break a caller.
-func differences(p *surroundings, found []contract.Difference) (breaking int) {
-	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
-	for _, d := range found {
-		verdict := "harmless"
-		if d.Breaking {
-			verdict = "BREAKING"
-			breaking++
-		}
-		fmt.Fprintf(t, "%s\t%s/%s\t%s\t%s\t%s\n", verdict, d.Operation, d.Version, d.Direction, d.Path, d.Message)
-	}
-	_ = t.Flush() // the output is told by the line that follows
-	fmt.Fprintf(p.out, "%d differences, %d of them breaking\n", len(found), breaking)
-	return breaking
 }
 
 // contractFile reads a contract by its path, or by its name when it ships with

@@ -299,11 +299,17 @@ func (c contractAdd) report(p *surroundings, cfg *configs.Config, a addition) {
 		}
 	}
 	_ = t.Flush() // the output is told by the lines that follow
-	if c.Replace && a.soap != nil {
-		older, err := openContract(cfg, cfg.Contracts[a.name].File)
-		if err == nil {
-			differences(p, contract.Compare(older, a.soap))
+	if !c.Replace {
+		return
+	}
+	if a.rest != nil {
+		if older, err := openREST(cfg, cfg.Contracts[a.name].File); err == nil {
+			differences(p, contract.CompareREST(older, a.rest))
 		}
+		return
+	}
+	if older, err := openContract(cfg, cfg.Contracts[a.name].File); err == nil {
+		differences(p, contract.Compare(older, a.soap))
 	}
 }
 

@@ -23,7 +23,9 @@ func TestContractCommands(t *testing.T) {
 	if changed == string(source) {
 		t.Fatal("nothing was changed")
 	}
-	for file, text := range map[string]string{older: string(source), newer: changed} {
+	boats, bigger := filepath.Join(dir, "boats.yaml"), filepath.Join(dir, "bigger.yaml")
+	more := strings.Replace(boatsYAML, "required: true, schema: {type: string}", "required: true, schema: {type: string, maxLength: 5}", 1)
+	for file, text := range map[string]string{older: string(source), newer: changed, boats: boatsYAML, bigger: more} {
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -42,6 +44,9 @@ func TestContractCommands(t *testing.T) {
 		"diff":               {[]string{"contract", "diff", older, newer}, 1, []string{"BREAKING", "/request/isikukoodid", "the field is gone", "breaking differences"}},
 		"diff, none":         {[]string{"contract", "diff", older, older}, 0, []string{"0 differences"}},
 		"diff, JSON":         {[]string{"contract", "diff", "--json", older, older}, 0, []string{"[]"}},
+		"diff, OpenAPI":      {[]string{"contract", "diff", boats, bigger}, 1, []string{"BREAKING", "boat ", "request", "/path/name", "fewer values", "1 differences, 1 of them breaking"}},
+		"diff, harmless":     {[]string{"contract", "diff", bigger, boats}, 0, []string{"harmless", "more values", "1 differences, 0 of them breaking"}},
+		"diff, two kinds":    {[]string{"contract", "diff", older, boats}, 2, []string{"one is a WSDL and the other is OpenAPI"}},
 		"sample, no such":    {[]string{"contract", "sample", older, "TORX"}, 2, []string{"no operation TORX"}},
 		"sample, no version": {[]string{"contract", "sample", older, "TORIK", "--version", "v9"}, 2, []string{"no operation"}},
 	} {

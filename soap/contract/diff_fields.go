@@ -9,22 +9,24 @@ type field struct {
 	*Element
 	required bool
 	groups   string // the groups around it, from the outside
+	branch   bool   // it is one of those of which one must be there
 }
 
 // fieldsOf lists the elements of a content model in the order of the schema.
 func fieldsOf(p *Particle) []field {
 	var out []field
-	var walk func(p *Particle, required bool, groups string)
-	walk = func(p *Particle, required bool, groups string) {
+	var walk func(p *Particle, required, branch bool, groups string)
+	walk = func(p *Particle, required, branch bool, groups string) {
 		if p == nil || p.Kind == AnyParticle {
 			return
 		}
 		if p.Kind == ElementParticle {
-			out = append(out, field{p.Element, required && p.Element.Min > 0, groups})
+			out = append(out, field{p.Element, required && p.Element.Min > 0, groups, branch})
 			return
 		}
 		required = required && p.Min > 0
 		if p.Kind == ChoiceParticle {
+			branch = required && !p.Emptiable()
 			required = false
 			groups += "|"
 		}
@@ -35,10 +37,10 @@ func fieldsOf(p *Particle) []field {
 			groups += "*"
 		}
 		for _, item := range p.Items {
-			walk(item, required, groups)
+			walk(item, required, branch, groups)
 		}
 	}
-	walk(p, true, "")
+	walk(p, true, false, "")
 	return out
 }
 
@@ -46,20 +48,15 @@ func (c *comparison) fields(before, now []field, path string) {
 	find := func(list []field, name string) int {
 		return slices.IndexFunc(list, func(f field) bool { return f.Name == name })
 	}
-	last, moved := -1, false
+	c.order(before, now, path)
 	for _, f := range before {
 		at := path + "/" + f.Name
 		i := find(now, f.Name)
 		if i < 0 {
-			c.add(at, FieldRemoved, true, "the field is gone")
+			c.gone(at, "field", !f.required)
 			continue
 		}
 		g := now[i]
-		if i < last && !moved {
-			moved = true // one swap puts all that follow out of step
-			c.add(at, FieldMoved, true, "the field stands in another place of the order")
-		}
-		last = max(last, i)
 		if f.Namespace != g.Namespace {
 			c.add(at, FieldMoved, true, "the field is in another namespace")
 		}
@@ -67,6 +64,10 @@ func (c *comparison) fields(before, now []field, path string) {
 			c.add(at, FieldMoved, true, "the field stands in another kind of group")
 		}
 		c.presence(at, f.required, g.required)
+		c.fixed(f.Fixed, g.Fixed, at)
+		if f.Fixed == nil && g.Fixed == nil && !same(f.Default, g.Default) {
+			c.add(at, DefaultChanged, !c.writing(), "an empty field means another value")
+		}
 		c.counts(f.Element, g.Element, at)
 		switch {
 		case !f.Nillable && g.Nillable:
@@ -77,9 +78,76 @@ func (c *comparison) fields(before, now []field, path string) {
 		c.types(f.Type, g.Type, at)
 	}
 	for _, g := range now {
-		if find(before, g.Name) < 0 {
-			c.added(path+"/"+g.Name, g.required)
+		switch at := path + "/" + g.Name; {
+		case find(before, g.Name) >= 0:
+		case g.branch && !c.writing():
+			c.add(at, FieldAdded, true, "the field is new, and may stand in the place of those of which one had to be there")
+		default:
+			c.added(at, g.required, true)
 		}
+	}
+}
+
+// order finds the first field that stands in another place among the others, one
+// that is used where there is one: a swap puts all that follow out of step.
+func (c *comparison) order(before, now []field, path string) {
+	moved := func(counts func(at string) bool) (at string) {
+		last := -1
+		for _, f := range before {
+			i := slices.IndexFunc(now, func(g field) bool { return g.Name == f.Name })
+			if i < 0 || !counts(path+"/"+f.Name) {
+				continue
+			}
+			if i < last {
+				return path + "/" + f.Name
+			}
+			last = i
+		}
+		return ""
+	}
+	at := moved(func(at string) bool { return c.direction == Answer || c.used(at) })
+	if at != "" {
+		c.add(at, FieldMoved, true, "the field stands in another place of the order")
+	} else if at = moved(func(string) bool { return true }); at != "" {
+		c.note(at, FieldMoved, false, "the field stands in another place of the order, which none of those that are used does")
+	}
+}
+
+func same(a, b *string) bool { return a == b || a != nil && b != nil && *a == *b }
+
+// fixed compares the one value that a field may have.
+func (c *comparison) fixed(a, b *string, path string) {
+	switch {
+	case same(a, b):
+	case a == nil:
+		c.add(path, ValuesNarrowed, c.writing(), "only %q is allowed", *b)
+	case b == nil:
+		c.add(path, ValuesWidened, !c.writing(), "more than %q is allowed", *a)
+	default:
+		c.add(path, ValuesChanged, true, "only %q is allowed instead of %q", *b, *a)
+	}
+}
+
+// wildcards compares what else than the named fields a type takes.
+func (c *comparison) wildcards(a, b *Type, path string) {
+	for _, w := range []struct {
+		name        string
+		before, now bool
+	}{
+		{"fields", a.Content.Wildcard() != nil, b.Content.Wildcard() != nil}, {"attributes", a.AnyAttribute, b.AnyAttribute},
+	} {
+		switch {
+		case w.before && !w.now:
+			c.add(path, ValuesNarrowed, c.writing(), "%s that have no names here are not allowed any more", w.name)
+		case !w.before && w.now:
+			c.add(path, ValuesWidened, !c.writing() && c.use != nil && c.use.Strict, "%s that have no names here are allowed now", w.name)
+		}
+	}
+	x, y := a.Content.Group(), b.Content.Group()
+	if x != nil && y != nil && (x.Min != y.Min || x.Max != y.Max) {
+		more := y.Max == Unbounded || x.Max != Unbounded && y.Max > x.Max || y.Min < x.Min
+		less := x.Max == Unbounded && y.Max != Unbounded || y.Max != Unbounded && y.Max < x.Max || y.Min > x.Min
+		c.add(path, CountChanged, c.writing() && less || !c.writing() && more, "the group of fields may occur %s", map[bool]string{true: "less often", false: "more often"}[less])
 	}
 }
 
@@ -104,6 +172,9 @@ func (c *comparison) counts(a, b *Element, path string) {
 
 // values compares what values two simple types allow.
 func (c *comparison) values(a, b *Simple, path string) {
+	if c.numbers(a, b, path) {
+		return
+	}
 	if a.Kind != b.Kind {
 		c.add(path, TypeChanged, true, "the value is of the type %s instead of %s", b.Base, a.Base)
 		return
@@ -159,6 +230,23 @@ func (c *comparison) values(a, b *Simple, path string) {
 	case wider:
 		c.add(path, ValuesWidened, !c.writing(), "more values are allowed")
 	}
+}
+
+// numbers compares a whole number with a decimal one, of which it is a part where
+// nothing else bounds them.
+func (c *comparison) numbers(a, b *Simple, path string) bool {
+	free := func(s *Simple) bool {
+		return s.Enumeration == nil && len(s.bounds) == 0 && len(s.patterns) == 0 && s.TotalDigits < 0 && s.FractionDigits <= 0
+	}
+	switch {
+	case a.Kind == KindInteger && b.Kind == KindDecimal && free(b):
+		c.add(path, ValuesWidened, !c.writing(), "the number need not be whole")
+	case a.Kind == KindDecimal && b.Kind == KindInteger && free(a):
+		c.add(path, ValuesNarrowed, c.writing(), "the number must be whole")
+	default:
+		return false
+	}
+	return true
 }
 
 // enumerationGap says whether the first list, nil for no limit, lacks a value
