@@ -12,7 +12,7 @@ import (
 
 // largeAnswer is the size in bytes above which an answer is not held as values:
 // those take some ten times as much memory as their text.
-const largeAnswer = 1 << 20
+const largeAnswer = 64 << 10
 
 // isLarge says whether an answer is to be passed on piece by piece. One that a
 // table tells must be there as a whole.

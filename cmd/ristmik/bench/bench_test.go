@@ -75,7 +75,7 @@ func TestPathsAndSizesAreMeasured(t *testing.T) {
 	for name, part := range map[string]struct {
 		measure func(context.Context, Options) ([]row, []string, error)
 		rows    int
-	}{"latency": {latency, 6}, "large": {large, 2}, "sandboxed": {sandboxed, 2}, "starts": {starts, 2}} {
+	}{"latency": {latency, 6}, "large": {large, 3}, "sandboxed": {sandboxed, 2}, "starts": {starts, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := options(t)

@@ -118,6 +118,11 @@ func serve(records int) (address string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
+	return serveHandler(handler)
+}
+
+// serveHandler serves on a free port.
+func serveHandler(handler http.Handler) (address string, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err

@@ -16,12 +16,19 @@ type request struct {
 	address, path, contentType, head, body string
 }
 
+// host is where the request goes.
+func (r request) host() string { return strings.TrimPrefix(r.address, "http://") }
+
+// text is the request as it is sent.
+func (r request) text() []byte {
+	return []byte("POST " + r.path + " HTTP/1.1\r\nHost: " + r.host() + "\r\nContent-Type: " + r.contentType + "\r\n" + r.head +
+		"Content-Length: " + strconv.Itoa(len(r.body)) + "\r\n\r\n" + r.body)
+}
+
 // drive sends a request n times over so many connections at once, and returns
 // the median time of an exchange in microseconds.
 func drive(r request, connections, n int) (p50 float64, err error) {
-	host := strings.TrimPrefix(r.address, "http://")
-	text := []byte("POST " + r.path + " HTTP/1.1\r\nHost: " + host + "\r\nContent-Type: " + r.contentType + "\r\n" + r.head +
-		"Content-Length: " + strconv.Itoa(len(r.body)) + "\r\n\r\n" + r.body)
+	host, text := r.host(), r.text()
 	each := max(1, n/connections)
 	took, errs := make([][]time.Duration, connections), make([]error, connections)
 	var wg sync.WaitGroup

@@ -92,10 +92,7 @@ func (o Options) fronts(ctx context.Context, home *home, upstream string) (front
 		return nil, 0, err
 	}
 	passed := request{path: "/", contentType: soap.ContentType, head: "SOAPAction: \"\"\r\n", body: message}
-	asked := request{
-		contentType: "application/json", head: "X-Road-UserId: EE81506151050\r\nX-Road-Issue: C-1\r\n",
-		body: fmt.Sprintf(`{"request":{"paringu_liik":"A","isikukoodid":%q}}`, Person),
-	}
+	asked := asked()
 	fronts = []*front{{request: passed}}
 	fronts[0].address = upstream
 	for _, start := range []struct {
@@ -116,6 +113,14 @@ func (o Options) fronts(ctx context.Context, home *home, upstream string) (front
 	}
 	idle, err = fronts[1].process.memory("VmRSS")
 	return fronts, idle, err
+}
+
+// asked is the question as the core puts it to the product.
+func asked() request {
+	return request{
+		contentType: "application/json", head: "X-Road-UserId: EE81506151050\r\nX-Road-Issue: C-1\r\n",
+		body: fmt.Sprintf(`{"request":{"paringu_liik":"A","isikukoodid":%q}}`, Person),
+	}
 }
 
 // measure makes one round.

@@ -23,6 +23,7 @@ import (
 type home struct {
 	program, dir string
 	environment  []string
+	stderr       io.Writer // of what is started; nil means nowhere
 	private      *postgres.Private
 }
 
@@ -61,7 +62,7 @@ func (h *home) close(ctx context.Context) error {
 
 func (h *home) command(ctx context.Context, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, h.program, args...)
-	cmd.Env, cmd.Dir = h.environment, h.dir
+	cmd.Env, cmd.Dir, cmd.Stderr = h.environment, h.dir, h.stderr
 	return cmd
 }
 
