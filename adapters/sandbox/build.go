@@ -50,7 +50,7 @@ func newServer(o Options, own func() (*tls.Certificate, error)) (*securityserver
 				service := c.service(id, p.Party, v)
 				so.Services = append(so.Services, service)
 				if v.Simulated != "" {
-					systems[string(v.Simulated)] = append(systems[string(v.Simulated)], service.ID)
+					systems[v.Simulated] = append(systems[v.Simulated], service.ID)
 				}
 			}
 		}

@@ -41,6 +41,9 @@ type Config struct {
 	TimestampAfter time.Duration `yaml:"timestamp_after"`
 	// GlobalGroups are groups of members and subsystems of the whole instance.
 	GlobalGroups []Group `yaml:"global_groups"`
+	// Authorities are those that are consulted and have a character, by the names
+	// under which the control API knows them: the simulated ones, and others.
+	Authorities map[string]Authority `yaml:"authorities"`
 	// Members are the members of the instance.
 	Members []Member `yaml:"members"`
 
@@ -79,12 +82,6 @@ type Class string
 
 // Allowed lists the values a file may hold.
 func (Class) Allowed() []string { return []string{"GOV", "COM", "NGO", "NEE"} }
-
-// System is the name of a simulated system.
-type System string
-
-// Allowed lists the values a file may hold.
-func (System) Allowed() []string { return simulated.Names() }
 
 // Member is one member with its subsystems. A member can be a client and a
 // provider itself, as a subsystem can.
@@ -129,7 +126,7 @@ type Service struct {
 	URL         string              `yaml:"url"`
 	Description string              `yaml:"description"`
 	VerifyTLS   bool                `yaml:"verify_tls"`
-	Simulated   System              `yaml:"simulated"`
+	Simulated   string              `yaml:"simulated"`
 	Clients     []string            `yaml:"clients"`
 	Endpoints   []Endpoint          `yaml:"endpoints"`
 	Timeout     time.Duration       `yaml:"timeout"`
@@ -144,7 +141,7 @@ type Endpoint struct {
 	Clients []string `yaml:"clients"`
 }
 
-// offers is what each simulated system can stand behind; an empty code is any.
+// offers is what each simulated system of the program's own can stand behind.
 var offers = map[string]struct {
 	kind          securityserver.Kind
 	code, version string

@@ -20,7 +20,7 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 		}
 		for _, sub := range m.Subsystems {
 			for _, v := range sub.Services {
-				services = append(services, m.Code+"/"+sub.Code+"/"+v.Code+" "+string(v.Simulated))
+				services = append(services, m.Code+"/"+sub.Code+"/"+v.Code+" "+v.Simulated)
 			}
 		}
 	}
@@ -62,6 +62,11 @@ members:
     name: {et: A, en: B}
     name: {et: A, en: B}
     subsystems: none
+authorities:
+  town: {manner: rude, answer_code: MAYBE, delay: -1s, deliveries: 101}
+  village: {subsystem: EE/GOV/1/none, wire: pigeon}
+  tax-permits: {}
+  security-service: {wire: rest}
 `
 	_, err := sandbox.ParseConfig("world.yaml", []byte(bad))
 	problems, ok := errors.AsType[configs.Problems](err)
@@ -73,7 +78,7 @@ members:
 		got = append(got, p.String())
 	}
 	for _, want := range []string{
-		`world.yaml:2: weather: unknown key (allowed: instance, server, servers, tls, enforce_certificate_validity, max_loggable_body, error_spelling, timestamp_after, global_groups, members)`,
+		`world.yaml:2: weather: unknown key (allowed: instance, server, servers, tls, enforce_certificate_validity, max_loggable_body, error_spelling, timestamp_after, global_groups, authorities, members)`,
 		`world.yaml:3: error_spelling: "8.0" is not one of the values (allowed: 7.7, 7.8)`,
 		`world.yaml:4: server: instance/class/owner/server code is needed`,
 		`world.yaml:10: members[0].subsystems[0].code: a character`,
@@ -100,6 +105,15 @@ members:
 		`world.yaml:21: members[1]: member EE/GOV/1 stands twice`,
 		`world.yaml:24: members[1].name: the key stands twice`,
 		`world.yaml:25: members[1].subsystems: a list is needed`,
+		`world.yaml:27: authorities.town.manner: "rude" is not one of the values (allowed: prompt, late, silent, asks_back, extends, changes_mind, repeats, nonsense, old_revision, mixed)`,
+		`world.yaml:27: authorities.town.answer_code: "MAYBE" is not one of the values`,
+		`world.yaml:27: authorities.town.subsystem: a value is needed`,
+		`world.yaml:27: authorities.town.delay: a time of zero or more is needed`,
+		`world.yaml:27: authorities.town.deliveries: a number from 1 to 100 is needed`,
+		`world.yaml:28: authorities.village.subsystem: no subsystem EE/GOV/1/none is known here`,
+		`world.yaml:28: authorities.village.wire: "pigeon" is not one of the values (allowed: soap, rest)`,
+		`world.yaml:29: authorities.tax-permits: tax-permits is a register, which is not consulted`,
+		`world.yaml:30: authorities.security-service: this authority has its subsystem and its wire from its service`,
 	} {
 		found := false
 		for _, line := range got {

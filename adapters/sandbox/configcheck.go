@@ -18,6 +18,8 @@ type world struct {
 	known    map[soap.ClientID]bool
 	servers  map[string]bool // the Security Servers of the instance
 	groups   map[string]bool // the global groups, by their codes
+	systems  []string        // the names of what can be simulated
+	asked    map[string]Authority
 }
 
 func (w *world) fault(path, code, message string, allowed ...string) {
@@ -41,6 +43,7 @@ func (w *world) check(c Config) {
 	if c.Server != "" {
 		w.server("server", c.Server)
 	}
+	w.systems, w.asked = c.systemNames(), c.Authorities
 	for i, one := range c.Servers {
 		w.server(fmt.Sprintf("servers[%d].id", i), one.ID)
 		w.servers[one.ID] = true
@@ -61,6 +64,7 @@ func (w *world) check(c Config) {
 		w.group(fmt.Sprintf("global_groups[%d]", i), g)
 		w.groups[g.Code] = true
 	}
+	w.authorities(c)
 	for i, m := range c.Members { // rights last: they may name a subsystem that stands further down
 		w.granted(fmt.Sprintf("members[%d]", i), c.Instance, m.Party)
 		for j, sub := range m.Subsystems {
@@ -168,7 +172,16 @@ func (w *world) service(path string, s Service) {
 	if s.URL != "" {
 		w.fault(path+".url", "contradiction", "the service is simulated too; keep one of them")
 	}
-	if o := offers[string(s.Simulated)]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
+	if !slices.Contains(w.systems, s.Simulated) {
+		w.fault(path+".simulated", "not-allowed", fmt.Sprintf("%q is not one of the values", s.Simulated), w.systems...)
+		return
+	}
+	if a, ok := w.asked[s.Simulated]; ok && offers[s.Simulated].kind == "" {
+		if want := a.kind(); want != s.Type || want == securityserver.WSDL && (s.Code != "consultationRequest" || s.Version != "v1") {
+			w.fault(path, "contradiction", "an authority is asked by WSDL consultationRequest v1, or by REST where its wire is rest")
+		}
+	}
+	if o := offers[s.Simulated]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
 		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
 	}
 }

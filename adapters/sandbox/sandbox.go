@@ -89,6 +89,10 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: %w", err)
 	}
+	authorities, err := o.Config.authorities(systems)
+	if err != nil {
+		return nil, fmt.Errorf("sandbox: %w", err)
+	}
 	ln, err := listen(o.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("sandbox: opening the Security Server: %w", err)
@@ -121,7 +125,7 @@ func Start(ctx context.Context, o Options) (*Sandbox, error) {
 		journal = filepath.Join(o.DataDir, journalName)
 	}
 	s.world, err = simulated.Start(ctx, simulated.Options{
-		SecurityServer: s.url, Services: systems, SetURL: server.SetURL, Contracts: o.Contracts, Journal: journal,
+		SecurityServer: s.url, Hub: o.Config.hub(), Authorities: authorities, Services: systems, SetURL: server.SetURL, Contracts: o.Contracts, Journal: journal,
 		Seed: o.Seed, Zone: zone, Limits: soap.DefaultLimits(), Now: o.Now, After: clock.After, NewID: o.NewID, Log: o.Log,
 	})
 	if err != nil {
@@ -191,6 +195,9 @@ func (s *Sandbox) CertificatePEM() ([]byte, error) {
 
 // ControlURL is the base address of the control API.
 func (s *Sandbox) ControlURL() string { return s.controlURL }
+
+// Now is the time by the sandbox's clock.
+func (s *Sandbox) Now() time.Time { return s.clock.Now() }
 
 // SetService registers where a service of the hub lives; it is remembered in
 // DataDir. The error says that the configuration has no such service, or what is

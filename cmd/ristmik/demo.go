@@ -169,7 +169,7 @@ func (d demoCommand) setUp(ctx context.Context, seed uint64, log *slog.Logger) (
 	if err != nil {
 		return s, err
 	}
-	if s.hub, err = newHub(ctx, cfg, s.db, log); err != nil {
+	if s.hub, err = newHub(ctx, cfg, s.db, log, time.Now); err != nil {
 		return s, err
 	}
 	if err = register(s.box, cfg, s.hub.doors[doorXRoad].url()); err != nil {
@@ -192,6 +192,12 @@ func demoConfig(securityServer string) (*configs.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	quicken(cfg, securityServer)
+	return cfg, nil
+}
+
+// quicken puts a configuration on free ports before a sandbox, with short waits.
+func quicken(cfg *configs.Config, securityServer string) {
 	cfg.Listeners.Core.Address = "127.0.0.1:0"
 	cfg.Listeners.XRoad.Address = "127.0.0.1:0"
 	cfg.Listeners.Console.Address = "127.0.0.1:0"
@@ -201,7 +207,6 @@ func demoConfig(securityServer string) (*configs.Config, error) {
 	cfg.Delivery.Default.Cap = 2 * time.Second
 	cfg.Delivery.Default.Attempts = 1000
 	cfg.Delivery.Default.Breaker = configs.Breaker{Failures: 3, OpenFor: time.Second, MaxOpen: 2 * time.Second}
-	return cfg, nil
 }
 
 // register tells the Security Server where the hub's own services live.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 )
 
 type serveCommand struct {
@@ -29,7 +30,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 	if err := db.prepare(p.ctx); err != nil {
 		return err
 	}
-	h, err := newHub(p.ctx, cfg, db, log)
+	h, err := newHub(p.ctx, cfg, db, log, time.Now)
 	if err != nil {
 		return err
 	}

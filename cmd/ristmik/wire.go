@@ -83,8 +83,10 @@ type hub struct {
 }
 
 // newHub wires the rooms over an already migrated database and opens the
-// listeners, so that their addresses are known before anything runs.
-func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Logger) (*hub, error) {
+// listeners, so that their addresses are known before anything runs. now is the
+// clock by which terms run and cases are dated; deliveries and jobs go by the
+// machine's.
+func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Logger, now func() time.Time) (*hub, error) {
 	pool := db.pool
 	client, err := soap.ParseClientID(cfg.XRoad.Client)
 	if err != nil {
@@ -106,7 +108,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	procedure, err := newProcedure(cfg, func(a consultation.Alarm) {
+	procedure, err := newProcedure(cfg, now, func(a consultation.Alarm) {
 		metrics.classified(a)
 		log.Error("a message that is more secret than AK was refused; nothing of it was kept", "door", a.Door, "from", a.From)
 	})
@@ -140,7 +142,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, told: told, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
-		registry: registry, metrics: metrics, client: client, stop: ctx.Done(),
+		registry: registry, metrics: metrics, client: client, stop: ctx.Done(), now: now,
 	})
 	if err != nil {
 		h.closeDoors()
@@ -208,6 +210,7 @@ type rooms struct {
 	metrics   *meters
 	client    soap.ClientID
 	stop      <-chan struct{} // closed when the process is to end
+	now       func() time.Time
 }
 
 func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logger) (http.Handler, error) {
@@ -217,7 +220,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	api, err := core.New(core.Options{
 		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(), RegisterPages: r.calls.Pages(),
-		Log: log, Now: time.Now, NewID: uuid.NewString, Rights: rightsOf(cfg), Stop: r.stop,
+		Log: log, Now: r.now, NewID: uuid.NewString, Rights: rightsOf(cfg), Stop: r.stop,
 	})
 	if err != nil {
 		return nil, err

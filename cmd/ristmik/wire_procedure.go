@@ -14,7 +14,7 @@ import (
 	"ristmik/soap"
 )
 
-func newProcedure(cfg *configs.Config, alarm func(consultation.Alarm)) (*consultation.Procedure, error) {
+func newProcedure(cfg *configs.Config, now func() time.Time, alarm func(consultation.Alarm)) (*consultation.Procedure, error) {
 	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
 	for name, c := range cfg.Consultations {
 		t := consultation.TypePolicy{FailFast: c.FailFast}
@@ -37,7 +37,7 @@ func newProcedure(cfg *configs.Config, alarm func(consultation.Alarm)) (*consult
 			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		})
 	}
-	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: time.Now, Alarm: alarm})
+	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: now, Alarm: alarm})
 }
 
 func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {

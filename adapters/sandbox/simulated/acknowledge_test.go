@@ -24,7 +24,10 @@ func startWorld(t *testing.T) *World {
 	t.Helper()
 	w, err := Start(context.Background(), Options{
 		SecurityServer: "http://127.0.0.1:1", SetURL: func(soap.ServiceID, string) error { return nil },
-		Services:  map[string][]soap.ServiceID{LabourInspectorate: {{Code: "konsult"}}, SecurityService: {{Code: "consultationRequest"}}},
+		Services: map[string][]soap.ServiceID{LabourInspectorate: {{Code: "konsult"}}, SecurityService: {{Code: "consultationRequest"}}},
+		Authorities: map[string]Consulted{
+			LabourInspectorate: {Character: DefaultCharacter(LabourInspectorate)}, SecurityService: {SOAP: true, Character: DefaultCharacter(SecurityService)},
+		},
 		Contracts: os.DirFS(filepath.Join(contracttest.Root(t), "configs", "contracts")), Journal: filepath.Join(t.TempDir(), "j.jsonl"),
 		Zone: time.UTC, Limits: soap.DefaultLimits(), Now: time.Now, NewID: uuid.NewString, Log: slog.New(slog.DiscardHandler),
 	})
@@ -45,7 +48,7 @@ func TestNothingIsAcknowledgedThatCannotBeRemembered(t *testing.T) {
 	if _, err := w.permitNotice(t.Context(), nil, request); !errors.Is(err, journal.ErrClosed) {
 		t.Errorf("a notice: %v", err)
 	}
-	if _, err := w.consultationRequest(t.Context(), &soap.Message{Header: soap.Header{Client: soap.ClientID{Instance: "EE", Class: "GOV", Member: "1", Subsystem: "a"}}}, request); !errors.Is(err, journal.ErrClosed) {
+	if _, err := w.consultationRequest(SecurityService)(t.Context(), &soap.Message{Header: soap.Header{Client: soap.ClientID{Instance: "EE", Class: "GOV", Member: "1", Subsystem: "a"}}}, request); !errors.Is(err, journal.ErrClosed) {
 		t.Errorf("a consultation: %v", err)
 	}
 	if _, err := w.End(person.PersonalCode, 0, time.Now(), "85"); !errors.Is(err, journal.ErrClosed) {

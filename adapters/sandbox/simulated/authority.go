@@ -10,6 +10,14 @@ import (
 	"ristmik/soap"
 )
 
+// Consulted is an authority of a world: the subsystem that speaks for it, by
+// which of the hub's doors it does so, and its character at the beginning.
+type Consulted struct {
+	Subsystem soap.ClientID
+	SOAP      bool // else REST
+	Character Character
+}
+
 // Answer is what an authority says about a consultation, the same in every
 // delivery.
 type Answer struct {
@@ -19,6 +27,7 @@ type Answer struct {
 	Justification string      `json:"justification,omitempty"`
 	Conditions    []Condition `json:"conditions,omitempty"`
 	AnsweredAt    time.Time   `json:"answered_at"`
+	Correction    string      `json:"correction,omitempty"`
 }
 
 // Condition is one condition of an approval.
@@ -26,49 +35,6 @@ type Condition struct {
 	Code       string `json:"code"`
 	Text       string `json:"text"`
 	ValidUntil string `json:"valid_until,omitempty"` // a date
-}
-
-// Character is how an authority answers: what, how long after the consultation
-// arrived, how often it sends the same answer, and whether it answers at all.
-type Character struct {
-	AnswerCode    string      `json:"answer_code"`
-	Justification string      `json:"justification,omitempty"`
-	LegalGround   string      `json:"legal_ground,omitempty"`
-	Conditions    []Condition `json:"conditions,omitempty"`
-	DelayMS       int         `json:"delay_ms"`
-	Deliveries    int         `json:"deliveries"`
-	Hold          bool        `json:"hold"`
-}
-
-// answerCodes are the codes that a consultation can be answered with.
-var answerCodes = []string{"APPROVED", "APPROVED_WITH_CONDITIONS", "NO_OBJECTION", "OBJECTION", "OPINION_POSITIVE", "OPINION_NEGATIVE",
-	"FACTS", "NO_DATA", "PERMIT_GRANTED", "PERMIT_DENIED", "NOT_COMPETENT", "HANDLED_OUT_OF_BAND"}
-
-func defaultCharacter(name string) Character {
-	c := Character{AnswerCode: "NO_OBJECTION", DelayMS: 500, Deliveries: 1}
-	if name == LabourInspectorate {
-		c.AnswerCode = "OPINION_POSITIVE"
-	}
-	return c
-}
-
-// complete adds what an answer of that code cannot go without: a negative one
-// has a ground and a reason, a conditional one a condition.
-func (c Character) complete() Character {
-	switch c.AnswerCode {
-	case "OBJECTION", "OPINION_NEGATIVE", "PERMIT_DENIED":
-		if c.LegalGround == "" {
-			c.LegalGround = "VMS § 62 lg 2"
-		}
-		if c.Justification == "" {
-			c.Justification = "Sünteetiline põhjendus arenduskeskkonnast."
-		}
-	case "APPROVED_WITH_CONDITIONS":
-		if len(c.Conditions) == 0 {
-			c.Conditions = []Condition{{Code: "REPORT", Text: "Sünteetiline tingimus arenduskeskkonnast."}}
-		}
-	}
-	return c
 }
 
 // consultationKey is what makes two arrivals the same consultation.
@@ -81,31 +47,51 @@ type consultationKey struct {
 // World.mu.
 type consultation struct {
 	consultationKey
-	from       soap.ClientID
-	receipt    string
-	received   time.Time
-	times      int
-	answer     *Answer
-	deliveries int // how many are to be made
-	delivered  int
-	status     string
-	lastError  string
+	caseReference string
+	from          soap.ClientID // who asked and gets the answer
+	receipt       string
+	received      time.Time
+	times         int // how often it was sent; 0 when it was fetched
+	answer        *Answer
+	second        *Answer // the correction
+	deliveries    int     // how many are to be made
+	delivered     int
+	status        string
+	lastError     string
+	steps         []Step
+	due           time.Time // the end of its term, as far as the authority has looked
+	latest        string    // the latest end that it may ask for
+	heard         []string  // what became of it
+	changed       chan struct{}
+	running       bool // somebody pursues it
 }
 
-func (c *consultation) done() bool { return c.answer != nil && c.delivered >= c.deliveries }
+// Step is one thing that an authority did with a question, and what the hub
+// said: accepted, duplicate, late, or "refused: CODE".
+type Step struct {
+	Do     string    `json:"do"`
+	At     time.Time `json:"at"`
+	Result string    `json:"result"`
+}
 
 // authority is one consulted authority. Guarded by World.mu.
 type authority struct {
 	name      string
+	subsystem soap.ClientID
+	soap      bool
 	character Character
 	list      []*consultation
 	byKey     map[consultationKey]*consultation
-	changed   chan struct{} // closed, and made anew, when something may let an answer go
-	slots     chan struct{} // how many answers are on their way at once
+	position  int64         // up to where it has read what it has to know
+	changed   chan struct{} // closed, and made anew, when something may let it go on
+	slots     chan struct{} // how many of its messages are on their way at once
 }
 
-func newAuthority(name string, c Character) *authority {
-	return &authority{name: name, character: c, byKey: map[consultationKey]*consultation{}, changed: make(chan struct{}), slots: make(chan struct{}, 16)}
+func newAuthority(name string, c Consulted) *authority {
+	return &authority{
+		name: name, subsystem: c.Subsystem, soap: c.SOAP, character: c.Character, byKey: map[consultationKey]*consultation{},
+		changed: make(chan struct{}), slots: make(chan struct{}, 16),
+	}
 }
 
 func (a *authority) wake() {
@@ -113,21 +99,46 @@ func (a *authority) wake() {
 	a.changed = make(chan struct{})
 }
 
+func (c *consultation) wake() {
+	close(c.changed)
+	c.changed = make(chan struct{})
+}
+
 // receive remembers a consultation and says whether it came before. Nothing may
 // be acknowledged before the ticket is done.
-func (w *World) receive(name, id string, round int, from soap.ClientID) (receipt string, duplicate bool, t journal.Ticket, err error) {
+func (w *World) receive(name string, r consultationRecord) (receipt string, duplicate bool, t journal.Ticket, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a, key := w.authorities[name], consultationKey{id, round}
-	before := a.byKey[key]
-	r := consultationRecord{System: name, ID: id, Round: round, From: from.String(), Receipt: w.o.NewID()}
+	r.System, r.Receipt = name, w.o.NewID()
+	before := w.authorities[name].byKey[consultationKey{r.ID, r.Round}]
+	duplicate = before != nil && before.times > 0
 	if before != nil {
 		r.Receipt, r.From = before.receipt, before.from.String()
 	}
 	if t, err = w.commit(record{At: w.o.Now(), Consultation: &r}); err != nil {
 		return "", false, t, err
 	}
-	return r.Receipt, before != nil, t, nil
+	return r.Receipt, duplicate, t, nil
+}
+
+// consult remembers a consultation that was sent, and when it is new, sees to
+// it.
+func (w *World) consult(name string, r consultationRecord) (receipt string, duplicate bool, err error) {
+	w.mu.Lock()
+	fetched := w.authorities[name].byKey[consultationKey{r.ID, r.Round}] != nil
+	w.mu.Unlock()
+	receipt, duplicate, t, err := w.receive(name, r)
+	if err == nil {
+		err = t.Wait()
+	}
+	if err != nil || duplicate || fetched {
+		return receipt, duplicate, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	a := w.authorities[name]
+	w.pursue(a, a.byKey[consultationKey{r.ID, r.Round}])
+	return receipt, false, nil
 }
 
 func (w *World) applyConsultation(at time.Time, r consultationRecord) error {
@@ -142,11 +153,13 @@ func (w *World) applyConsultation(at time.Time, r consultationRecord) error {
 		if err != nil {
 			return fmt.Errorf("reading who asked: %w", err)
 		}
-		c = &consultation{consultationKey: key, from: from, receipt: r.Receipt, received: at}
+		c = &consultation{consultationKey: key, caseReference: r.Case, from: from, receipt: r.Receipt, received: at, changed: make(chan struct{})}
 		a.byKey[key] = c
 		a.list = append(a.list, c)
 	}
-	c.times++
+	if !r.Fetched {
+		c.times++
+	}
 	return nil
 }
 
@@ -156,13 +169,17 @@ func (w *World) find(system, id string, round int) (*consultation, error) {
 			return c, nil
 		}
 	}
-	return nil, errors.New("an answer to a consultation that never came")
+	return nil, errors.New("something about a consultation that never came")
 }
 
 func (w *World) applyDecided(r decidedRecord) error {
 	c, err := w.find(r.System, r.ID, r.Round)
 	if err != nil {
 		return err
+	}
+	if r.Answer.Correction != "" {
+		c.second = &r.Answer
+		return nil
 	}
 	c.answer, c.deliveries = &r.Answer, r.Deliveries
 	return nil
@@ -178,83 +195,32 @@ func (w *World) applyDelivered(r deliveredRecord) error {
 	return nil
 }
 
-// Change is a change of a character; what is nil stays.
-type Change struct {
-	AnswerCode    *string      `json:"answer_code"`
-	Justification *string      `json:"justification"`
-	LegalGround   *string      `json:"legal_ground"`
-	Conditions    *[]Condition `json:"conditions"`
-	DelayMS       *int         `json:"delay_ms"`
-	Deliveries    *int         `json:"deliveries"`
-	Hold          *bool        `json:"hold"`
-}
-
-// Fault is one thing that is wrong with a request to the control API.
-type Fault struct{ Field, Message string }
-
-// Faults is everything that is wrong with it.
-type Faults []Fault
-
-// Error lists the fields and what is wrong with them.
-func (f Faults) Error() string {
-	text := ""
-	for i, one := range f {
-		if i > 0 {
-			text += "; "
-		}
-		text += one.Field + ": " + one.Message
-	}
-	return text
-}
-
-// Characterise changes how an authority answers what it has not answered yet,
-// and returns its character after that. The error may be an
-// *[UnknownSystemError] or [Faults].
-func (w *World) Characterise(name string, ch Change) (Character, error) {
-	if err := w.consulted(name); err != nil {
-		return Character{}, err
-	}
-	var faults Faults
-	if ch.AnswerCode != nil && !slices.Contains(answerCodes, *ch.AnswerCode) {
-		faults = append(faults, Fault{"answer_code", fmt.Sprintf("is one of %v", answerCodes)})
-	}
-	if ch.DelayMS != nil && *ch.DelayMS < 0 {
-		faults = append(faults, Fault{"delay_ms", "is a number of milliseconds, zero or more"})
-	}
-	if ch.Deliveries != nil && (*ch.Deliveries < 1 || *ch.Deliveries > 100) {
-		faults = append(faults, Fault{"deliveries", "is a number from 1 to 100"})
-	}
-	if len(faults) > 0 {
-		return Character{}, faults
-	}
-	w.mu.Lock()
-	c := w.authorities[name].character
-	set(&c.AnswerCode, ch.AnswerCode)
-	set(&c.Justification, ch.Justification)
-	set(&c.LegalGround, ch.LegalGround)
-	set(&c.Conditions, ch.Conditions)
-	set(&c.DelayMS, ch.DelayMS)
-	set(&c.Deliveries, ch.Deliveries)
-	set(&c.Hold, ch.Hold)
-	t, err := w.commit(record{At: w.o.Now(), Character: &characterRecord{System: name, Character: c}})
-	w.mu.Unlock()
+func (w *World) applyStepped(at time.Time, r steppedRecord) error {
+	c, err := w.find(r.System, r.ID, r.Round)
 	if err != nil {
-		return Character{}, err
+		return err
 	}
-	return c, t.Wait()
+	c.steps = append(c.steps, Step{Do: r.Do, At: at, Result: r.Result})
+	if r.Due != nil {
+		c.due = *r.Due
+	}
+	if r.Latest != "" {
+		c.latest = r.Latest
+	}
+	c.lastError = ""
+	return nil
 }
 
-func set[T any](to, from *T) {
-	if from != nil {
-		*to = *from
+// applyHeard takes an entry of what the authority has to know.
+func (w *World) applyHeard(r heardRecord) error {
+	a := w.authorities[r.System]
+	if a == nil {
+		return fmt.Errorf("no authority is called %q", r.System)
 	}
-}
-
-// consulted says whether name is an authority of this world.
-func (w *World) consulted(name string) error {
-	if w.authorities[name] == nil || w.systems[name] == nil {
-		known := slices.DeleteFunc(Authorities(), func(n string) bool { return w.systems[n] == nil })
-		return &UnknownSystemError{Name: name, Known: known}
+	a.position = max(a.position, r.Position)
+	if c := a.byKey[consultationKey{r.ID, r.Round}]; c != nil && !slices.Contains(c.heard, r.What) {
+		c.heard = append(c.heard, r.What)
+		c.wake()
 	}
 	return nil
 }

@@ -5,9 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -23,9 +21,13 @@ const maxBody = 1 << 20
 // eventTypes are the events of a permit that a register knows.
 var eventTypes = []string{"permit.issued", "permit.extended", "permit.conditions_changed", "permit.revoked", "permit.expired"}
 
-// restConsultation takes a consultation (POST /consultations): 202 with a
-// receipt at once, the answer comes later by itself.
-func (w *World) restConsultation(rw http.ResponseWriter, r *http.Request) {
+// restConsultation takes an authority's consultation (POST /consultations): 202
+// with a receipt at once, the answer comes later by itself.
+func (w *World) restConsultation(name string) http.HandlerFunc {
+	return func(rw http.ResponseWriter, r *http.Request) { w.takeREST(name, rw, r) }
+}
+
+func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	var q struct {
 		ConsultationID string `json:"consultation_id"`
 		Round          int    `json:"round"`
@@ -57,8 +59,8 @@ func (w *World) restConsultation(rw http.ResponseWriter, r *http.Request) {
 	if refused(rw, checkedCode(faults, q.PersonalCode)) {
 		return
 	}
-	w.acknowledge(rw, http.StatusAccepted, func() (string, bool, error) {
-		return w.consult(LabourInspectorate, q.ConsultationID, q.Round, from)
+	w.acknowledge(name, rw, http.StatusAccepted, func() (string, bool, error) {
+		return w.consult(name, consultationRecord{ID: q.ConsultationID, Round: q.Round, From: from.String(), Case: q.CaseReference})
 	})
 }
 
@@ -78,7 +80,7 @@ func (w *World) restNotice(rw http.ResponseWriter, r *http.Request) {
 	if refused(rw, checkedCode(faults, n.PersonalCode)) {
 		return
 	}
-	w.acknowledge(rw, http.StatusOK, func() (string, bool, error) {
+	w.acknowledge(LabourInspectorate, rw, http.StatusOK, func() (string, bool, error) {
 		receipt, duplicate, t, err := w.take(LabourInspectorate, n)
 		if err == nil {
 			err = t.Wait()
@@ -87,38 +89,25 @@ func (w *World) restNotice(rw http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// consult remembers a consultation, and when it is new, sees to its answer.
-func (w *World) consult(name, id string, round int, from soap.ClientID) (receipt string, duplicate bool, err error) {
-	receipt, duplicate, t, err := w.receive(name, id, round, from)
-	if err == nil {
-		err = t.Wait()
+// consultationRequest answers an authority's consultationRequest.
+func (w *World) consultationRequest(name string) operate {
+	return func(_ context.Context, req *soap.Message, request map[string]any) (map[string]any, error) {
+		id, _ := request["consultationId"].(string)
+		code, _ := request["personalCode"].(string)
+		reference, _ := request["caseReference"].(string)
+		var round int
+		if _, err := fmt.Sscan(fmt.Sprint(request["round"]), &round); err != nil || round < 1 || id == "" {
+			return nil, &businessFault{"consultation.key", "consultationId või round puudub"}
+		}
+		if fault := mapping.CheckPersonalCode(code); fault != "" {
+			return nil, &businessFault{fault, "isikukood ei ole õige"}
+		}
+		receipt, duplicate, err := w.consult(name, consultationRecord{ID: id, Round: round, From: req.Header.Client.String(), Case: reference})
+		if err != nil {
+			return nil, err
+		}
+		return map[string]any{"receiptId": receipt, "duplicate": duplicate}, nil
 	}
-	if err != nil || duplicate {
-		return receipt, duplicate, err
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	a := w.authorities[name]
-	w.pursue(a, a.byKey[consultationKey{id, round}])
-	return receipt, false, nil
-}
-
-// consultationRequest answers the security service's consultationRequest.
-func (w *World) consultationRequest(_ context.Context, req *soap.Message, request map[string]any) (map[string]any, error) {
-	id, _ := request["consultationId"].(string)
-	code, _ := request["personalCode"].(string)
-	var round int
-	if _, err := fmt.Sscan(fmt.Sprint(request["round"]), &round); err != nil || round < 1 || id == "" {
-		return nil, &businessFault{"consultation.key", "consultationId või round puudub"}
-	}
-	if fault := mapping.CheckPersonalCode(code); fault != "" {
-		return nil, &businessFault{fault, "isikukood ei ole õige"}
-	}
-	receipt, duplicate, err := w.consult(SecurityService, id, round, req.Header.Client)
-	if err != nil {
-		return nil, err
-	}
-	return map[string]any{"receiptId": receipt, "duplicate": duplicate}, nil
 }
 
 // caller is the subsystem that the Security Server vouches for.
@@ -170,54 +159,12 @@ func refused(rw http.ResponseWriter, faults []web.FieldError) bool {
 }
 
 // acknowledge answers with a receipt once what came is on the disk.
-func (w *World) acknowledge(rw http.ResponseWriter, status int, keep func() (receipt string, duplicate bool, err error)) {
+func (w *World) acknowledge(name string, rw http.ResponseWriter, status int, keep func() (receipt string, duplicate bool, err error)) {
 	receipt, duplicate, err := keep()
 	if err != nil {
-		w.o.Log.Error("remembering what came", "system", LabourInspectorate, "error", err)
+		w.o.Log.Error("remembering what came", "system", name, "error", err)
 		web.WriteProblem(rw, web.Problem{Status: http.StatusInternalServerError})
 		return
 	}
 	web.WriteJSON(rw, status, map[string]any{"receipt_id": receipt, "duplicate": duplicate})
-}
-
-// answerREST sends an answer to the hub's REST service konsult.
-func (w *World) answerREST(ctx context.Context, from soap.ClientID, c *consultation, a Answer) (string, error) {
-	type wireAnswer struct {
-		Answer
-		Round int `json:"round"`
-	}
-	a.AnsweredAt = a.AnsweredAt.UTC().Truncate(time.Second)
-	body, err := json.Marshal(wireAnswer{a, c.round})
-	if err != nil {
-		return "", err
-	}
-	service := soap.ServiceID{Provider: c.from, Code: "konsult"}
-	address := strings.TrimSuffix(w.o.SecurityServer, "/") + "/r1/" + service.String() + "/consultations/" + url.PathEscape(c.id) + "/answers"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
-	if err != nil {
-		return "", err
-	}
-	req.Header.Set("X-Road-Client", from.String())
-	req.Header.Set("X-Road-Id", w.o.NewID())
-	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	req.Header.Set("Accept", "application/json")
-	resp, err := w.client.Do(req)
-	if err != nil {
-		return "", fmt.Errorf("calling the Security Server: %w", err)
-	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxBody))
-	if err != nil {
-		return "", fmt.Errorf("reading the hub's answer: %w", err)
-	}
-	if code := resp.Header.Get("X-Road-Error"); code != "" {
-		return "", rejected(code)
-	}
-	var receipt struct {
-		Status string `json:"status"`
-	}
-	if resp.StatusCode != http.StatusOK || json.Unmarshal(data, &receipt) != nil || receipt.Status == "" {
-		return "", rejected(fmt.Sprintf("HTTP %d", resp.StatusCode))
-	}
-	return receipt.Status, nil
 }

@@ -19,6 +19,8 @@ type record struct {
 	Switched     *switchedRecord     `json:"switched,omitempty"`
 	Character    *characterRecord    `json:"character,omitempty"`
 	Registered   *registeredRecord   `json:"registered,omitempty"`
+	Stepped      *steppedRecord      `json:"stepped,omitempty"`
+	Heard        *heardRecord        `json:"heard,omitempty"`
 }
 
 // consultationRecord is a consultation that reached an authority; the same one
@@ -29,6 +31,8 @@ type consultationRecord struct {
 	Round   int    `json:"round"`
 	From    string `json:"from"` // the subsystem that asked and gets the answer
 	Receipt string `json:"receipt"`
+	Case    string `json:"case,omitempty"`
+	Fetched bool   `json:"fetched,omitempty"` // not sent: the authority found it itself
 }
 
 // decidedRecord is the answer that an authority gives; from here on every
@@ -47,6 +51,27 @@ type deliveredRecord struct {
 	ID     string `json:"id"`
 	Round  int    `json:"round"`
 	Status string `json:"status"`
+}
+
+// steppedRecord is one thing that an authority did beside answering, with what
+// the hub said; Due is when the question is due, where it looked.
+type steppedRecord struct {
+	System string     `json:"system"`
+	ID     string     `json:"id"`
+	Round  int        `json:"round"`
+	Do     string     `json:"do"`
+	Result string     `json:"result"`
+	Due    *time.Time `json:"due,omitempty"`
+	Latest string     `json:"latest,omitempty"`
+}
+
+// heardRecord is an entry that an authority has read of what it has to know.
+type heardRecord struct {
+	System   string `json:"system"`
+	Position int64  `json:"position"`
+	ID       string `json:"id"`
+	Round    int    `json:"round"`
+	What     string `json:"what"`
 }
 
 // noticeRecord is a permit notice that reached a register; the same event may

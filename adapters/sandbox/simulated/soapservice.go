@@ -15,7 +15,8 @@ import (
 
 // contracts are the operations that the simulated systems offer or call.
 type contracts struct {
-	torik, permitNotice, consultationRequest, submitAnswer *contract.Operation
+	torik, permitNotice, consultationRequest *contract.Operation
+	hub                                      *contract.Contract // what authorities call
 
 	files map[*contract.Operation]string // the WSDL of each
 }
@@ -29,7 +30,6 @@ func loadContracts(fsys fs.FS) (contracts, error) {
 		{"employment-register.wsdl", "TORIK", "v2", &c.torik},
 		{"permit-notice.wsdl", "permitNotice", "v1", &c.permitNotice},
 		{"consultation-request.wsdl", "consultationRequest", "v1", &c.consultationRequest},
-		{"consultation-answer.wsdl", "submitAnswer", "v1", &c.submitAnswer},
 	} {
 		k, err := contract.Load(fsys, want.file)
 		if err != nil {
@@ -44,7 +44,9 @@ func loadContracts(fsys fs.FS) (contracts, error) {
 		}
 		*want.into, c.files[op] = op, want.file
 	}
-	return c, nil
+	var err error
+	c.hub, err = contract.Load(fsys, "consultation-answer.wsdl")
+	return c, err
 }
 
 // businessFault is a negative answer of the service itself: the call worked,
@@ -134,14 +136,18 @@ func (w *World) handler(sys *system) (http.Handler, error) {
 		return w.soapService(w.contracts.torik, w.torik), nil
 	case TaxPermits:
 		return w.soapService(w.contracts.permitNotice, w.permitNotice), nil
-	case SecurityService:
-		return w.soapService(w.contracts.consultationRequest, w.consultationRequest), nil
-	case LabourInspectorate:
-		mux := http.NewServeMux()
-		mux.HandleFunc("POST /consultations", w.restConsultation)
-		mux.HandleFunc("POST /permit-notices", w.restNotice)
-		return mux, nil
-	default:
-		return nil, fmt.Errorf("no simulated system is called %q", sys.name)
 	}
+	a := w.authorities[sys.name]
+	switch {
+	case a == nil:
+		return nil, fmt.Errorf("no simulated system is called %q", sys.name)
+	case a.soap:
+		return w.soapService(w.contracts.consultationRequest, w.consultationRequest(a.name)), nil
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /consultations", w.restConsultation(a.name))
+	if a.name == LabourInspectorate {
+		mux.HandleFunc("POST /permit-notices", w.restNotice)
+	}
+	return mux, nil
 }

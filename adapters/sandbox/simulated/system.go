@@ -24,10 +24,13 @@ type system struct {
 	served chan struct{} // closed when the server's loop has ended
 }
 
-// listen opens a listener for sys, tells the Security Server its address, and
+// openSystem opens a listener for sys, tells the Security Server its address, and
 // serves it, unless the system is down: then the address is one that refuses
 // connections.
-func (w *World) listen(sys *system, down bool) error {
+func (w *World) openSystem(sys *system, down bool) error {
+	if len(sys.services) == 0 {
+		return nil // one that only fetches
+	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return fmt.Errorf("opening %s: %w", sys.name, err)
@@ -120,7 +123,7 @@ func (w *World) Switch(name string, down bool) error {
 		sys.abort()
 		return nil
 	}
-	if err := w.listen(sys, false); err != nil {
+	if err := w.openSystem(sys, false); err != nil {
 		return err
 	}
 	return w.keep(record{At: w.o.Now(), Switched: &switchedRecord{System: name}})
@@ -129,7 +132,7 @@ func (w *World) Switch(name string, down bool) error {
 // known lists the systems of this world in the order of their names.
 func (w *World) known() []string {
 	var names []string
-	for _, name := range Names() {
+	for _, name := range w.names() {
 		if w.systems[name] != nil {
 			names = append(names, name)
 		}

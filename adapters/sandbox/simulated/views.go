@@ -30,6 +30,9 @@ type ReceivedConsultation struct {
 	DeliveriesDone int       `json:"deliveries_done"`
 	AnswerStatus   string    `json:"answer_status,omitempty"` // what the hub said last: accepted, duplicate, late
 	LastError      string    `json:"last_error,omitempty"`    // why the last delivery was not acknowledged
+	Manner         Manner    `json:"manner"`
+	Steps          []Step    `json:"steps,omitempty"` // what it did beside answering
+	Heard          []string  `json:"heard,omitempty"` // what became of it, as far as the authority has listened
 }
 
 // ReceivedNotice is a permit notice as a register sees it.
@@ -58,6 +61,7 @@ func (w *World) Received(name string) (Received, error) {
 			one := ReceivedConsultation{
 				ID: c.id, Round: c.round, ReceivedAt: c.received, TimesReceived: c.times,
 				Answered: c.delivered > 0, DeliveriesDone: c.delivered, AnswerStatus: c.status, LastError: c.lastError,
+				Manner: w.manner(a, c), Steps: slices.Clone(c.steps), Heard: slices.Clone(c.heard),
 			}
 			if c.answer != nil {
 				one.AnswerID, one.AnswerCode = c.answer.ID, c.answer.Code

@@ -14,6 +14,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ func Names() []string {
 	return []string{EmploymentRegister, LabourInspectorate, SecurityService, TaxPermits}
 }
 
-// Authorities lists those that are consulted and have a character.
+// Authorities lists those of them that are consulted and have a character.
 func Authorities() []string { return []string{LabourInspectorate, SecurityService} }
 
 // Options of a [World]. SetURL tells the Security Server where a service lives.
@@ -43,6 +44,8 @@ func Authorities() []string { return []string{LabourInspectorate, SecurityServic
 // passed, and stop has to be called in any case.
 type Options struct {
 	SecurityServer string                                    // its base URL, where answers are sent
+	Hub            soap.ClientID                             // whose services authorities call that were not asked yet
+	Authorities    map[string]Consulted                      // who is consulted, by name
 	Services       map[string][]soap.ServiceID               // by system: what it offers
 	SetURL         func(id soap.ServiceID, url string) error // the Security Server's table
 	Contracts      fs.FS
@@ -73,6 +76,7 @@ type World struct {
 
 	mu          sync.Mutex
 	ended       bool // no more work may begin
+	replaying   bool // the journal is being read: nothing begins yet
 	persons     []population.Person
 	systems     map[string]*system
 	authorities map[string]*authority
@@ -91,15 +95,15 @@ func Start(ctx context.Context, o Options) (*World, error) {
 		notices:     map[string]*notices{TaxPermits: newNotices(), LabourInspectorate: newNotices()},
 	}
 	w.ctx, w.cancel = context.WithCancel(ctx)
-	for _, name := range Authorities() {
-		w.authorities[name] = newAuthority(name, defaultCharacter(name))
+	for name, a := range o.Authorities {
+		w.authorities[name] = newAuthority(name, a)
 	}
 	var err error
 	if w.contracts, err = loadContracts(o.Contracts); err != nil {
 		return nil, err
 	}
-	for _, name := range Names() {
-		if len(o.Services[name]) == 0 {
+	for _, name := range w.names() {
+		if len(o.Services[name]) == 0 && w.authorities[name] == nil {
 			continue
 		}
 		sys := &system{name: name, services: o.Services[name]}
@@ -109,9 +113,11 @@ func Start(ctx context.Context, o Options) (*World, error) {
 		w.systems[name] = sys
 	}
 	if o.Journal != "" {
+		w.replaying = true
 		if w.journal, err = journal.Open(o.Journal, w.replay); err != nil {
 			return nil, err
 		}
+		w.replaying = false
 	}
 	if err := w.open(); err != nil {
 		w.Abort()
@@ -132,9 +138,9 @@ func (w *World) open() error {
 			w.o.Log.Warn("an address registered earlier is not used", "service", service, "error", err)
 		}
 	}
-	for _, name := range Names() {
+	for _, name := range w.names() {
 		if sys := w.systems[name]; sys != nil {
-			if err := w.listen(sys, sys.down); err != nil {
+			if err := w.openSystem(sys, sys.down); err != nil {
 				return err
 			}
 		}
@@ -142,13 +148,22 @@ func (w *World) open() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, a := range w.authorities {
-		for _, c := range a.list {
-			if w.systems[a.name] != nil && !c.done() {
-				w.pursue(a, c)
-			}
-		}
+		w.resume(a, a.list...)
+		w.listen(a)
 	}
 	return nil
+}
+
+// names are those of all systems that there can be, sorted.
+func (w *World) names() []string {
+	names := Names()
+	for name := range w.authorities {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -208,7 +223,14 @@ func (w *World) apply(r record) error {
 		}
 		a.character = r.Character.Character
 		a.wake()
+		if !w.replaying {
+			w.resume(a, a.list...)
+		}
 		return nil
+	case r.Stepped != nil:
+		return w.applyStepped(r.At, *r.Stepped)
+	case r.Heard != nil:
+		return w.applyHeard(*r.Heard)
 	case r.Registered != nil:
 		w.registered[r.Registered.Service] = r.Registered.URL
 		return nil

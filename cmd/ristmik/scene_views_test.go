@@ -1,0 +1,181 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"time"
+)
+
+// consultationView is what the core sees of a consultation.
+type consultationView struct {
+	ID         string `json:"id"`
+	Case       string `json:"case_reference"`
+	Round      int    `json:"round"`
+	State      string `json:"state"`
+	Outcome    string `json:"outcome"`
+	ViaSilence bool   `json:"via_silence"`
+	Unanswered bool   `json:"unanswered"`
+	Legs       []legView
+}
+
+type legView struct {
+	ID        string     `json:"id"`
+	Authority string     `json:"authority"`
+	State     string     `json:"state"`
+	Late      bool       `json:"late"`
+	DueAt     *time.Time `json:"due_at"`
+	Answer    *struct {
+		Code string `json:"answer_code"`
+		Door string `json:"door"`
+	} `json:"answer"`
+	EarlierAnswers []json.RawMessage `json:"earlier_answers"`
+	LateAnswers    []struct {
+		Code string `json:"answer_code"`
+	} `json:"late_answers"`
+	Inquiries []struct {
+		Text   string `json:"text"`
+		Answer string `json:"answer"`
+	} `json:"inquiries"`
+}
+
+func (c consultationView) leg(authority string) legView {
+	for _, l := range c.Legs {
+		if l.Authority == authority {
+			return l
+		}
+	}
+	return legView{}
+}
+
+// event is one of the feed.
+type sceneEvent struct {
+	Position string         `json:"position"`
+	Type     string         `json:"type"`
+	Subject  string         `json:"subject"`
+	Time     time.Time      `json:"time"`
+	Data     map[string]any `json:"data"`
+}
+
+// official is the official in charge, synthetic as everybody.
+const official = "EE71506150007"
+
+// openRequest is what the core says to open a consultation; changes replace its
+// members.
+func openRequest(kind, caseReference string, changes map[string]any) map[string]any {
+	body := map[string]any{
+		"type": kind, "case_reference": caseReference, "legal_basis": "VMS § 31", "purpose": "Elamisloa taotluse läbivaatamine",
+		"person":   map[string]any{"personal_code": "71506150007", "given_name": "Oriane", "surname": "Näidis"},
+		"employer": map[string]any{"registry_code": "10000001"}, "official": official,
+	}
+	maps.Copy(body, changes)
+	return body
+}
+
+func idempotency(key string) http.Header { return http.Header{"Idempotency-Key": {key}} }
+
+// open opens a consultation.
+func (s *scene) open(kind, caseReference string) consultationView {
+	s.t.Helper()
+	var c consultationView
+	s.must("POST", s.core+"/v1/consultations", idempotency("open/"+caseReference), openRequest(kind, caseReference, nil), &c)
+	return c
+}
+
+// get reads a consultation.
+func (s *scene) get(id string) consultationView {
+	s.t.Helper()
+	var c consultationView
+	s.must("GET", s.core+"/v1/consultations/"+id, nil, nil, &c)
+	return c
+}
+
+// act does something as the case owner and returns the status and the answer.
+func (s *scene) act(path, key string, body any) (int, map[string]any) {
+	s.t.Helper()
+	var out map[string]any
+	status := s.do("POST", s.core+"/v1/consultations/"+path, idempotency(key), body, &out)
+	return status, out
+}
+
+// mustAct is act for what has to work.
+func (s *scene) mustAct(path, key string, body any) {
+	s.t.Helper()
+	if status, out := s.act(path, key, body); status/100 != 2 {
+		s.t.Fatalf("%s: %d %v", path, status, out)
+	}
+}
+
+// events reads on in the feed until one fits, and returns it; all before it are
+// passed over.
+func (s *scene) event(what string, fits func(sceneEvent) bool) sceneEvent {
+	s.t.Helper()
+	for range 60 {
+		var page struct {
+			Events []sceneEvent `json:"events"`
+			Next   string       `json:"next"`
+		}
+		s.must("GET", s.core+"/v1/events?limit=100&wait=2&after="+url.QueryEscape(s.position), nil, nil, &page)
+		for _, e := range page.Events {
+			s.position = e.Position
+			if fits(e) {
+				return e
+			}
+		}
+	}
+	s.t.Fatalf("no event: %s", what)
+	return sceneEvent{}
+}
+
+// happened waits for an event of a type about a leg.
+func (s *scene) happened(kind, leg string) sceneEvent {
+	s.t.Helper()
+	return s.event(kind+" of "+leg, func(e sceneEvent) bool { return e.Type == kind && e.Data["leg_id"] == leg })
+}
+
+// completed waits until a round is complete, and returns its outcome.
+func (s *scene) completed(id string) string {
+	s.t.Helper()
+	e := s.event("the end of "+id, func(e sceneEvent) bool { return e.Type == "consultation.round_completed" && e.Subject == id })
+	return fmt.Sprint(e.Data["outcome"])
+}
+
+// sceneReceived is a question as an authority of the sandbox remembers it.
+type sceneReceived struct {
+	ID            string `json:"id"`
+	Round         int    `json:"round"`
+	TimesReceived int    `json:"times_received"`
+	Answered      bool   `json:"answered"`
+	AnswerCode    string `json:"answer_code"`
+	Deliveries    int    `json:"deliveries_done"`
+	Status        string `json:"answer_status"`
+	LastError     string `json:"last_error"`
+	Steps         []struct {
+		Do     string `json:"do"`
+		Result string `json:"result"`
+	} `json:"steps"`
+	Heard  []string `json:"heard"`
+	Manner string   `json:"manner"`
+}
+
+func (q sceneReceived) did() map[string]string {
+	done := map[string]string{}
+	for _, step := range q.Steps {
+		done[step.Do] = step.Result
+	}
+	return done
+}
+
+// received is what reached an authority, by the question's id.
+func (s *scene) received(system string) map[string]sceneReceived {
+	s.t.Helper()
+	var page struct{ Consultations []sceneReceived }
+	s.must("GET", s.box.ControlURL()+"/control/v1/received/"+system, nil, nil, &page)
+	all := map[string]sceneReceived{}
+	for _, q := range page.Consultations {
+		all[q.ID] = q
+	}
+	return all
+}
