@@ -63,7 +63,7 @@ func BenchmarkConvert(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				if _, err := mapping.DecodeJSON(el, got); err != nil {
+				if _, _, _, err := mapping.AppendJSON(nil, el, got, mapping.Reading{}); err != nil {
 					b.Fatal(err)
 				}
 				done := time.Now()
@@ -109,7 +109,7 @@ func BenchmarkDecode(b *testing.B) {
 	el := torik(b).Output
 	_, wrapper, m := answerOf(b, el, 1000)
 	for name, run := range map[string]func() error{
-		"text":  func() error { _, err := mapping.DecodeJSON(el, m); return err },
+		"text":  func() error { _, _, _, err := mapping.AppendJSON(nil, el, m, mapping.Reading{}); return err },
 		"value": func() error { _, err := mapping.DecodeMessage(el, m); return err },
 	} {
 		b.Run(name, func(b *testing.B) { repeat(b, len(wrapper), run) })

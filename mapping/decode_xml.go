@@ -43,16 +43,36 @@ func DecodeMessageTolerant(el *contract.Element, m *soap.Message) (value map[str
 	return decodeValue(el, wrapperOf(m), true)
 }
 
-// DecodeJSON is DecodeMessage with the value as JSON text. Its keys stand in the
-// order of the schema.
-func DecodeJSON(el *contract.Element, m *soap.Message) ([]byte, error) {
-	text, _, err := decodeText(el, wrapperOf(m), false)
-	return text, err
+// Reading says how a message is read as text.
+type Reading struct {
+	// Tolerant is the tolerance of DecodeTolerant.
+	Tolerant bool
+	// Places are fields whose texts are wanted beside; nil for none.
+	Places *Places
 }
 
-// DecodeJSONTolerant is DecodeJSON with the tolerance of DecodeTolerant.
-func DecodeJSONTolerant(el *contract.Element, m *soap.Message) (text []byte, strangers Violations, err error) {
-	return decodeText(el, wrapperOf(m), true)
+// AppendJSON reads as DecodeMessage does and appends the value as JSON text, for
+// which no value is made. Keys stand in the order of the schema. What out holds is
+// not looked at, but for its last byte, behind which a value must be able to
+// stand. The text is nil beside an error.
+func AppendJSON(out []byte, el *contract.Element, m *soap.Message, o Reading) (text []byte, noted Noted, strangers Violations, err error) {
+	w := jsonWriter{out}
+	noted, strangers, err = read(el, wrapperOf(m), &w, o)
+	if err != nil {
+		return nil, Noted{}, strangers, err
+	}
+	return w.out, noted, strangers, nil
+}
+
+// read gives the element to out and notes what is wanted of it.
+func read(el *contract.Element, walk *soap.Tokens, out sink, o Reading) (noted Noted, strangers Violations, err error) {
+	if o.Places == nil {
+		strangers, err = decode(el, walk, out, o.Tolerant)
+		return Noted{}, strangers, err
+	}
+	n := newNoting(out, walk, o.Places)
+	strangers, err = decode(el, walk, n, o.Tolerant)
+	return n.noted, strangers, err
 }
 
 // ownedText is the size of a message in bytes up to which values share a copy of
@@ -99,16 +119,6 @@ func decodeValue(el *contract.Element, walk *soap.Tokens, tolerant bool) (map[st
 		return nil, strangers, err
 	}
 	return value, strangers, nil
-}
-
-func decodeText(el *contract.Element, walk *soap.Tokens, tolerant bool) ([]byte, Violations, error) {
-	// Tags take more than keys, and escapes seldom make up for it.
-	out := jsonWriter{make([]byte, 0, walk.Size())}
-	strangers, err := decode(el, walk, &out, tolerant)
-	if err != nil {
-		return nil, strangers, err
-	}
-	return out.out, strangers, nil
 }
 
 var (

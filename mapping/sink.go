@@ -125,7 +125,7 @@ func (w *jsonWriter) key(key string) {
 
 func (w *jsonWriter) text(value string) {
 	w.separate()
-	w.out = appendString(w.out, value)
+	w.out = AppendString(w.out, value)
 }
 
 func (w *jsonWriter) number(value string) {
@@ -151,9 +151,9 @@ var plainJSON = func() (t [256]bool) {
 	return t
 }()
 
-// appendString writes a JSON string. The text is UTF-8, as everything that has
-// passed the gate; what is not becomes U+FFFD.
-func appendString(out []byte, s string) []byte {
+// AppendString appends a JSON string. What is not UTF-8 becomes U+FFFD, and
+// characters of HTML stand as they are.
+func AppendString(out []byte, s string) []byte {
 	out = append(out, '"')
 	from := 0
 	for i := 0; i < len(s); {

@@ -36,15 +36,23 @@ func TestBusinessFaultsAreTold(t *testing.T) {
 		{"empty elements", "<response><faultCode/><faultString/></response>", nil},
 		{"empty fault", "<fault/>", nil},
 		{"nil fault", `<fault xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>`, nil},
+		{"a code without words", "<response><faultCode>E7</faultCode><faultString/></response>", &soap.BusinessFault{Code: "E7"}},
+		{"words without a code", "<faultCode></faultCode><faultString>no</faultString>", &soap.BusinessFault{String: "no"}},
+		{"the first that says something", "<response><faultCode/><faultCode>E7</faultCode><faultString>no such person</faultString></response>", want},
+		{"elements where words belong", "<faultCode><a/>E7</faultCode><faultString>no</faultString>", nil},
 		{"a field of that name", "<response><faultCode>E7</faultCode></response>", nil},
 		{"of items in a list", "<item>" + both + "</item><item>" + both + "</item>", nil},
 		{"deep in the data", "<response><car><engine>" + both + "</engine></car></response>", nil},
 		{"in the repeated request", "<request>" + both + "</request><response/>", nil},
 		{"another element called fault", "<fault>a broken road</fault>", nil},
 	} {
-		got, ok := soap.ReadBusinessFault(tree(t, `<p:getResponse xmlns:p="urn:p">`+c.xml+`</p:getResponse>`))
+		wrapper := `<p:getResponse xmlns:p="urn:p">` + c.xml + `</p:getResponse>`
+		got, ok := soap.BusinessFaultIn(walked(t, wrapper))
 		if ok != (c.want != nil) || ok && *got != *c.want {
 			t.Errorf("%s: %+v", c.name, got)
+		}
+		if whole, too := soap.ReadBusinessFault(answerWith(t, wrapper)); too != ok || ok && *whole != *got {
+			t.Errorf("%s in a message: %+v", c.name, whole)
 		}
 	}
 	if f, ok := soap.ReadBusinessFault(nil); ok || f != nil {
@@ -57,6 +65,31 @@ func TestBusinessFaultsAreTold(t *testing.T) {
 	if f := (&soap.BusinessFault{String: "person"}).Failure("m"); strings.Contains(f.Error(), "person") {
 		t.Error(f)
 	}
+}
+
+// walked is a walk over a document.
+func walked(t *testing.T, text string) *soap.Tokens {
+	t.Helper()
+	o, err := soap.Scan([]byte(text), soap.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Tokens()
+}
+
+// answerWith is the answer of a service with that wrapper.
+func answerWith(t *testing.T, wrapper string) *soap.Message {
+	t.Helper()
+	service := soap.ServiceID{Provider: soap.ClientID{Instance: "EE", Class: "GOV", Member: "1", Subsystem: "s"}, Code: "getResponse"}
+	text, err := soap.BuildRequestXML(soap.Header{Client: service.Provider, Service: service, ID: "1", ProtocolVersion: soap.ProtocolVersion}, []byte(wrapper))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := soap.ReadAnswer(text, soap.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestRealBusinessFaults(t *testing.T) {
@@ -76,7 +109,7 @@ func TestRealBusinessFaults(t *testing.T) {
 			t.Fatal(file, err)
 		}
 		body := soap.Child(doc.Root(), soap.NSEnvelope, "Body")
-		f, ok := soap.ReadBusinessFault(body.ChildElements()[0])
+		f, ok := soap.BusinessFaultIn(walked(t, string(soap.MarkupOf(body.ChildElements()[0]))))
 		if !ok || f.Code != code {
 			t.Errorf("%s: %+v", file, f)
 		}

@@ -30,6 +30,7 @@ type Outline struct {
 	space, local []byte // the wrapper's name
 	scope        []binding
 	fault        bool // the wrapper is a SOAP Fault
+	faulty       bool // some element has a name of [BusinessFault]
 	stray        bool // the envelope holds more than a Header and a Body behind it
 
 	path   [outlined]*Span // the open part of each level that is noted, or nil

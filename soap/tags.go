@@ -37,9 +37,14 @@ func (s *scanner) startTag() error {
 	if !known || string(prefix) == "xmlns" {
 		return s.fail("an element with a prefix that is not declared")
 	}
-	if s.outline != nil && depth < outlined {
-		if err := s.outline.enter(depth, start, s.pos, space, local, s.bindings[:outside]); err != nil {
-			return err
+	if s.outline != nil {
+		switch {
+		case depth < outlined:
+			if err := s.outline.enter(depth, start, s.pos, space, local, s.bindings[:outside]); err != nil {
+				return err
+			}
+		case namesFault(local):
+			s.outline.faulty = true
 		}
 	}
 	s.rooted = true

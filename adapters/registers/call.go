@@ -2,7 +2,6 @@ package registers
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
 	"regexp"
 
@@ -12,20 +11,6 @@ import (
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
-
-// result is the answer to a call.
-type result struct {
-	// Data is the answer in the form that the contract gives it, or the table of
-	// the operation.
-	Data map[string]any `json:"data"`
-	// Unknown are the places of fields that the contract does not have.
-	Unknown  []string `json:"unknown,omitempty"`
-	Exchange exchange `json:"exchange"`
-
-	// large is the answer where it is too large to be held as values; Data then
-	// has the beginning of its arrays.
-	large *mapping.Large
-}
 
 func (a *API) call(w http.ResponseWriter, r *http.Request) {
 	started := a.o.Now()
@@ -51,11 +36,11 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return outcome{}, err
 		}
-		res, err := reg.result(op, answer)
-		if err == nil {
-			err = a.told(reg, op, &res)
+		res, err := a.result(reg, op, answer)
+		if err != nil {
+			return outcome{}, err
 		}
-		return outcome{answer.Exchange, &res.Exchange, res.write}, err
+		return outcome{answer.Exchange, &res.exchange, res.write}, nil
 	})
 }
 
@@ -172,40 +157,4 @@ func fieldErrors(violations mapping.Violations) []web.FieldError {
 		out = append(out, web.FieldError{Path: v.Path, Code: v.Code, Message: v.Message})
 	}
 	return out
-}
-
-// result reads an answer. The error is a *soap.Failure: the answer does not
-// keep to the contract, or says that the register refused.
-func (s *served) result(op *contract.Operation, answer *xroad.Answer) (result, error) {
-	x := answer.Exchange
-	res := result{Exchange: exchangeOf(x)}
-	var err error
-	var strangers mapping.Violations
-	switch {
-	case s.isLarge(op, answer):
-		if res.large, strangers, err = mapping.ReadLarge(op.Output, answer.Message, s.Tolerant); err == nil {
-			res.Data = res.large.Head
-		}
-	case s.Tolerant:
-		res.Data, strangers, err = mapping.DecodeMessageTolerant(op.Output, answer.Message)
-	default:
-		res.Data, err = mapping.DecodeMessage(op.Output, answer.Message)
-	}
-	for _, one := range strangers {
-		res.Unknown = append(res.Unknown, one.Path)
-	}
-	if err != nil {
-		return res, &soap.Failure{
-			Kind: soap.KindUnknownResult, Code: "answer.contract", MessageID: x.MessageID, Err: err,
-			Message: "the answer does not keep to the contract",
-		}
-	}
-	res.Exchange.asOf(s.momentIn(res.Data))
-	if code, text, refused := s.refusal(res.Data); refused {
-		return res, &soap.Failure{
-			Kind: soap.KindBusiness, Code: "answer.refused", Raw: code, Message: text, MessageID: x.MessageID,
-			Err: fmt.Errorf("the register refused"),
-		}
-	}
-	return res, nil
 }

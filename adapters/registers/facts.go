@@ -3,28 +3,28 @@ package registers
 import (
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"ristmik/adapters/xroad"
+	"ristmik/mapping"
 )
 
 // exchange says which exchange it was, by which the signed evidence is found,
 // and what is known of the data beside the data.
 type exchange struct {
-	Service   string `json:"service"`
-	MessageID string `json:"message_id"`
+	Service   string
+	MessageID string
 	// RequestHash is what the provider's Security Server says that it received.
-	RequestHash string `json:"request_hash"`
+	RequestHash string
 	// AnsweredAt is when the answer came.
-	AnsweredAt time.Time `json:"answered_at"`
+	AnsweredAt time.Time
 	// DataAsOf is the moment that the data are of: what the answer says itself,
 	// else when it came, for the hub keeps no answers. DataAge is the time from
 	// then to the answer, in whole seconds.
-	DataAsOf time.Time `json:"data_as_of"`
-	DataAge  int64     `json:"data_age_s"`
+	DataAsOf time.Time
+	DataAge  int64
 	// TookMS is how long the register took, in milliseconds.
-	TookMS int64 `json:"took_ms"`
+	TookMS int64
 }
 
 func exchangeOf(x xroad.Exchange) exchange {
@@ -33,6 +33,21 @@ func exchangeOf(x xroad.Exchange) exchange {
 		Service: x.Service.String(), MessageID: x.MessageID, RequestHash: x.RequestHash,
 		AnsweredAt: finished, DataAsOf: finished, TookMS: x.Finished.Sub(x.Started).Milliseconds(),
 	}
+}
+
+// MarshalJSON implements json.Marshaler.
+func (e exchange) MarshalJSON() ([]byte, error) { return e.appendJSON(nil), nil }
+
+// appendJSON appends it as an object.
+func (e *exchange) appendJSON(out []byte) []byte {
+	out = mapping.AppendString(append(out, `{"service":`...), e.Service)
+	out = mapping.AppendString(append(out, `,"message_id":`...), e.MessageID)
+	out = mapping.AppendString(append(out, `,"request_hash":`...), e.RequestHash)
+	out = e.AnsweredAt.AppendFormat(append(out, `,"answered_at":"`...), time.RFC3339Nano)
+	out = e.DataAsOf.AppendFormat(append(out, `","data_as_of":"`...), time.RFC3339Nano)
+	out = strconv.AppendInt(append(out, `","data_age_s":`...), e.DataAge, 10)
+	out = strconv.AppendInt(append(out, `,"took_ms":`...), e.TookMS, 10)
+	return append(out, '}')
 }
 
 // asOf notes what the answer says of the age of its data. A moment after the
@@ -83,11 +98,11 @@ var momentForms = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2
 
 // momentIn reads the moment that an answer gives at the pointer of the
 // configuration; zero when there is none. A date is its beginning.
-func (s *served) momentIn(data any) time.Time {
-	if s.AsOf == "" {
+func (s *served) momentIn(in look) time.Time {
+	text := in.words(s.AsOf)
+	if text == "" {
 		return time.Time{}
 	}
-	text := strings.TrimSpace(words(at(data, s.AsOf)))
 	for _, form := range momentForms {
 		if t, err := time.ParseInLocation(form, text, s.zone); err == nil {
 			return t
@@ -98,8 +113,8 @@ func (s *served) momentIn(data any) time.Time {
 
 // restMoment is momentIn for answers over HTTP, which may say how old they are
 // in Age or Last-Modified (RFC 9111, RFC 9110).
-func (s *served) restMoment(data any, h http.Header, answered time.Time) time.Time {
-	if t := s.momentIn(data); !t.IsZero() {
+func (s *served) restMoment(in look, h http.Header, answered time.Time) time.Time {
+	if t := s.momentIn(in); !t.IsZero() {
 		return t
 	}
 	if age, err := strconv.ParseUint(h.Get(headerAge), 10, 31); err == nil {

@@ -35,7 +35,7 @@ func TestALargeAnswerIsPassedOnWhole(t *testing.T) {
 		t.Errorf("exchange %v", x)
 	}
 	// A refusal and a fault in the contract are found in one too.
-	w.says(strings.Repeat(car, 999) + "<faultCode>no</faultCode>")
+	w.says(strings.Repeat(car, 999) + "<faultCode>no</faultCode><faultString>not yours</faultString>")
 	if status, got = w.ask(t, "POST", "/v1/registers/cars/cars", `{"owner":"x"}`); status == http.StatusOK || got["data"] != nil {
 		t.Errorf("a refusal: %d", status)
 	}

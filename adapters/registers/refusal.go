@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"ristmik/mapping"
 )
 
 // ErrorField is where the answers of a register say that something is wrong, in
@@ -19,14 +21,33 @@ type ErrorField struct {
 	Matching *regexp.Regexp
 }
 
+// look returns what an answer has at a JSON pointer, which does not lead into
+// arrays; zero where there is no plain value, and for no pointer.
+type look func(pointer string) mapping.Plain
+
+// lookIn looks into a value.
+func lookIn(data any) look {
+	return func(pointer string) mapping.Plain {
+		if pointer == "" {
+			return mapping.Plain{}
+		}
+		return plain(at(data, pointer))
+	}
+}
+
+// words is the text there, which no number is.
+func (l look) words(pointer string) string { return textOf(l(pointer)) }
+
+func textOf(p mapping.Plain) string {
+	if p.Number {
+		return ""
+	}
+	return strings.TrimSpace(p.Text)
+}
+
 // says looks for the error in an answer.
-func (e ErrorField) says(data any) (code, text string, refused bool) {
-	if e.Code != "" {
-		code = plainWords(at(data, e.Code))
-	}
-	if e.Text != "" {
-		text = words(at(data, e.Text))
-	}
+func (e ErrorField) says(in look) (code, text string, refused bool) {
+	code, text = strings.TrimSpace(in(e.Code).Text), in.words(e.Text)
 	switch {
 	case code != "":
 		return code, text, !slices.Contains(e.Good, code)
@@ -36,65 +57,58 @@ func (e ErrorField) says(data any) (code, text string, refused bool) {
 	return "", text, e.Matching == nil || e.Matching.MatchString(text)
 }
 
-// refusal finds out whether an answer says no: by the fields that X-Road has for
-// it, in the wrapper or in an object directly below it, or by those that the
-// configuration names.
-func (s *served) refusal(data map[string]any) (code, text string, refused bool) {
-	places := []map[string]any{data}
-	for _, v := range data {
-		if object, ok := v.(map[string]any); ok {
-			places = append(places, object)
-			if fault, ok := object["fault"].(map[string]any); ok {
-				places = append(places, fault)
-			}
-		}
-	}
-	for _, place := range places {
-		code, text = words(place["faultCode"]), words(place["faultString"])
-		if code != "" || text != "" {
-			return code, text, true
-		}
-	}
+// refusal finds out whether an answer says no in the fields that the
+// configuration names. What X-Road itself has for it, [soap.ReadBusinessFault]
+// finds.
+func (s *served) refusal(in look) (code, text string, refused bool) {
 	for _, pointer := range s.Refusals {
-		if text := words(at(data, pointer)); text != "" {
+		if text := in.words(pointer); text != "" {
 			return "", text, true
 		}
 	}
 	for _, e := range s.Errors {
-		if code, text, refused := e.says(data); refused {
+		if code, text, refused := e.says(in); refused {
 			return code, text, true
 		}
 	}
 	return "", "", false
 }
 
+// restFaults are the fields of X-Road (PR-MESS D.2) in a body over HTTP.
+var restFaults = []ErrorField{{Code: "/faultCode", Text: "/faultString"}, {Code: "/fault/faultCode", Text: "/fault/faultString"}}
+
+// placesOf are the fields of answers that are looked at.
+func placesOf(r Register) *mapping.Places {
+	pointers := append(slices.Clone(r.Refusals), r.AsOf)
+	for _, e := range r.Errors {
+		pointers = append(pointers, e.Code, e.Text)
+	}
+	return mapping.PlacesOf(pointers...)
+}
+
 // at returns what a JSON pointer points at, nil when there is nothing.
 func at(value any, pointer string) any {
-	for _, step := range strings.Split(strings.TrimPrefix(pointer, "/"), "/") {
+	for step := range strings.SplitSeq(strings.TrimPrefix(pointer, "/"), "/") {
 		object, _ := value.(map[string]any)
 		value = object[strings.NewReplacer("~1", "/", "~0", "~").Replace(step)]
 	}
 	return value
 }
 
-// words is the text of a plain value, also one with attributes.
-func words(value any) string {
+// plain is the text of a plain value, also of one with attributes.
+func plain(value any) mapping.Plain {
 	switch v := value.(type) {
 	case string:
-		return strings.TrimSpace(v)
+		return mapping.Plain{Text: v}
+	case json.Number:
+		return mapping.Plain{Text: v.String(), Number: true}
 	case map[string]any:
-		return words(v["#text"])
+		if _, deeper := v["#text"].(map[string]any); !deeper {
+			return plain(v["#text"])
+		}
 	}
-	return ""
+	return mapping.Plain{}
 }
 
-// plainWords is words for codes, which may be numbers.
-func plainWords(value any) string {
-	if object, ok := value.(map[string]any); ok {
-		value = object["#text"]
-	}
-	if n, ok := value.(json.Number); ok {
-		return n.String()
-	}
-	return words(value)
-}
+// words is the text of a plain value that is no number.
+func words(value any) string { return textOf(plain(value)) }

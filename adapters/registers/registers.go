@@ -26,6 +26,7 @@ import (
 	"ristmik/adapters/registers/record"
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
+	"ristmik/mapping"
 	"ristmik/mapping/table"
 	"ristmik/soap"
 	"ristmik/soap/contract"
@@ -53,8 +54,8 @@ type Register struct {
 	// Tolerant takes answers with fields that the contract does not have.
 	Tolerant bool
 	// Refusals are JSON pointers into answers: a text there that is not empty
-	// says that the register refused. faultCode, which X-Road has for it
-	// (PR-MESS D.2), is looked for in any case.
+	// says that the register refused. What X-Road has for it (PR-MESS D.2) is
+	// looked for in any case.
 	Refusals []string
 	// Errors are further places where answers say that something is wrong.
 	Errors []ErrorField
@@ -111,6 +112,7 @@ type served struct {
 	Register
 	openapi []byte
 	zone    *time.Location
+	places  *mapping.Places // that answers are looked at
 	// The tables of those operations that have one.
 	tables     map[*contract.Operation]*table.Table
 	restTables map[*contract.RESTOperation]*table.Table
@@ -153,6 +155,10 @@ func New(o Options) (*API, error) {
 			return nil, fmt.Errorf("registers: no operation of %s can be called", r.Name)
 		}
 		s := &served{Register: r, zone: o.Zone}
+		if r.REST != nil {
+			s.Errors = slices.Concat(r.Errors, restFaults)
+		}
+		s.places = placesOf(r)
 		if err := s.takeTables(); err != nil {
 			return nil, err
 		}

@@ -178,9 +178,9 @@ func (s *served) restResult(op *contract.RESTOperation, answer *xroad.RESTAnswer
 		return res, nil
 	}
 	res.Data = text
-	res.Exchange.asOf(s.restMoment(value, answer.Header, res.Exchange.AnsweredAt))
-	object, _ := value.(map[string]any)
-	if code, words, refused := s.refusal(object); refused {
+	in := lookIn(value)
+	res.Exchange.asOf(s.restMoment(in, answer.Header, res.Exchange.AnsweredAt))
+	if code, words, refused := s.refusal(in); refused {
 		return res, &soap.Failure{
 			Kind: soap.KindBusiness, Code: "answer.refused", Raw: code, Message: words, MessageID: x.MessageID, Err: errors.New("the register refused"),
 		}
@@ -199,7 +199,7 @@ func (s *served) restRefusal(value any) (code, text string) {
 		}
 	}
 	for _, e := range s.Errors {
-		if c, t, refused := e.says(object); refused && text == "" {
+		if c, t, refused := e.says(lookIn(object)); refused && text == "" {
 			code, text = c, t
 		}
 	}

@@ -58,19 +58,18 @@ func (a *API) encode(reg *served, op *contract.Operation, body []byte) ([]byte, 
 	return wrapper, err
 }
 
-// told is what the core gets of an answer: by the operation's table, or else as
-// it is.
-func (a *API) told(reg *served, op *contract.Operation, res *result) error {
-	t := reg.tables[op]
-	if t == nil || !t.HasAnswer() {
-		return nil
-	}
-	data, err := t.ToCore(res.Data, a.o.Now())
+// told is what the core gets of an answer by a table, behind dataHead.
+func (a *API) told(t *table.Table, value map[string]any, messageID string) ([]byte, error) {
+	data, err := t.ToCore(value, a.o.Now())
 	if err != nil {
-		return untold(res.Exchange.MessageID, err)
+		return nil, untold(messageID, err)
 	}
-	res.Data = data
-	return nil
+	var out bytes.Buffer
+	out.WriteString(dataHead)
+	if err := web.EncodeJSON(&out, data); err != nil {
+		return nil, untold(messageID, err)
+	}
+	return bytes.TrimRight(out.Bytes(), "\n"), nil
 }
 
 // untold is an answer with what cannot be passed on without loss; the violations

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strconv"
 )
 
 // The problem types that this package itself answers with, and that every
@@ -83,14 +84,31 @@ func WriteJSON(w http.ResponseWriter, status int, v any) {
 
 func write(w http.ResponseWriter, status int, contentType string, v any) {
 	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false) // "<" and "&" stay readable: this is never HTML
-	if err := enc.Encode(v); err != nil {
+	if err := EncodeJSON(&body, v); err != nil {
 		WriteProblem(w, Problem{Type: TypeInternal, Detail: "The answer could not be written as JSON."})
 		return
 	}
+	whole(w, status, contentType, body.Bytes())
+}
+
+// EncodeJSON writes v as JSON and the end of its line; "<" and "&" stay readable,
+// for this is never HTML.
+func EncodeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// WriteText answers with JSON text.
+func WriteText(w http.ResponseWriter, status int, text []byte) {
+	whole(w, status, "application/json", text)
+}
+
+// whole answers with a body of known length, so that head and body leave together.
+func whole(w http.ResponseWriter, status int, contentType string, body []byte) {
+	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
 	head(w, status, contentType)
-	_, _ = w.Write(body.Bytes()) // a caller who has gone needs no answer
+	_, _ = w.Write(body) // a caller who has gone needs no answer
 }
 
 // StreamJSON answers with JSON text that body writes piece by piece. Where that
@@ -104,10 +122,16 @@ func StreamJSON(w http.ResponseWriter, status int, body func(io.Writer) error) {
 
 func head(w http.ResponseWriter, status int, contentType string) {
 	h := w.Header()
-	h.Set("Content-Type", contentType)
-	h.Set("X-Content-Type-Options", "nosniff")
-	if h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "no-store") // answers hold personal data
+	h["Content-Type"] = []string{contentType}
+	h["X-Content-Type-Options"] = noSniff
+	if len(h["Cache-Control"]) == 0 {
+		h["Cache-Control"] = noStore
 	}
 	w.WriteHeader(status)
 }
+
+// Values of headers that every answer has; nobody changes them.
+var (
+	noSniff = []string{"nosniff"}
+	noStore = []string{"no-store"} // answers hold personal data
+)

@@ -60,7 +60,7 @@ type Call struct {
 // Answer is the answer to a Call.
 type Answer struct {
 	// Message is the answer. A business fault inside its body is the caller's to
-	// read. mapping.DecodeMessage and mapping.DecodeJSON read the body without a
+	// read. mapping.DecodeMessage and mapping.AppendJSON read the body without a
 	// tree; Message.Body makes one.
 	Message  *soap.Message
 	Exchange Exchange

@@ -79,7 +79,7 @@ func (c callCommand) soap(p *surroundings, cfg *configs.Config, xr *xroad.Client
 	if err := c.show(p, op, answer, told); err != nil {
 		return err
 	}
-	if f, ok := soap.ReadBusinessFault(answer.Message.Body()); ok {
+	if f, ok := soap.ReadBusinessFault(answer.Message); ok {
 		return f.Failure(answer.Exchange.MessageID)
 	}
 	return nil
