@@ -50,11 +50,36 @@ const (
 // Allowed lists the values a file may hold.
 func (OnDead) Allowed() []string { return []string{string(OnDeadBlock), string(OnDeadSkip)} }
 
-// Breaker is when a destination is left alone, and for how long.
+// Breaker is when a destination is left alone, and for how long. So many
+// Failures in a row open it when the row has lasted for Lasting, or Share (in
+// per cent) of at least Least attempts that ended within Window. Reasons are the
+// only kinds of failures that count, empty all that may. It changes its state six
+// times within Calm at most.
 type Breaker struct {
 	Failures int           `yaml:"failures"`
+	Lasting  time.Duration `yaml:"lasting"`
+	Share    int           `yaml:"share"`
+	Least    int           `yaml:"least"`
+	Window   time.Duration `yaml:"window"`
+	Reasons  []string      `yaml:"reasons"`
 	OpenFor  time.Duration `yaml:"open_for"`
 	MaxOpen  time.Duration `yaml:"max_open"`
+	Calm     time.Duration `yaml:"calm"`
+}
+
+func (b Breaker) incomplete() bool {
+	return b.Failures == 0 || b.Lasting == 0 || b.Share == 0 || b.Least == 0 || b.Window == 0 || b.OpenFor == 0 || b.MaxOpen == 0 || b.Calm == 0
+}
+
+// or is DeliveryPolicy.Or for the breaker.
+func (b Breaker) or(d Breaker) Breaker {
+	if len(b.Reasons) == 0 {
+		b.Reasons = d.Reasons
+	}
+	return Breaker{
+		Failures: or(b.Failures, d.Failures), Lasting: or(b.Lasting, d.Lasting), Share: or(b.Share, d.Share), Least: or(b.Least, d.Least),
+		Window: or(b.Window, d.Window), Reasons: b.Reasons, OpenFor: or(b.OpenFor, d.OpenFor), MaxOpen: or(b.MaxOpen, d.MaxOpen), Calm: or(b.Calm, d.Calm),
+	}
 }
 
 // OpeningHours are the times at which a destination is sent to, by the wall
@@ -149,11 +174,7 @@ func (p DeliveryPolicy) Or(d DeliveryPolicy) DeliveryPolicy {
 	p.Base, p.Cap = or(p.Base, d.Base), or(p.Cap, d.Cap)
 	p.Attempts, p.MaxAge, p.OnDead = or(p.Attempts, d.Attempts), or(p.MaxAge, d.MaxAge), or(p.OnDead, d.OnDead)
 	p.MaxInFlight, p.RetryBudget = or(p.MaxInFlight, d.MaxInFlight), or(p.RetryBudget, d.RetryBudget)
-	p.Breaker = Breaker{
-		Failures: or(p.Breaker.Failures, d.Breaker.Failures),
-		OpenFor:  or(p.Breaker.OpenFor, d.Breaker.OpenFor),
-		MaxOpen:  or(p.Breaker.MaxOpen, d.Breaker.MaxOpen),
-	}
+	p.Breaker = p.Breaker.or(d.Breaker)
 	if !p.OpeningHours.Set() {
 		p.OpeningHours = d.OpeningHours
 	}
@@ -197,7 +218,7 @@ func (c *Config) checkDelivery(at fault) {
 	d := c.Delivery.Default
 	checkPolicy("delivery.default", d, at)
 	if d.Base == 0 || d.Cap == 0 || d.Attempts == 0 || d.OnDead == "" || d.MaxInFlight == 0 || d.RetryBudget == 0 ||
-		d.Breaker.Failures == 0 || d.Breaker.OpenFor == 0 || d.Breaker.MaxOpen == 0 {
+		d.Breaker.incomplete() {
 		at("delivery.default", "not-positive", "every value of the default is above zero")
 	}
 	checkOrder("delivery.default", d, at)
@@ -226,10 +247,15 @@ func checkPolicy(path string, p DeliveryPolicy, at fault) {
 	}
 	times(path, map[string]time.Duration{
 		"base": p.Base, "cap": p.Cap, "max_age": p.MaxAge, "breaker.open_for": p.Breaker.OpenFor, "breaker.max_open": p.Breaker.MaxOpen,
+		"breaker.lasting": p.Breaker.Lasting, "breaker.window": p.Breaker.Window, "breaker.calm": p.Breaker.Calm,
 	})
 	numbers(path, map[string]int{
 		"attempts": p.Attempts, "max_in_flight": p.MaxInFlight, "retry_budget": p.RetryBudget, "breaker.failures": p.Breaker.Failures,
+		"breaker.least": p.Breaker.Least,
 	})
+	if p.Breaker.Share < 0 || p.Breaker.Share > 100 {
+		at(path+".breaker.share", "out-of-range", "a share in per cent is needed", "1", "50", "100")
+	}
 	for _, name := range sorted(p.Operations) {
 		o, path := p.Operations[name], path+".operations."+name
 		times(path, map[string]time.Duration{"base": o.Base, "cap": o.Cap, "max_age": o.MaxAge})

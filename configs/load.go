@@ -63,7 +63,10 @@ func defaults() *Config {
 		Exchanges: Exchanges{Record: true, Keep: 2 * 365 * 24 * time.Hour},
 		Delivery: Delivery{Takeover: 10 * time.Second, Keep: 30 * 24 * time.Hour, Default: DeliveryPolicy{
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, OnDead: OnDeadBlock, MaxInFlight: 8, RetryBudget: 10,
-			Breaker: Breaker{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute},
+			Breaker: Breaker{
+				Failures: 5, Lasting: 2 * time.Second, Share: 50, Least: 20, Window: 20 * time.Second,
+				OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute, Calm: time.Minute,
+			},
 		}},
 	}
 }

@@ -10,30 +10,36 @@ import (
 
 // changeBreaker carries a transition out, unless the row has changed since, and says whether it did. Relays are woken
 // when the breaker closes.
-func (r *Relay) changeBreaker(ctx context.Context, tx pgx.Tx, destination string, c *change) (bool, error) {
+//
+// A breaker that closes remembers how often it had opened, and counts on if it opens again within MaxOpen. It opens for so
+// long that no seven changes come within Calm: the next change but three before this one is that far away, and each
+// opening waits for its own.
+func (r *Relay) changeBreaker(ctx context.Context, tx pgx.Tx, d *destination, c *change) (bool, error) {
 	tag, err := tx.Exec(ctx, `
 with changed as (
     update outbox.breaker
     set state = $3, generation = generation + 1, since = clock_timestamp(),
-        open_until = case when $3 = 'closed' then null else clock_timestamp() + make_interval(secs => $4) end,
+        open_until = case when $3 = 'open' then greatest(clock_timestamp() + make_interval(secs => $4),
+            (select c.at + make_interval(secs => $8) from outbox.breaker_change c
+             where c.destination = $1 and $4 > 0 order by c.id desc offset 2 limit 1)) end,
         opened_reason = case when $3 = 'closed' then '' when $5 then $6 else opened_reason end,
-        open_count = case when $3 = 'closed' then 0 when $5 then open_count + 1 else open_count end,
+        open_count = case when not $5 then open_count when state = 'closed' and since < clock_timestamp() - make_interval(secs => $9) then 1 else open_count + 1 end,
         probe_by = null, probe_lease_until = null
     where destination = $1 and generation = $2 and state in ('closed', 'half_open')
     returning destination, state, open_until
 )
 insert into outbox.breaker_change (destination, state, at, open_until, reason, by)
 select destination, state, clock_timestamp(), open_until, $6, $7 from changed`,
-		destination, c.generation, c.state, c.wait.Seconds(), c.failed, c.reason, r.o.Owner)
+		d.Name, c.generation, c.state, c.wait.Seconds(), c.failed, c.reason, r.o.Owner, d.Policy.Breaker.Calm.Seconds(), d.Policy.Breaker.MaxOpen.Seconds())
 	if err != nil {
-		return false, fmt.Errorf("changing the breaker of %s: %w", destination, err)
+		return false, fmt.Errorf("changing the breaker of %s: %w", d.Name, err)
 	}
 	if tag.RowsAffected() == 0 {
 		return false, nil
 	}
 	if c.state == breakerClosed {
-		if _, err := tx.Exec(ctx, notify, channels(map[string]bool{destination: true})); err != nil {
-			return false, fmt.Errorf("waking relays of %s: %w", destination, err)
+		if _, err := tx.Exec(ctx, notify, channels(map[string]bool{d.Name: true})); err != nil {
+			return false, fmt.Errorf("waking relays of %s: %w", d.Name, err)
 		}
 	}
 	return true, nil
@@ -48,7 +54,7 @@ func (r *Relay) openTripped(ctx context.Context, d *destination, g *gate) error 
 	var changed bool
 	err := pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
 		var err error
-		changed, err = r.changeBreaker(ctx, tx, d.Name, c)
+		changed, err = r.changeBreaker(ctx, tx, d, c)
 		return err
 	})
 	if err == nil && changed {
@@ -84,7 +90,8 @@ type Breaker struct {
 // Breakers lists the breakers of all destinations that a relay has ever served, by name.
 func Breakers(ctx context.Context, db DB) ([]Breaker, error) {
 	rows, err := db.Query(ctx, `
-select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason, open_count, coalesce(probe_by, ''),
+select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason,
+       case when state = 'closed' then 0 else open_count end, coalesce(probe_by, ''),
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
        coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end
 from outbox.breaker order by destination`)

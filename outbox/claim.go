@@ -51,7 +51,7 @@ func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
 	var closedFor, heldFor float64
 	var dueIn, bulkIn *float64
 	err := r.pool.QueryRow(ctx, `
-select b.state, b.generation, b.open_count,
+select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
        coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
        coalesce(b.shut_until > clock_timestamp(), false), clock_timestamp(),
@@ -63,7 +63,7 @@ select b.state, b.generation, b.open_count,
         from outbox.lane l
         where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
         order by l.ready_at limit 1)
-from outbox.breaker b where b.destination = $1`, d.Name).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &l.now, &dueIn, &bulkIn)
+from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &l.now, &dueIn, &bulkIn)
 	if err != nil {
 		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
 	}
@@ -108,7 +108,7 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 			if err != nil {
 				return err
 			}
-			n, g = 1, newGate(d.Name, 1, generation, l.opened, true)
+			n, g = 1, newGate(d.Name, d.Policy.Breaker, generation, l.opened, true, time.Now)
 		}
 		lanes := heldLanes{heads: map[string]int64{}}
 		for _, bulk := range d.order(l) {

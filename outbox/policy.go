@@ -55,20 +55,34 @@ type KindPolicy struct {
 	OnDead      OnDead
 }
 
-// BreakerPolicy says when a destination is left alone and for how long.
+// BreakerPolicy says when a destination is left alone and for how long. The zero value of a field means the one of
+// DefaultPolicy.
 type BreakerPolicy struct {
-	// Failures is how many failures in a row that count against the destination open the breaker.
+	// Failures is how many failures in a row that count against the destination open the breaker, once the row has lasted
+	// for Lasting. Until then single messages find out whether it goes on.
 	Failures uint32
+	Lasting  time.Duration
+	// Share of the attempts that ended within Window opens the breaker too, when there were at least Least of them.
+	Share  float64
+	Least  uint32
+	Window time.Duration
+	// Reasons are the only ones, by the first word of [Outcome.Reason], that count where [Outcome.CountsAgainst] says so;
+	// empty means all. Refusals and cancelled sends never count.
+	Reasons []string
 	// OpenFor is about how long (±20 %) the breaker stays open before one message is tried; it doubles with every
-	// failed trial up to MaxOpen.
+	// failed trial, and with every opening that comes within MaxOpen of a closing, up to MaxOpen.
 	OpenFor, MaxOpen time.Duration
+	// Calm is the time in which the breaker changes its state six times at most: it stays open for longer instead.
+	Calm time.Duration
 }
 
 // DefaultPolicy is the policy that fills the zero values of others.
 func DefaultPolicy() Policy {
 	return Policy{
 		Base: 2 * time.Second, Cap: 15 * time.Minute, MaxAttempts: 20, MaxInFlight: 8, OnDead: Block,
-		Breaker: BreakerPolicy{Failures: 5, OpenFor: 30 * time.Second, MaxOpen: 15 * time.Minute},
+		Breaker: BreakerPolicy{
+			Failures: 5, Share: 0.5, Least: 20, Window: 20 * time.Second, OpenFor: 30 * time.Second, MaxOpen: 15 * time.Minute, Calm: time.Minute,
+		},
 	}
 }
 
@@ -158,6 +172,18 @@ func (p Policy) withDefaults() Policy {
 	if p.Breaker.Failures == 0 {
 		p.Breaker.Failures = d.Breaker.Failures
 	}
+	if p.Breaker.Share == 0 {
+		p.Breaker.Share = d.Breaker.Share
+	}
+	if p.Breaker.Least == 0 {
+		p.Breaker.Least = d.Breaker.Least
+	}
+	if p.Breaker.Window == 0 {
+		p.Breaker.Window = d.Breaker.Window
+	}
+	if p.Breaker.Calm == 0 {
+		p.Breaker.Calm = d.Breaker.Calm
+	}
 	if p.Breaker.OpenFor == 0 {
 		p.Breaker.OpenFor = d.Breaker.OpenFor
 	}
@@ -215,6 +241,8 @@ func (p Policy) validate() error {
 		return fmt.Errorf("%w policy: %d attempts, %d in flight", ErrInvalid, p.MaxAttempts, p.MaxInFlight)
 	case p.OnDead != Block && p.OnDead != Skip:
 		return fmt.Errorf("%w policy: on dead %q, want %q or %q", ErrInvalid, p.OnDead, Block, Skip)
+	case p.Breaker.Share < 0 || p.Breaker.Share > 1 || p.Breaker.Window < 0 || p.Breaker.Lasting < 0 || p.Breaker.Calm < 0:
+		return fmt.Errorf("%w policy: breaker opens at a share of %v within %s, or after %s in a row, %s calm", ErrInvalid, p.Breaker.Share, p.Breaker.Window, p.Breaker.Lasting, p.Breaker.Calm)
 	case p.Breaker.OpenFor < 0 || p.Breaker.MaxOpen < p.Breaker.OpenFor:
 		return fmt.Errorf("%w policy: breaker open for %s, at most %s", ErrInvalid, p.Breaker.OpenFor, p.Breaker.MaxOpen)
 	}

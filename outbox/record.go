@@ -137,7 +137,7 @@ func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *re
 		return whose, false, err
 	}
 	if rec.change != nil {
-		changed, err = r.changeBreaker(ctx, tx, d.Name, rec.change)
+		changed, err = r.changeBreaker(ctx, tx, d, rec.change)
 	}
 	return whose, changed, err
 }

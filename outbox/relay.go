@@ -210,7 +210,10 @@ func (d *destination) gate(generation int64, opened int) *gate {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.current == nil || d.current.generation != generation {
-		d.current = newGate(d.Name, d.Policy.Breaker.Failures, generation, opened, false)
+		d.current = newGate(d.Name, d.Policy.Breaker, generation, opened, false, time.Now)
 	}
+	d.current.mu.Lock()
+	d.current.opened = opened // fewer, when it has been closed for long
+	d.current.mu.Unlock()
 	return d.current
 }

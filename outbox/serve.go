@@ -90,6 +90,15 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
 			r.budget.give(d.index, slots, false)
 			return 0, r.openTripped(ctx, d, g)
+		} else if suspects, wait := g.suspects(); suspects {
+			keep := min(slots, 1)
+			if wait > 0 {
+				keep = 0
+			}
+			r.budget.give(d.index, slots-keep, false)
+			if slots = keep; slots == 0 {
+				return wait, nil
+			}
 		}
 	}
 	if d.asleep && l.sleeps() { // nobody need wake anybody

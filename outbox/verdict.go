@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -73,8 +72,7 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 		rec.wait = policy.Base + policy.backoff(c.tries, r.o.Rand())
 		return rec
 	}
-	done, err := c.gate.counter.Allow()
-	if err != nil { // tripped since the claim: the message waits behind the breaker, nothing is counted
+	if c.gate.tripped() { // since the claim: the message waits behind the breaker, nothing is counted
 		return r.unsent(d, c, stateReady, c.reason)
 	}
 	if c.tries == 1 {
@@ -85,12 +83,8 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 	started := time.Now()
 	o := r.send(ctx, d, c)
 	took := time.Since(started)
-	verdict := health(o, ctx.Err())
-	if errors.Is(verdict, errAgainst) {
-		c.gate.fail(done, clip(o.Reason))
-	} else {
-		done(verdict)
-	}
+	verdict := d.Policy.Breaker.health(o, ctx.Err())
+	c.gate.end(verdict, clip(o.Reason))
 	rec := &record{claimed: c, sent: true, exchange: clip(o.Exchange), took: took, outcome: o}
 	rec.change = d.changeAfter(c.gate, verdict, r.o.Rand)
 	d.retries.end(o.Result == ResultRetry || o.Result == ResultUnknown)

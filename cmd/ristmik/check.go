@@ -286,17 +286,28 @@ func (m *meaning) schedules() {
 
 func (m *meaning) destinations() {
 	known := destinationNames(m.cfg)
+	m.reasons("delivery.default", m.cfg.Delivery.Default, countedReasons(""))
 	for name, p := range m.cfg.Delivery.Destinations {
 		path := "delivery.destinations." + name
 		if !slices.Contains(known, name) {
 			m.fault(path, "unknown-destination", "nothing is sent there", known...)
 			continue
 		}
+		m.reasons(path, p, countedReasons(name))
 		operations := operationsOf(name)
 		for operation := range p.Operations {
 			if operations != nil && !slices.Contains(operations, operation) {
 				m.fault(path+".operations."+operation, "unknown-kind", "no such messages are sent there", operations...)
 			}
+		}
+	}
+}
+
+// reasons checks which failures are to count for a breaker.
+func (m *meaning) reasons(path string, p configs.DeliveryPolicy, known []string) {
+	for i, reason := range p.Breaker.Reasons {
+		if known != nil && !slices.Contains(known, reason) {
+			m.fault(fmt.Sprintf("%s.breaker.reasons[%d]", path, i), "unknown-reason", fmt.Sprintf("%q never counts against a partner", reason), known...)
 		}
 	}
 }

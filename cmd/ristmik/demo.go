@@ -206,7 +206,8 @@ func quicken(cfg *configs.Config, securityServer string) {
 	cfg.Delivery.Default.Base = 200 * time.Millisecond
 	cfg.Delivery.Default.Cap = 2 * time.Second
 	cfg.Delivery.Default.Attempts = 1000
-	cfg.Delivery.Default.Breaker = configs.Breaker{Failures: 3, OpenFor: time.Second, MaxOpen: 2 * time.Second}
+	b := &cfg.Delivery.Default.Breaker
+	b.Failures, b.Lasting, b.OpenFor, b.MaxOpen, b.Calm = 3, time.Millisecond, time.Second, 2*time.Second, time.Second
 }
 
 // register tells the Security Server where the hub's own services live.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/tax"
 	"ristmik/adapters/xroad"
@@ -45,7 +46,11 @@ func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	p := outbox.Policy{
 		Base: c.Base, Cap: c.Cap, MaxAttempts: c.Attempts, MaxAge: c.MaxAge, MaxInFlight: c.MaxInFlight, OnDead: outbox.OnDead(c.OnDead),
 		RetryBudget: float64(c.RetryBudget) / 100, Kinds: map[string]outbox.KindPolicy{}, Hours: hoursOf(c.OpeningHours), Idempotent: true,
-		Breaker: outbox.BreakerPolicy{Failures: uint32(c.Breaker.Failures), OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen},
+		Breaker: outbox.BreakerPolicy{
+			Failures: uint32(c.Breaker.Failures), Lasting: c.Breaker.Lasting,
+			Share: float64(c.Breaker.Share) / 100, Least: uint32(c.Breaker.Least), Window: c.Breaker.Window,
+			Reasons: c.Breaker.Reasons, OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen, Calm: c.Breaker.Calm,
+		},
 	}
 	for kind, o := range c.Operations {
 		p.Kinds[kind] = outbox.KindPolicy{Base: o.Base, Cap: o.Cap, MaxAttempts: o.Attempts, MaxAge: o.MaxAge, OnDead: outbox.OnDead(o.OnDead)}
@@ -60,6 +65,21 @@ func operationsOf(destination string) []string {
 		return []string{consultation.KindAsk}
 	}
 	return nil
+}
+
+// countedReasons are the kinds of failures that may count for the breaker of a
+// destination; nil where they are not kinds of ours.
+func countedReasons(destination string) []string {
+	if strings.HasPrefix(destination, subscriber.Destination("")) {
+		return nil
+	}
+	var list []string
+	for _, k := range soap.Kinds() {
+		if k.CountsAgainstPartner() {
+			list = append(list, string(k))
+		}
+	}
+	return list
 }
 
 // hoursOf are the opening hours of a checked configuration.
