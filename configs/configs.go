@@ -208,12 +208,13 @@ type Registers struct {
 
 // TaxRegister names the tax board's services: the employment register's query
 // by person and the service that takes permit notices, each with the file of its
-// mapping table, found as those of contracts are.
+// mapping table, found as those of contracts are. Watch is as in [Contract].
 type TaxRegister struct {
 	EmploymentService string `yaml:"employment_service"`
 	EmploymentMapping string `yaml:"employment_mapping"`
 	PermitService     string `yaml:"permit_service"`
 	PermitMapping     string `yaml:"permit_mapping"`
+	Watch             Switch `yaml:"watch"`
 }
 
 // LabourRegister names the Labour Inspectorate's REST service that takes
@@ -232,7 +233,8 @@ type LabourRegister struct {
 // text says that the register refused, Errors further places that say so; AsOf is
 // one where it says of when its data are. Mappings are files of mapping tables, one
 // for each operation that takes and gives the core's shape, found as File is.
-// Timeout zero means that of X-Road calls.
+// Timeout zero means that of X-Road calls. Watch says whether the job contract-watch
+// compares the description with the register's own.
 type Contract struct {
 	Title    Title         `yaml:"title"`
 	File     string        `yaml:"file"`
@@ -245,7 +247,17 @@ type Contract struct {
 	AsOf     string        `yaml:"as_of"`
 	Mappings []string      `yaml:"mappings"`
 	Timeout  time.Duration `yaml:"timeout"`
+	Watch    Switch        `yaml:"watch"`
 }
+
+// Switch is on or off; left out, it is on.
+type Switch string
+
+// On says whether it is not off.
+func (s Switch) On() bool { return s != "off" }
+
+// Allowed lists the values a file may hold.
+func (Switch) Allowed() []string { return []string{"on", "off"} }
 
 // ErrorField is where answers say that something is wrong: JSON pointers to a
 // code, a text or both. Good are the codes that say that nothing is, Matching a

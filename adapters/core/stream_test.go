@@ -306,7 +306,9 @@ var examples = map[string]string{
 		"outcome":"CLEAR","legs":[]}`,
 	"employment.changed": `{"permit_id":"EL-1","toot_id":7,"started":"2026-03-01","changed_at":"2026-03-02T10:00:00Z"}`,
 	"employment.ended":   `{"permit_id":"EL-1","toot_id":7,"started":"2026-03-01","changed_at":"2026-03-02T10:00:00Z","ended":"2026-03-02","end_ground_code":"X"}`,
-	"test.happened":      `{}`,
+	"contract.changed": `{"register":"cars","verdict":"breaking","previous_verdict":"same","pinned_sha256":"a","live_sha256":"b","breaking":1,"harmless":0,
+		"differences":[{"operation":"find","version":"v1","direction":"answer","path":"/car","change":"field_removed","breaking":true,"used":true,"message":"the field is gone"}]}`,
+	"test.happened": `{}`,
 }
 
 // The description holds every type of event that a room tells, with the form
@@ -318,7 +320,7 @@ func TestEveryTypeOfEventIsDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	var told []string
-	for _, dir := range []string{"../consultation", "../tax", "../labour", "subscriber"} {
+	for _, dir := range []string{"../consultation", "../tax", "../labour", "../registers/contractwatch", "subscriber"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v", dir, err)
@@ -331,7 +333,7 @@ func TestEveryTypeOfEventIsDescribed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, m := range regexp.MustCompile(`\b(?:[eE]vent[A-Z]\w*|kind)\s*:?= "((?:consultation|employment|subscription)\.[a-z_]+)"`).FindAllSubmatch(source, -1) {
+			for _, m := range regexp.MustCompile(`\b(?:[eE]vent[A-Z]\w*|kind)\s*:?= "((?:consultation|contract|employment|subscription)\.[a-z_]+)"`).FindAllSubmatch(source, -1) {
 				told = append(told, string(m[1]))
 			}
 		}
@@ -351,7 +353,7 @@ func TestEveryTypeOfEventIsDescribed(t *testing.T) {
 		if err := w.doc.check("GET", "/v1/events", r); err != nil {
 			t.Errorf("%s: %v", kind, err)
 		}
-		for _, wrong := range []string{strings.Replace(data, "2026-03-01", "soon", 1), strings.Replace(data, `"round":1`, `"round":"1"`, 1)} {
+		for _, wrong := range []string{strings.Replace(data, "2026-03-01", "soon", 1), strings.Replace(data, `"round":1`, `"round":"1"`, 1), strings.Replace(data, `"breaking":1`, `"breaking":"1"`, 1), strings.Replace(data, `"verdict":"breaking"`, `"verdict":"bad"`, 1)} {
 			if wrong == data {
 				continue
 			}

@@ -21,6 +21,7 @@ type contractCommand struct {
 	Sample  contractSample  `cmd:"" help:"Print the smallest or the fullest valid message of an operation, as JSON."`
 	Explain contractExplain `cmd:"" help:"Show the mapping table of an operation, or which of its rules produced which field of a message."`
 	Table   contractTable   `cmd:"" help:"Print a mapping table to begin with: every field of an operation under its own name."`
+	Watch   contractWatch   `cmd:"" help:"How the descriptions that registers give of themselves differ from the pinned ones, and what that breaks of what is used. Exit code 1 when something does that nobody has taken note of."`
 	Diff    contractDiff    `cmd:"" help:"Say what differs between two versions of a contract, and whether it breaks a caller. Exit code 1 when something does."`
 }
 

@@ -74,15 +74,22 @@ func compareFiles(older, newer string) ([]contract.Difference, error) {
 func differences(p *surroundings, found []contract.Difference) (breaking int) {
 	t := tabwriter.NewWriter(p.out, 0, 4, 2, ' ', 0)
 	for _, d := range found {
-		verdict := string(contract.Harmless)
 		if d.Breaking {
-			verdict = strings.ToUpper(string(contract.Breaking))
 			breaking++
 		}
-		direction := strings.TrimSpace(string(d.Direction) + " " + d.Status)
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", verdict, strings.TrimSuffix(d.Operation+"/"+d.Version, "/"), direction, d.Path, d.Message)
+		fmt.Fprintln(t, strings.Join(columns(d), "\t"))
 	}
 	_ = t.Flush() // the output is told by the line that follows
 	fmt.Fprintf(p.out, "%d differences, %d of them breaking\n", len(found), breaking)
 	return breaking
+}
+
+// columns is a difference as a line of a table.
+func columns(d contract.Difference) []string {
+	verdict := string(contract.Harmless)
+	if d.Breaking {
+		verdict = strings.ToUpper(string(contract.Breaking))
+	}
+	direction := strings.TrimSpace(string(d.Direction) + " " + d.Status)
+	return []string{verdict, strings.TrimSuffix(d.Operation+"/"+d.Version, "/"), direction, d.Path, d.Message}
 }

@@ -16,6 +16,7 @@ import (
 	"ristmik/adapters/core"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/postgres"
+	"ristmik/adapters/registers/contractwatch"
 	"ristmik/adapters/registers/record"
 	"ristmik/adapters/tax"
 	"ristmik/configs"
@@ -36,6 +37,7 @@ func migrations() []postgres.MigrationSet {
 		{Name: "tax", FS: tax.Migrations},
 		{Name: "labour", FS: labour.Migrations},
 		{Name: "register", FS: record.Migrations},
+		{Name: "contract_watch", FS: contractwatch.Migrations},
 	}
 }
 

@@ -24,6 +24,7 @@ import (
 	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/registers"
+	"ristmik/adapters/registers/contractwatch"
 	"ristmik/adapters/tax"
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
@@ -43,9 +44,10 @@ const (
 
 	jobEmploymentChanges = "employment-changes"
 	jobRetention         = "retention"
+	jobContractWatch     = "contract-watch"
 )
 
-func jobNames() []string { return []string{jobEmploymentChanges, jobRetention} }
+func jobNames() []string { return []string{jobContractWatch, jobEmploymentChanges, jobRetention} }
 
 // consultationsOf names the outbox destination of questions to an authority.
 func consultationsOf(authority string) string { return authority + ".consultations" }
@@ -115,7 +117,15 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	calls, err := newRegisterAPI(cfg, pool, xr, log, metrics.register)
+	contracts, err := openRegisters(cfg)
+	if err != nil {
+		return nil, err
+	}
+	watched, err := newWatch(cfg, contracts, synced, pool, xr, log)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := newRegisterAPI(cfg, contracts, pool, xr, log, metrics.register)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +145,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	runner, err := newRunner(cfg, pool, synced, owner, log, metrics)
+	runner, err := newRunner(cfg, pool, synced, watched, owner, log, metrics)
 	if err != nil {
 		return nil, err
 	}
@@ -170,10 +180,11 @@ func (h *hub) run(ctx context.Context) error {
 	return nil
 }
 
-func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
+func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, w *contractwatch.Watch, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
 	work := map[string]func(context.Context, *schedules.Run) error{
 		jobEmploymentChanges: r.tax.Changes,
 		jobRetention:         retention{pool, cfg.Delivery.Keep, cfg.Exchanges.Keep}.run,
+		jobContractWatch:     w.Run,
 	}
 	var jobs []schedules.Job
 	for _, name := range slices.Sorted(maps.Keys(cfg.Schedules)) {

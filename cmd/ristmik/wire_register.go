@@ -82,8 +82,8 @@ func openREST(cfg *configs.Config, file string) (*contract.REST, error) {
 	return contract.LoadREST(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
 
-// newRegisterAPI makes the JSON endpoints of the configured contracts.
-func newRegisterAPI(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
+// openRegisters reads the configured contracts with their tables, by name.
+func openRegisters(cfg *configs.Config) ([]registers.Register, error) {
 	lists, problems := openCodeLists(cfg)
 	if len(problems) > 0 {
 		return nil, problems
@@ -125,6 +125,11 @@ func newRegisterAPI(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client, l
 		one.Tables = tablesIn(tables)
 		all = append(all, one)
 	}
+	return all, nil
+}
+
+// newRegisterAPI makes the JSON endpoints of the configured contracts.
+func newRegisterAPI(cfg *configs.Config, all []registers.Register, pool *pgxpool.Pool, xr *xroad.Client, log *slog.Logger, observe func(registers.Observation)) (*registers.API, error) {
 	zone, err := time.LoadLocation("Europe/Tallinn")
 	if err != nil {
 		return nil, err

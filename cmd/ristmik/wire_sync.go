@@ -22,6 +22,7 @@ import (
 type syncedRegisters struct {
 	tax    *tax.Register
 	labour *labour.Register
+	tables [2]openedTable // of the tax board's services, as syncTables has them
 }
 
 func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (syncedRegisters, error) {
@@ -62,7 +63,7 @@ func newRegisters(cfg *configs.Config, pool *pgxpool.Pool, xr *xroad.Client) (sy
 	if err != nil {
 		return syncedRegisters{}, err
 	}
-	return syncedRegisters{t, l}, nil
+	return syncedRegisters{t, l, tables}, nil
 }
 
 // operation finds a configured service's operation in its contract.

@@ -161,6 +161,7 @@ func readTable(file string, data []byte, o table.Options) (openedTable, configs.
 
 // syncTable is the mapping table of a service of a register kept in sync.
 type syncTable struct {
+	name              string // of the service, for the watch on its description
 	path, file        string // where the configuration names the table, and the table
 	service, contract string
 	lacks             func(*table.Table) []string
@@ -169,8 +170,8 @@ type syncTable struct {
 func syncTables(cfg *configs.Config) [2]syncTable {
 	t := cfg.Registers.Tax
 	return [2]syncTable{
-		{"registers.tax.employment_mapping", t.EmploymentMapping, t.EmploymentService, contractEmployment, tax.EmploymentLacks},
-		{"registers.tax.permit_mapping", t.PermitMapping, t.PermitService, contractPermits, tax.PermitLacks},
+		{"registers.tax.employment", "registers.tax.employment_mapping", t.EmploymentMapping, t.EmploymentService, contractEmployment, tax.EmploymentLacks},
+		{"registers.tax.permit", "registers.tax.permit_mapping", t.PermitMapping, t.PermitService, contractPermits, tax.PermitLacks},
 	}
 }
 

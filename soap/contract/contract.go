@@ -135,3 +135,22 @@ func (c *Contract) Operation(code, version string) (*Operation, bool) {
 	}
 	return nil, false
 }
+
+// Join is a contract with the operations of all: where several have one, that of
+// the first. It has the name, namespace and source of the first; of none it is
+// empty.
+func Join(all ...*Contract) *Contract {
+	out := &Contract{}
+	for i, c := range all {
+		if i == 0 {
+			*out = *c
+			out.operations = nil
+		}
+		for _, op := range c.operations {
+			if _, has := out.Operation(op.Code, op.Version); !has {
+				out.operations = append(out.operations, op)
+			}
+		}
+	}
+	return out
+}

@@ -118,3 +118,19 @@ func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) (
 	}
 	return int(done.RowsAffected()), nil
 }
+
+// Call is an operation that has been called.
+type Call struct{ Register, Operation, Service string }
+
+// Called returns the operations that have been called since the given time.
+func Called(ctx context.Context, db *pgxpool.Pool, since time.Time) ([]Call, error) {
+	rows, err := db.Query(ctx, `select distinct register, operation, service from register.exchange where sent_at >= $1`, since)
+	if err != nil {
+		return nil, fmt.Errorf("reading which operations were called: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Call])
+	if err != nil {
+		return nil, fmt.Errorf("reading which operations were called: %w", err)
+	}
+	return list, nil
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"ristmik/adapters/registers"
+	"ristmik/adapters/registers/contractwatch"
+	"ristmik/adapters/xroad"
+	"ristmik/configs"
+	"ristmik/mapping/table"
+	"ristmik/soap"
+)
+
+// newWatch makes the job that compares descriptions: of the configured contracts,
+// and of the services of the register that is kept in sync.
+func newWatch(cfg *configs.Config, contracts []registers.Register, synced syncedRegisters, pool *pgxpool.Pool, xr *xroad.Client, log *slog.Logger) (*contractwatch.Watch, error) {
+	var all []contractwatch.Register
+	for _, r := range contracts {
+		k := cfg.Contracts[r.Name]
+		if !k.Watch.On() {
+			continue
+		}
+		one := contractwatch.Register{
+			Name: r.Name, Provider: r.Provider, Contract: r.Contract, REST: r.REST, Service: r.Service, Tolerant: r.Tolerant,
+			RequireUser: r.RequireUser, RequireIssue: r.RequireIssue, Tables: r.Tables, Reads: slices.Clone(r.Refusals), Folder: folderOf(cfg, k.File),
+		}
+		if r.AsOf != "" {
+			one.Reads = append(one.Reads, r.AsOf)
+		}
+		for _, e := range r.Errors {
+			for _, pointer := range []string{e.Code, e.Text} {
+				if pointer != "" {
+					one.Reads = append(one.Reads, pointer)
+				}
+			}
+		}
+		all = append(all, one)
+	}
+	if cfg.Registers.Tax.Watch.On() {
+		more, err := syncWatched(cfg, synced)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, more...)
+	}
+	return contractwatch.New(contractwatch.Options{Pool: pool, Source: xr, Registers: all, Called: cfg.Exchanges.Keep, NewID: uuid.NewString, Log: log})
+}
+
+// syncWatched are the services of the register that is kept in sync; their names
+// cannot be those of contracts.
+func syncWatched(cfg *configs.Config, synced syncedRegisters) ([]contractwatch.Register, error) {
+	var all []contractwatch.Register
+	for i, s := range syncTables(cfg) {
+		service, err := soap.ParseServiceID(s.service)
+		if err != nil {
+			return nil, err
+		}
+		c, err := loadContract(s.contract)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, contractwatch.Register{
+			Name: s.name, Provider: service.Provider, Contract: c, Folder: configs.Contracts(), Tables: []*table.Table{synced.tables[i].Table},
+		})
+	}
+	return all, nil
+}
+
+// folderOf is where the schemas of a pinned description stand.
+func folderOf(cfg *configs.Config, file string) fs.FS {
+	path := besideConfig(cfg, file)
+	if _, err := os.Stat(path); err == nil {
+		return os.DirFS(filepath.Dir(path))
+	}
+	return configs.Contracts()
+}
