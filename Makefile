@@ -21,7 +21,7 @@ test: ## run every test (RACE=-race turns the race detector on)
 	@./.ci/postgres
 	$(GO) test $(RACE) ./...
 
-interop: ## install node-soap and zeep, and let them talk to the hub
+interop: ## install node-soap, zeep and Apache CXF, and let them talk to the hub
 	@./.ci/interop
 	$(GO) test -count=1 -v ./adapters/authority/interop
 

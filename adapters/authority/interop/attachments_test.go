@@ -90,6 +90,9 @@ func TestOtherMakersAttachments(t *testing.T) {
 		{ContentID: "lisa-2", ContentType: "text/plain; charset=UTF-8", Content: []byte("--\r\nõäöü\r\n--part")}, // zeep cuts line ends off the end
 	}
 	for _, l := range libraries {
+		if !l.sends {
+			continue
+		}
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			l.args(t)

@@ -18,42 +18,64 @@ type sample struct {
 	faultCode          string   // of the refusal
 }
 
-// checkCalls has a library make the calls of a sample and one for a version
-// that there is not, and checks what it read.
-func checkCalls(t *testing.T, l library, j job, s sample, unknown string) {
-	t.Helper()
+// calls are those of a sample: the good one, one for a version that there is
+// not and, where there is one, the one that is refused.
+func (s sample) calls() []call {
 	base := call{Operation: s.operation, Version: s.version, UserID: "EE81506151050", Issue: "Õ-1 <&>", Body: s.good}
-	good, absent, refused := base, base, base
-	good.ID, absent.ID, refused.ID = uuid.NewString(), uuid.NewString(), uuid.NewString()
+	absent, refused := base, base
 	absent.Version, refused.Body = "v99", s.refused
-	j.Catalogue, j.Calls = catalogue(t), []call{good, absent}
+	list := []call{base, absent}
 	if s.refused != nil {
-		j.Calls = append(j.Calls, refused)
+		list = append(list, refused)
+	}
+	for i := range list {
+		list[i].ID = uuid.NewString()
+	}
+	return list
+}
+
+// checkCalls has a library make the calls of samples, and checks what it read;
+// unknown is the fault of a version that there is not.
+func checkCalls(t *testing.T, l library, j job, unknown string, samples ...sample) {
+	t.Helper()
+	j.Catalogue = catalogue(t)
+	for _, s := range samples {
+		j.Calls = append(j.Calls, s.calls()...)
 	}
 	out := l.run(t, j)
-	if !slices.Contains(out.Operations, s.operation) {
-		t.Errorf("the description has %v, not %s", out.Operations, s.operation)
+	for _, s := range samples {
+		if !slices.Contains(out.Operations, s.operation) {
+			t.Errorf("the description has %v, not %s", out.Operations, s.operation)
+		}
+		n := len(s.calls())
+		s.check(t, j, j.Calls[0], out.Results[:n], unknown)
+		j.Calls, out.Results = j.Calls[n:], out.Results[n:]
 	}
-	got := out.Results[0]
+}
+
+// check checks the results of the calls of a sample, of which good is the first.
+func (s sample) check(t *testing.T, j job, good call, results []result, unknown string) {
+	t.Helper()
+	got := results[0]
 	if v := text(got.Body, s.at...); got.Fault != nil || v == "" || s.want != "" && v != s.want {
-		t.Errorf("good call: fault %+v, answer %v", got.Fault, got.Body)
+		t.Errorf("%s, good call: fault %+v, answer %v", s.operation, got.Fault, got.Body)
 	}
 	h := got.Header
 	if text(h, "id") != good.ID || text(h, "userId") != good.UserID || text(h, "issue") != good.Issue || text(h, "protocolVersion") != "4.0" {
-		t.Errorf("the answer's header is another: %v", h)
+		t.Errorf("%s: the answer's header is another: %v", s.operation, h)
 	}
 	if text(h, "client", "memberCode") != j.Client[2] || text(h, "client", "subsystemCode") != j.Client[3] ||
 		text(h, "service", "serviceCode") != s.operation || text(h, "service", "serviceVersion") != s.version {
-		t.Errorf("the answer's identifiers are others: %v", h)
+		t.Errorf("%s: the answer's identifiers are others: %v", s.operation, h)
 	}
-	if got := out.Results[1]; got.Fault == nil || got.Fault.Code != unknown || got.Fault.String == "" {
-		t.Errorf("a version that there is not: %+v", got)
+	if got := results[1]; got.Fault == nil || got.Fault.Code != unknown || got.Fault.String == "" {
+		t.Errorf("%s, a version that there is not: %+v", s.operation, got)
 	}
 	if s.refused == nil {
 		return
 	}
-	if got := out.Results[2]; got.Fault != nil || text(got.Body, "response", "faultCode") != s.faultCode {
-		t.Errorf("refused call: fault %+v, answer %v", got.Fault, got.Body)
+	if got := results[2]; got.Fault != nil || text(got.Body, "response", "faultCode") != s.faultCode {
+		t.Errorf("%s, refused call: fault %+v, answer %v", s.operation, got.Fault, got.Body)
 	}
 }
 
@@ -126,25 +148,27 @@ func callOf(operation, question string) (sample, bool) {
 func TestOtherMakersCallTheProvider(t *testing.T) {
 	t.Parallel()
 	url, ask, operations := provider(t)
-	for _, op := range operations {
-		for _, l := range libraries {
-			for _, way := range []string{"straight", "through the Security Server"} {
-				t.Run(op.Code+" "+l.name+" "+way, func(t *testing.T) {
-					t.Parallel()
-					l.args(t)
-					j := job{WSDL: url + "/soap?wsdl", Endpoint: url + "/soap", Client: parts(security), Provider: parts(hub)}
-					unknown := "client.unknown_service"
-					if way != "straight" {
-						j.Endpoint, unknown = securityServer(t, "", url+"/soap").URL()+"/", "server.serverproxy.unknown_service"
-					}
+	for _, l := range libraries {
+		for _, way := range []string{"straight", "through the Security Server"} {
+			t.Run(l.name+" "+way, func(t *testing.T) {
+				t.Parallel()
+				l.args(t)
+				j := job{WSDL: url + "/soap?wsdl", Endpoint: url + "/soap", Client: parts(security), Provider: parts(hub)}
+				unknown := "client.unknown_service"
+				if way != "straight" {
+					j.Endpoint, unknown = securityServer(t, "", url+"/soap").URL()+"/", "server.serverproxy.unknown_service"
+				}
+				var samples []sample
+				for _, op := range operations {
 					s, ok := callOf(op.Code, ask(t))
 					if !ok {
 						t.Fatalf("no call of %s is known here", op.Code)
 					}
 					s.operation, s.version = op.Code, op.Version
-					checkCalls(t, l, j, s, unknown)
-				})
-			}
+					samples = append(samples, s)
+				}
+				checkCalls(t, l, j, unknown, samples...)
+			})
 		}
 	}
 }

@@ -68,11 +68,14 @@ type result struct {
 type library struct {
 	name string
 	args func(*testing.T) []string // its client script; skips the test where it cannot run
+	// sends says that the library can be made to send attachments.
+	sends bool
 }
 
 var libraries = []library{
-	{"node-soap", func(t *testing.T) []string { return node(t, "node-soap-client.mjs") }},
-	{"zeep", func(t *testing.T) []string { return zeep(t, "zeep-client.py") }},
+	{"node-soap", func(t *testing.T) []string { return node(t, "node-soap-client.mjs") }, true},
+	{"zeep", func(t *testing.T) []string { return zeep(t, "zeep-client.py") }, true},
+	{"CXF", func(t *testing.T) []string { return java(t, "CxfClient.java") }, false},
 }
 
 // node is the command that runs a script with the packages of testdata.

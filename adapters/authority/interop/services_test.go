@@ -44,7 +44,7 @@ func TestOtherMakersCallTheSimulatedServices(t *testing.T) {
 				t.Parallel()
 				checkCalls(t, l, job{
 					WSDL: contracttest.Shipped(t, c.file), Endpoint: box.URL() + "/", Client: parts(hub), Provider: c.provider,
-				}, c.sample, "server.serverproxy.unknown_service")
+				}, "server.serverproxy.unknown_service", c.sample)
 			})
 		}
 	}
