@@ -1,6 +1,9 @@
 package configs
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Consultation is one type of consultation: who is asked. FailFast withdraws
 // the questions that are still open when an answer blocks.
@@ -88,6 +91,9 @@ func (c *Config) checkConsultation(name string, at func(path, code, message stri
 		seen[leg.Authority] = true
 		if leg.Binding == "" {
 			at(legPath+".binding", "missing", "a value is needed", Binding("").Allowed()...)
+		}
+		if c.Authorities[leg.Authority].Wire == WireEmploymentRegister && !slices.Contains(leg.Fields, "personal_code") {
+			at(legPath+".fields", "missing", "the register finds people by their personal code", "personal_code")
 		}
 		fields := map[Field]bool{}
 		for j, field := range leg.Fields {

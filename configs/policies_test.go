@@ -11,6 +11,7 @@ func TestEveryFaultOfATermIsNamedWithItsLine(t *testing.T) {
 	t.Parallel()
 	data := `xroad: {client: EE/GOV/70008747/ristmik}
 authorities:
+  register: {title: {et: R, en: R}, subsystem: EE/GOV/70000591/r, wire: employment_register, service: EE/GOV/70000591/r/k}
   a: {title: {et: A, en: A}, subsystem: EE/GOV/70000591/a, wire: rest, service: EE/GOV/70000591/a/k}
 consultations:
   x:
@@ -41,23 +42,25 @@ consultations:
   w:
     legs:
       - {authority: a, binding: veto, silence: never, fields: [surname, health, surname]}
+      - {authority: register, binding: facts, fields: [surname]}
 `
 	_, err := configs.Parse("f.yaml", []byte(data))
 	if err == nil {
 		t.Fatal("it was taken")
 	}
 	for _, want := range []string{
-		"f.yaml:10: consultations.x.legs[0].term: exactly one of",
-		"f.yaml:11: consultations.x.legs[0].silence: a mandatory answer cannot be done without",
+		"f.yaml:11: consultations.x.legs[0].term: exactly one of",
+		"f.yaml:12: consultations.x.legs[0].silence: a mandatory answer cannot be done without",
 		"consultations.x.legs[0].question_term: a question that stops the clock needs a term",
-		"f.yaml:17: consultations.y.legs[0].silence: the leg has no term",
-		"f.yaml:22: consultations.z.legs[0].term.roll_over: only a term in calendar days",
-		"f.yaml:24: consultations.z.legs[0].counts_from: silence is no objection only when",
-		"f.yaml:29: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
+		"f.yaml:18: consultations.y.legs[0].silence: the leg has no term",
+		"f.yaml:23: consultations.z.legs[0].term.roll_over: only a term in calendar days",
+		"f.yaml:25: consultations.z.legs[0].counts_from: silence is no objection only when",
+		"f.yaml:30: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
 		"consultations.v.legs[0].silence: a term needs a rule for silence",
-		"f.yaml:32: consultations.w.legs[0].silence",
-		`f.yaml:32: consultations.w.legs[0].fields[1]: "health" is not one of the values (allowed: personal_code, given_name`,
-		"f.yaml:32: consultations.w.legs[0].fields[2]: the field stands twice",
+		"f.yaml:33: consultations.w.legs[0].silence",
+		`f.yaml:33: consultations.w.legs[0].fields[1]: "health" is not one of the values (allowed: personal_code, given_name`,
+		"consultations.w.legs[1].fields: the register finds people by their personal code",
+		"f.yaml:33: consultations.w.legs[0].fields[2]: the field stands twice",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not named: %s\nin:\n%v", want, err)

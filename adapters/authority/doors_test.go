@@ -211,10 +211,10 @@ func newTermWorld(t *testing.T) (*world, *time.Time) {
 	w.procedure, err = consultation.New(consultation.Options{
 		Authorities: []consultation.Authority{{Name: "security", Client: security}, {Name: "labour", Client: labour}},
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Pull: true,
+			{Authority: "labour", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingAdvisory, Pull: true,
 				Term: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}, Silence: consultation.SilenceEscalate, Extendable: true,
 				Questions: consultation.QuestionsStopClock, QuestionTerm: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}},
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingOverride, Pull: true},
+			{Authority: "security", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingOverride, Pull: true},
 		}}}},
 		Now: func() time.Time { return now },
 	})

@@ -86,8 +86,8 @@ func newWorld(t *testing.T, change ...func(*authority.Options)) *world {
 			{Name: "labour", Title: "Tööinspektsioon", Client: labour},
 		},
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
+			{Authority: "security", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
+			{Authority: "labour", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
 		}}}},
 	})
 	if err != nil {

@@ -26,8 +26,8 @@ func guardedWorld(t *testing.T) (*world, func() []consultation.Alarm) {
 	w.procedure, err = consultation.New(consultation.Options{
 		Authorities: []consultation.Authority{{Name: "security", Client: security}, {Name: "labour", Client: labour}},
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Pull: true},
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingOverride, Pull: true},
+			{Authority: "labour", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingAdvisory, Pull: true},
+			{Authority: "security", Fields: consultation.CaseFields(), Mandatory: true, Binding: consultation.BindingOverride, Pull: true},
 		}}}},
 		Alarm: func(a consultation.Alarm) {
 			mu.Lock()

@@ -72,7 +72,7 @@ func (w *world) mustDecide(c consultation.Consultation, authority string, d cons
 // national is a term of working days that may be extended and whose clock stops.
 func national(days int) consultation.LegPolicy {
 	return consultation.LegPolicy{
-		Mandatory: true, Term: &calendar.Rule{Unit: calendar.WorkingDays, Length: days}, Silence: consultation.SilenceEscalate, Extendable: true,
+		Mandatory: true, Fields: seen, Term: &calendar.Rule{Unit: calendar.WorkingDays, Length: days}, Silence: consultation.SilenceEscalate, Extendable: true,
 		Questions: consultation.QuestionsStopClock, QuestionTerm: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10},
 	}
 }
@@ -280,7 +280,7 @@ func TestAnotherAuthorityIsAskedInstead(t *testing.T) {
 	var err error
 	w.Procedure, err = consultation.New(consultation.Options{
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"one": {Legs: []consultation.LegPolicy{
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingOverride, Destination: "d"},
+			{Authority: "labour", Mandatory: true, Fields: seen, Binding: consultation.BindingOverride, Destination: "d"},
 		}}}}, Authorities: all, Now: func() time.Time { return w.now },
 	})
 	if err != nil {

@@ -78,7 +78,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt)
 		setTimers(batch, leg.ID, at.timers())
-		payload, err := json.Marshal(questionOf(r, leg.ID, c.Round))
+		payload, err := json.Marshal(questionOf(r, leg.ID, c.Round, l.Fields))
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}
@@ -103,16 +103,4 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 		return fmt.Errorf("publishing the questions: %w", err)
 	}
 	return nil
-}
-
-func questionOf(r OpenRequest, leg string, round int) Question {
-	q := Question{
-		LegID: leg, Round: round, CaseReference: r.CaseReference, CaseType: r.Type, LegalBasis: r.LegalBasis, Purpose: r.Purpose,
-		PersonalCode: r.Person.PersonalCode, GivenName: r.Person.GivenName, Surname: r.Person.Surname,
-		Occupation: r.Occupation, Official: r.Official, Classification: r.Classification,
-	}
-	if r.Employer != nil {
-		q.EmployerCode = r.Employer.RegistryCode
-	}
-	return q
 }

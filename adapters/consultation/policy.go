@@ -78,8 +78,8 @@ type LegPolicy struct {
 	Mandatory   bool    `json:"mandatory"`
 	Binding     Binding `json:"binding"`
 	Destination string  `json:"destination,omitempty"`
-	// Fields are the names of the question's fields that the authority may see
-	// beside what is in every question.
+	// Fields are the names of the case's fields that the authority may see beside
+	// what is in every question; see [CaseFields].
 	Fields []string `json:"fields,omitempty"`
 	// Information only tells the authority: once it has been delivered, nothing is
 	// waited for.
@@ -103,6 +103,11 @@ func (l LegPolicy) check() []error {
 	fault := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if !slices.Contains(bindings, l.Binding) {
 		fault("unknown binding %q", l.Binding)
+	}
+	for _, name := range l.Fields {
+		if caseFields[name] == nil {
+			fault("unknown field %q", name)
+		}
 	}
 	if !l.Pull && l.Destination == "" {
 		fault("no outbox destination")

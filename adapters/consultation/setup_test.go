@@ -35,16 +35,19 @@ func authorities() []consultation.Authority {
 	}
 }
 
+// seen is everything of a case.
+var seen = consultation.CaseFields()
+
 func policy() consultation.Policy {
 	return consultation.Policy{Types: map[string]consultation.TypePolicy{
 		"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "tax", Mandatory: true, Binding: consultation.BindingFacts, Destination: "consultations.tax"},
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
+			{Authority: "tax", Fields: seen, Mandatory: true, Binding: consultation.BindingFacts, Destination: "consultations.tax"},
+			{Authority: "labour", Fields: seen, Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations.labour"},
+			{Authority: "security", Fields: seen, Mandatory: true, Binding: consultation.BindingVeto, Destination: "consultations.security"},
 		}},
 		"short": {Legs: []consultation.LegPolicy{
-			{Authority: "labour", Mandatory: true, Binding: consultation.BindingOverride, Destination: "consultations.labour"},
-			{Authority: "security", Binding: consultation.BindingVeto, Destination: "consultations.security"},
+			{Authority: "labour", Fields: seen, Mandatory: true, Binding: consultation.BindingOverride, Destination: "consultations.labour"},
+			{Authority: "security", Fields: seen, Binding: consultation.BindingVeto, Destination: "consultations.security"},
 		}},
 	}}
 }

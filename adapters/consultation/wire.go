@@ -10,7 +10,8 @@ import (
 )
 
 // Question is what one authority is asked: the payload of the outbox message,
-// and all that a [Wire] needs. It holds personal data.
+// and all that a [Wire] needs. It holds personal data: those fields that the
+// authority may see; the others are empty.
 type Question struct {
 	LegID          string         `json:"leg_id"` // the authority knows it as the consultation id
 	Round          int            `json:"round"`
@@ -18,9 +19,9 @@ type Question struct {
 	CaseType       string         `json:"case_type"`
 	LegalBasis     string         `json:"legal_basis"`
 	Purpose        string         `json:"purpose"`
-	PersonalCode   string         `json:"personal_code"`
-	GivenName      string         `json:"given_name"`
-	Surname        string         `json:"surname"`
+	PersonalCode   string         `json:"personal_code,omitempty"`
+	GivenName      string         `json:"given_name,omitempty"`
+	Surname        string         `json:"surname,omitempty"`
 	EmployerCode   string         `json:"employer_code,omitempty"`
 	Occupation     string         `json:"occupation,omitempty"`
 	Official       string         `json:"official"` // X-Road user id

@@ -30,9 +30,9 @@ type restQuestion struct {
 	CaseType       string         `json:"case_type"`
 	LegalBasis     string         `json:"legal_basis"`
 	Purpose        string         `json:"purpose"`
-	PersonalCode   string         `json:"personal_code"`
-	GivenName      string         `json:"given_name"`
-	Surname        string         `json:"surname"`
+	PersonalCode   string         `json:"personal_code,omitempty"`
+	GivenName      string         `json:"given_name,omitempty"`
+	Surname        string         `json:"surname,omitempty"`
 	EmployerCode   string         `json:"employer_code,omitempty"`
 	Occupation     string         `json:"occupation,omitempty"`
 	Classification Classification `json:"classification,omitempty"`

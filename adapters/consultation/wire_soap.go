@@ -32,16 +32,14 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	request := map[string]any{
 		"consultationId": q.LegID, "round": q.Round, "caseReference": q.CaseReference, "caseType": q.CaseType,
 		"legalBasis": q.LegalBasis, "purpose": q.Purpose,
+	}
+	for name, value := range map[string]string{
 		"personalCode": q.PersonalCode, "givenName": q.GivenName, "surname": q.Surname,
-	}
-	if q.EmployerCode != "" {
-		request["employerCode"] = q.EmployerCode
-	}
-	if q.Occupation != "" {
-		request["occupation"] = q.Occupation
-	}
-	if q.Classification != "" {
-		request["classification"] = string(q.Classification)
+		"employerCode": q.EmployerCode, "occupation": q.Occupation, "classification": string(q.Classification),
+	} {
+		if value != "" {
+			request[name] = value
+		}
 	}
 	body, err := mapping.EncodeXML(w.op.Input, map[string]any{"request": request})
 	if err != nil {

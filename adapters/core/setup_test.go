@@ -95,7 +95,7 @@ func newWorldWith(t testing.TB, pool *pgxpool.Pool, change func(*core.Options)) 
 			Name: name, Title: strings.ToUpper(name), Client: soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000349", Subsystem: name},
 		})
 		legs = append(legs, consultation.LegPolicy{
-			Authority: name, Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations." + name,
+			Authority: name, Mandatory: true, Binding: consultation.BindingAdvisory, Destination: "consultations." + name, Fields: consultation.CaseFields(),
 		})
 		if name == "labour" {
 			legs[1].Term, legs[1].Silence = &calendar.Rule{Unit: calendar.WorkingDays, Length: 5, LegalBasis: "HMS § 33"}, consultation.SilenceEscalate

@@ -34,6 +34,11 @@ type registerWire struct {
 // Ask returns the register's facts, or NO_DATA when the person has no active
 // employment.
 func (w registerWire) Ask(ctx context.Context, q consultation.Question) (consultation.Reply, error) {
+	if q.PersonalCode == "" {
+		return consultation.Reply{}, &soap.Failure{
+			Kind: soap.KindFixData, Code: "question.fields", Message: "the register finds people by their personal code, which the policy does not let it see",
+		}
+	}
 	found, exchange, err := w.tax.Active(ctx, q.PersonalCode, q.Official, q.CaseReference)
 	if err != nil {
 		return consultation.Reply{MessageID: exchange.MessageID}, err

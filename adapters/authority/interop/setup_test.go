@@ -42,7 +42,7 @@ func provider(t *testing.T) (url string, ask func(*testing.T) string, operations
 	procedure, err := consultation.New(consultation.Options{
 		Authorities: []consultation.Authority{{Name: "security", Title: "Kaitsepolitseiamet", Client: security}},
 		Policy: consultation.Policy{Types: map[string]consultation.TypePolicy{"residence_permit.employment": {Legs: []consultation.LegPolicy{
-			{Authority: "security", Mandatory: true, Binding: consultation.BindingVeto, Pull: true,
+			{Authority: "security", Mandatory: true, Fields: consultation.CaseFields(), Binding: consultation.BindingVeto, Pull: true,
 				Term: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}, Silence: consultation.SilenceEscalate, Extendable: true,
 				Questions: consultation.QuestionsStopClock, QuestionTerm: &calendar.Rule{Unit: calendar.WorkingDays, Length: 10}},
 		}}}},
