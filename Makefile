@@ -45,7 +45,7 @@ mutants: ## a million mutated documents before the gate and libxml2
 
 prove: ## the long forms of the tests of the outbox's known bugs, models and crashes (hours)
 	@./.ci/postgres
-	RISTMIK_PROVE=1 $(GO) test -count=1 -p 1 -v -timeout 12h -run 'Bug[0-9]|Model' ./outbox/... ./schedules/... ./adapters/...
+	RISTMIK_PROVE=1 $(GO) test -count=1 -p 1 -v -timeout 12h -run 'Bug[0-9]|Model|Scenario|FirstDoor' ./outbox/... ./schedules/... ./adapters/... ./cmd/...
 
 lint: ## formatting, vet, staticcheck, modules
 	@./.ci/lint

@@ -19,13 +19,14 @@ import (
 // for each (leg, answer id): the same answer again gets the first receipt. The
 // last answer of a round completes it. An answer that comes before the
 // acknowledgement was noted proves the delivery. After the round is complete an
-// answer is kept as late and changes nothing.
+// answer is kept as late and changes nothing; so is, at any time, one by another
+// door than that of the answer that came first.
 //
 // The error is a *[Refusal] when the answer is not taken; nothing has been
 // written then. A leg that does not exist and a leg of another authority are
 // refused with the same words (kind unknown); an answer id that was used for
-// another answer, and a second answer while the round collects, are conflicts;
-// everything else is invalid, with every violation named.
+// another answer, and a second answer by the same door while the round collects,
+// are conflicts; everything else is invalid, with every violation named.
 func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, error) {
 	if !a.Classification.Passes() {
 		return Receipt{}, tooSecret()
@@ -148,6 +149,12 @@ func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, 
 	case a.Correction != "":
 		return p.correct(ctx, tx, l, a, content)
 	case l.roundState == RoundCollecting && (l.progress.State == LegAnswered || l.progress.State == LegRejectedByReceiver):
+		if other, err := byAnotherDoor(ctx, tx, l, a.Door); err != nil || other {
+			if err != nil {
+				return Receipt{}, err
+			}
+			return p.keepLate(ctx, tx, l, a, content)
+		}
 		return Receipt{}, &Refusal{RefusedConflict, []Violation{{
 			Path: "/answer_id", Code: FaultAlreadyAnswered, Message: "this consultation has been answered, and the answer cannot be changed",
 		}}}
@@ -162,6 +169,18 @@ func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, 
 		return Receipt{}, err
 	}
 	return r, p.settle(ctx, tx, l.round, l.roundState)
+}
+
+// byAnotherDoor says whether the answer that counts came by another door: then
+// who answers now may not know of it.
+func byAnotherDoor(ctx context.Context, tx pgx.Tx, l lockedLeg, door string) (bool, error) {
+	var first string
+	err := tx.QueryRow(ctx, `select door from consultation.answer where leg_id = $1 and status = 'accepted' and version = $2`,
+		l.id, l.progress.Version).Scan(&first)
+	if err != nil {
+		return false, fmt.Errorf("looking by which door the answer came: %w", err)
+	}
+	return first != door, nil
 }
 
 // correct replaces the leg's answer while the round collects. The answers before

@@ -3,10 +3,15 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // consultationView is what the core sees of a consultation.
@@ -28,12 +33,12 @@ type legView struct {
 	Late      bool       `json:"late"`
 	DueAt     *time.Time `json:"due_at"`
 	Answer    *struct {
-		Code string `json:"answer_code"`
+		Code string `json:"code"`
 		Door string `json:"door"`
 	} `json:"answer"`
 	EarlierAnswers []json.RawMessage `json:"earlier_answers"`
 	LateAnswers    []struct {
-		Code string `json:"answer_code"`
+		Code string `json:"code"`
 	} `json:"late_answers"`
 	Inquiries []struct {
 		Text   string `json:"text"`
@@ -142,6 +147,67 @@ func (s *scene) completed(id string) string {
 	return fmt.Sprint(e.Data["outcome"])
 }
 
+// as sends a REST message of an authority to the hub through its Security
+// Server.
+func (s *scene) as(subsystem, method, path string, body any) (int, map[string]any) {
+	s.t.Helper()
+	var out map[string]any
+	status := s.do(method, s.box.URL()+"/r1/EE/GOV/70008747/ristmik/konsult"+path, http.Header{"X-Road-Client": {subsystem}}, body, &out)
+	return status, out
+}
+
+// answer lets an authority answer by REST; more replaces members. It returns the
+// status and what the hub said.
+func (s *scene) answer(authority string, leg legView, round int, code string, more map[string]any) (int, map[string]any) {
+	s.t.Helper()
+	return s.as(subsystemOf(authority), "POST", "/consultations/"+leg.ID+"/answers", answerBody(leg.ID+"/"+code, round, code, more))
+}
+
+// mustAnswer is answer for one that has to be taken; it returns the receipt's
+// status.
+func (s *scene) mustAnswer(authority string, leg legView, round int, code string, more map[string]any) string {
+	s.t.Helper()
+	status, out := s.answer(authority, leg, round, code, more)
+	if status != http.StatusOK {
+		s.t.Fatalf("%s by %s: %d %v", code, authority, status, out)
+	}
+	return fmt.Sprint(out["status"])
+}
+
+// answerBody is a whole answer; what is negative has a ground and a reason, what
+// has conditions one of them.
+func answerBody(id string, round int, code string, more map[string]any) map[string]any {
+	body := map[string]any{"answer_id": id, "round": round, "answer_code": code, "answered_at": "2026-03-02T09:00:00Z"}
+	switch code {
+	case "OBJECTION", "OPINION_NEGATIVE", "PERMIT_DENIED":
+		body["legal_ground"], body["justification"] = "VMS § 62 lg 2", "Sünteetiline põhjendus."
+	case "APPROVED_WITH_CONDITIONS":
+		body["conditions"] = []any{map[string]any{"code": "REPORT", "text": "Sünteetiline tingimus."}}
+	}
+	maps.Copy(body, more)
+	return body
+}
+
+func subsystemOf(authority string) string {
+	for _, a := range sceneAuthorities {
+		if a.name == authority {
+			return a.subsystem
+		}
+	}
+	return "EE/GOV/70000349/tor" // tax
+}
+
+// faultsOf lists the paths and codes of a problem.
+func faultsOf(problem map[string]any) string {
+	text := ""
+	list, _ := problem["errors"].([]any)
+	for _, one := range list {
+		f, _ := one.(map[string]any)
+		text += fmt.Sprintf("%v %v; ", f["path"], f["code"])
+	}
+	return text
+}
+
 // sceneReceived is a question as an authority of the sandbox remembers it.
 type sceneReceived struct {
 	ID            string `json:"id"`
@@ -178,4 +244,71 @@ func (s *scene) received(system string) map[string]sceneReceived {
 		all[q.ID] = q
 	}
 	return all
+}
+
+// timeline reads what happened in a consultation.
+func (s *scene) timeline(id string, into *[]map[string]any) {
+	s.t.Helper()
+	var page map[string]json.RawMessage
+	s.must("GET", s.core+"/v1/consultations/"+id+"/timeline", nil, nil, &page)
+	for _, list := range page {
+		if err := json.Unmarshal(list, into); err == nil {
+			return
+		}
+	}
+	s.t.Fatal("a timeline without a list")
+}
+
+// inDatabase counts the rows of all tables that hold a text.
+func (s *scene) inDatabase(text string) int {
+	s.t.Helper()
+	rows, err := s.db.pool.Query(s.t.Context(), `select format('%I.%I', schemaname, tablename) from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	tables, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	total := 0
+	for _, table := range tables {
+		n := 0
+		// Binary columns are written as hexadecimal.
+		err := s.db.pool.QueryRow(s.t.Context(), `select count(*) from `+table+` t where t::text like '%' || $1 || '%' or t::text like '%' || encode(convert_to($1, 'UTF8'), 'hex') || '%'`, text).Scan(&n)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		total += n
+	}
+	return total
+}
+
+// metric is the sum of a metric over its labels.
+func (s *scene) metric(name string) float64 {
+	s.t.Helper()
+	resp, err := http.Get(s.console + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sum := 0.0
+	for line := range strings.Lines(string(text)) {
+		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if at := strings.IndexByte(line, '}'); at > 0 {
+			series, value = line[:at], strings.TrimSpace(line[at+1:])
+		}
+		if base, _, _ := strings.Cut(series, "{"); base != name {
+			continue
+		}
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		sum += n
+	}
+	return sum
 }
