@@ -43,8 +43,8 @@ var kindMeans = map[soap.Kind]struct {
 	soap.KindWait:          {soap.TurnNobody, outbox.ResultWait},
 }
 
-// faultRows is the matrix: each fault and how the hub sees it over SOAP and over
-// REST. Late rows are those in which the answer does not come in time: the
+// faultRows is the matrix: each fault and how the hub sees it over SOAP, with and
+// without a file in the answer, and over REST. Late rows are those in which the answer does not come in time: the
 // sandbox's clock stands, so that no pause of it ever ends.
 var faultRows = []struct {
 	name       string
@@ -139,7 +139,7 @@ var faultRows = []struct {
 func TestEveryFaultIsSeenAsTheRightKind(t *testing.T) {
 	t.Parallel()
 	for _, row := range faultRows {
-		for protocol, want := range map[string]seen{"soap": row.soap, "rest": row.rest} {
+		for protocol, want := range map[string]seen{"soap": row.soap, "soap with a file": row.soap, "rest": row.rest} {
 			t.Run(row.name+"/"+protocol, func(t *testing.T) {
 				t.Parallel()
 				conformance.Covers(t, row.covers...)

@@ -119,8 +119,43 @@ func (s *stage) provide(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	w.Header().Set("Content-Type", soap.ContentType)
-	w.Write(answer)
+	contentType, body := soap.ContentType, io.Reader(bytes.NewReader(answer))
+	if m.Header.Issue == withFile {
+		file := soap.Attachment{ContentID: "file", ContentType: "application/pdf", Body: strings.NewReader(fileText)}
+		if contentType, body, err = soap.WriteMessage(answer, soap.PackagingSwA, "boundary", []soap.Attachment{file}); err != nil {
+			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+	}
+	w.Header().Set("Content-Type", contentType)
+	io.Copy(w, body)
+}
+
+// A question with this reference is answered with a file of this text.
+const withFile, fileText = "with a file", "the text of a file"
+
+// fetch makes one call whose answer has a file and reads it all.
+func (s *stage) fetch(ctx context.Context) (id string, err error) {
+	a, err := s.client.Open(ctx, xroad.Call{Service: echo, Body: wrapper("echo"), UserID: "EE30101010007", Issue: withFile})
+	if err != nil {
+		return "", err
+	}
+	defer a.Close()
+	file, err := a.Next()
+	if err != nil {
+		return "", err
+	}
+	text, err := io.ReadAll(file.Body)
+	if err != nil {
+		return "", err
+	}
+	if string(text) != fileText {
+		return "", fmt.Errorf("the file says %q", text)
+	}
+	if _, err := a.Next(); err != io.EOF {
+		return "", fmt.Errorf("behind the file: %w", err)
+	}
+	return a.Exchange.MessageID, nil
 }
 
 func (s *stage) note(id string) {
@@ -145,7 +180,10 @@ func wrapper(name string) *etree.Element {
 
 // call makes one call by a protocol and returns the id of its message.
 func (s *stage) call(ctx context.Context, protocol string) (id string, err error) {
-	if protocol == "soap" {
+	switch protocol {
+	case "soap with a file":
+		return s.fetch(ctx)
+	case "soap":
 		a, err := s.client.Call(ctx, xroad.Call{Service: echo, Body: wrapper("echo"), UserID: "EE30101010007"})
 		if err != nil {
 			return "", err
