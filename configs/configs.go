@@ -35,6 +35,7 @@ type Config struct {
 	XRoad         XRoad                   `yaml:"xroad"`
 	Authorities   map[string]Authority    `yaml:"authorities"`
 	Consultations map[string]Consultation `yaml:"consultations"`
+	Cases         map[string]Case         `yaml:"cases"`
 	Registers     Registers               `yaml:"registers"`
 	Contracts     map[string]Contract     `yaml:"contracts"`
 	CodeLists     []string                `yaml:"code_lists"`

@@ -49,6 +49,9 @@ func Parse(name string, data []byte) (*Config, error) {
 // reName is what a name in a path may be.
 var reName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
 
+// reFact is what the name of a fact may be.
+var reFact = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
 // defaults are the values of what a file leaves out.
 func defaults() *Config {
 	return &Config{
@@ -114,6 +117,9 @@ func (c *Config) check() Problems {
 	}
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)
+	}
+	for _, name := range sorted(c.Cases) {
+		c.checkCase(name, at)
 	}
 	c.checkContracts(at, required)
 	c.checkSchedules(at)

@@ -67,3 +67,45 @@ consultations:
 		}
 	}
 }
+
+func TestEveryFaultOfAKindOfCaseIsNamedWithItsLine(t *testing.T) {
+	t.Parallel()
+	data := `xroad: {client: EE/GOV/70008747/ristmik}
+authorities:
+  a: {title: {et: A, en: A}, wire: desk}
+consultations:
+  x: {legs: [{authority: a, binding: facts}]}
+cases:
+  x: {version: "1", versions: {"1": [{ask: x, because: {et: a, en: b}}]}}
+  y:
+    facts: {Months: integer, debt: money}
+    version: "3"
+    shadow: "3"
+    versions:
+      "1":
+        - {ask: z, after: w}
+      "2": []
+  z: {versions: {"1": [{ask: x, because: {et: a, en: b}}]}}
+`
+	_, err := configs.Parse("f.yaml", []byte(data))
+	if err == nil {
+		t.Fatal("it was taken")
+	}
+	for _, want := range []string{
+		"f.yaml:7: cases.x: a type of consultation has this name too",
+		"f.yaml:9: cases.y.facts.Months: a name of small letters",
+		`f.yaml:9: cases.y.facts.debt: "money" is not one of the values (allowed: text, integer, decimal, boolean, list)`,
+		`f.yaml:10: cases.y.version: no version is called "3" (allowed: 1, 2)`,
+		"f.yaml:11: cases.y.shadow: no version",
+		"f.yaml:11: cases.y.shadow: this version is in force already",
+		`f.yaml:14: cases.y.versions.1[0].ask: no type of consultation is called "z" (allowed: x)`,
+		`f.yaml:14: cases.y.versions.1[0].after: no type of consultation is called "w" (allowed: x)`,
+		"f.yaml:14: cases.y.versions.1[0].because: people want to know why",
+		"f.yaml:15: cases.y.versions.2: a version needs at least one rule",
+		"f.yaml:16: cases.z.version: a value is needed (allowed: 1)",
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("not named: %s\nin:\n%v", want, err)
+		}
+	}
+}

@@ -55,14 +55,13 @@ func (f *faults) reference(path, s string) {
 
 // Check names everything that [Procedure.Open] would refuse the request for,
 // with JSON pointers into the request's JSON form; nil when it would be taken.
-// Codes of violations: type.unknown, required, character, length,
+// Codes of violations: type.unknown, receivers.none (rules ask nobody), required, character, length,
 // official.format, personal_code.* and registry_code.* (see package mapping).
 func (p *Procedure) Check(r OpenRequest) []Violation {
 	var f faults
 	f.reference("/case_reference", r.CaseReference)
-	if _, ok := p.policy.Types[r.Type]; !ok {
-		f.add("/type", "type.unknown", "no such type of consultation; known are %s", strings.Join(p.Types(), ", "))
-	}
+	_, _, wrong := p.choose(r)
+	f = append(f, wrong...)
 	f.text("/legal_basis", r.LegalBasis, true, maxLine)
 	f.text("/purpose", r.Purpose, true, maxLine)
 	f.personalCode("/person/personal_code", r.Person.PersonalCode)

@@ -21,6 +21,7 @@ import (
 	"slices"
 	"time"
 
+	"ristmik/adapters/consultation/receivers"
 	"ristmik/soap"
 )
 
@@ -99,7 +100,8 @@ type Employer struct {
 	RegistryCode string `json:"registry_code"`
 }
 
-// OpenRequest is what the core says when it opens a consultation. Official is
+// OpenRequest is what the core says when it opens a consultation. Type is a
+// type of consultation or a kind of case. Official is
 // the X-Road user id of the official in charge: the country code and the
 // personal code.
 type OpenRequest struct {
@@ -113,6 +115,11 @@ type OpenRequest struct {
 	Official      string    `json:"official"`
 	// Classification is how secret the question is; "" is AK.
 	Classification Classification `json:"classification,omitempty"`
+
+	// Of a kind of case: the types to ask, instead of what its rules decide over
+	// the Facts (JSON values).
+	Types []string       `json:"types,omitempty"`
+	Facts map[string]any `json:"facts,omitempty"`
 }
 
 // Consultation is a consultation as the core sees it: its current round and
@@ -133,23 +140,25 @@ type Consultation struct {
 
 // Leg is the question to one authority.
 type Leg struct {
-	ID             string        `json:"id"`
-	Authority      string        `json:"authority"`
-	AuthorityTitle string        `json:"authority_title"`
-	Mandatory      bool          `json:"mandatory"`
-	Binding        Binding       `json:"binding"`
-	State          LegState      `json:"state"`
-	ReceiptID      string        `json:"receipt_id,omitempty"`     // what the authority acknowledged with
-	DeliveredAt    *time.Time    `json:"delivered_at,omitempty"`   // acknowledged, or proven by the answer
-	ProblemReason  string        `json:"problem_reason,omitempty"` // kind and code of what made delivery impossible
-	DueAt          *time.Time    `json:"due_at,omitempty"`         // the end of the term; none while the clock stands still
-	Late           bool          `json:"late,omitempty"`           // answered after the term
-	Inquiries      []Inquiry     `json:"inquiries,omitempty"`      // questions back
-	Wanted         *Extension    `json:"extension,omitempty"`      // the extension that waits for a decision
-	ReplacedBy     string        `json:"replaced_by,omitempty"`    // the leg of the authority that was asked instead
-	Answer         *GivenAnswer  `json:"answer,omitempty"`
-	EarlierAnswers []GivenAnswer `json:"earlier_answers,omitempty"` // replaced by corrections
-	LateAnswers    []GivenAnswer `json:"late_answers,omitempty"`    // came after the leg had ended; without effect
+	ID             string             `json:"id"`
+	Type           string             `json:"type"` // of consultation
+	Authority      string             `json:"authority"`
+	AuthorityTitle string             `json:"authority_title"`
+	Mandatory      bool               `json:"mandatory"`
+	Binding        Binding            `json:"binding"`
+	Because        []receivers.Reason `json:"because,omitempty"` // why rules asked
+	State          LegState           `json:"state"`
+	ReceiptID      string             `json:"receipt_id,omitempty"`     // what the authority acknowledged with
+	DeliveredAt    *time.Time         `json:"delivered_at,omitempty"`   // acknowledged, or proven by the answer
+	ProblemReason  string             `json:"problem_reason,omitempty"` // kind and code of what made delivery impossible
+	DueAt          *time.Time         `json:"due_at,omitempty"`         // the end of the term; none while the clock stands still
+	Late           bool               `json:"late,omitempty"`           // answered after the term
+	Inquiries      []Inquiry          `json:"inquiries,omitempty"`      // questions back
+	Wanted         *Extension         `json:"extension,omitempty"`      // the extension that waits for a decision
+	ReplacedBy     string             `json:"replaced_by,omitempty"`    // the leg of the authority that was asked instead
+	Answer         *GivenAnswer       `json:"answer,omitempty"`
+	EarlierAnswers []GivenAnswer      `json:"earlier_answers,omitempty"` // replaced by corrections
+	LateAnswers    []GivenAnswer      `json:"late_answers,omitempty"`    // came after the leg had ended; without effect
 }
 
 // GivenAnswer is an answer as it was stored.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ristmik/adapters/consultation/receivers"
 	"ristmik/outbox"
 )
 
@@ -57,25 +58,27 @@ func (c Consultation) ref() roundRef { return roundRef{c.ID, c.Round, c.CaseRefe
 // eventData is the data of every event: identifiers and codes, because the
 // core owns the case and everybody who reads the feed reads all of it.
 type eventData struct {
-	ConsultationID string     `json:"consultation_id"`
-	Round          int        `json:"round"`
-	CaseReference  string     `json:"case_reference"`
-	CaseType       string     `json:"case_type"`
-	LegID          string     `json:"leg_id,omitempty"`
-	Authority      string     `json:"authority,omitempty"`
-	Mandatory      *bool      `json:"mandatory,omitempty"`
-	Binding        Binding    `json:"binding,omitempty"`
-	LegState       LegState   `json:"leg_state,omitempty"`
-	AnswerCode     AnswerCode `json:"answer_code,omitempty"`
-	Door           string     `json:"door,omitempty"`
-	Reason         string     `json:"reason,omitempty"`
-	Late           bool       `json:"late,omitempty"`    // the answer came after the term
-	Adverse        bool       `json:"adverse,omitempty"` // a late answer that would have counted against
-	DueAt          *time.Time `json:"due_at,omitempty"`
-	Outcome        Outcome    `json:"outcome,omitempty"`
-	ViaSilence     bool       `json:"via_silence,omitempty"` // an answer was deemed
-	Unanswered     bool       `json:"unanswered,omitempty"`  // an optional answer did not come
-	Legs           []eventLeg `json:"legs,omitempty"`
+	ConsultationID string             `json:"consultation_id"`
+	Round          int                `json:"round"`
+	CaseReference  string             `json:"case_reference"`
+	CaseType       string             `json:"case_type"`
+	LegID          string             `json:"leg_id,omitempty"`
+	LegType        string             `json:"leg_type,omitempty"` // of consultation
+	Because        []receivers.Reason `json:"because,omitempty"`
+	Authority      string             `json:"authority,omitempty"`
+	Mandatory      *bool              `json:"mandatory,omitempty"`
+	Binding        Binding            `json:"binding,omitempty"`
+	LegState       LegState           `json:"leg_state,omitempty"`
+	AnswerCode     AnswerCode         `json:"answer_code,omitempty"`
+	Door           string             `json:"door,omitempty"`
+	Reason         string             `json:"reason,omitempty"`
+	Late           bool               `json:"late,omitempty"`    // the answer came after the term
+	Adverse        bool               `json:"adverse,omitempty"` // a late answer that would have counted against
+	DueAt          *time.Time         `json:"due_at,omitempty"`
+	Outcome        Outcome            `json:"outcome,omitempty"`
+	ViaSilence     bool               `json:"via_silence,omitempty"` // an answer was deemed
+	Unanswered     bool               `json:"unanswered,omitempty"`  // an optional answer did not come
+	Legs           []eventLeg         `json:"legs,omitempty"`
 }
 
 // eventLeg is one leg of a completed round.

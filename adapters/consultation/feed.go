@@ -55,7 +55,7 @@ func (p *Procedure) Notices(ctx context.Context, pool *pgxpool.Pool, from soap.C
 			return err
 		}
 		rows, err := tx.Query(ctx, `
-			select n.position, n.what, n.at, l.id, l.round, r.case_reference, r.type, l.state, l.due_at
+			select n.position, n.what, n.at, l.id, l.round, r.case_reference, l.type, l.state, l.due_at
 			from consultation.notice n
 			join consultation.leg l on l.id = n.leg_id
 			join consultation.round r on r.consultation_id = l.consultation_id and r.number = l.round

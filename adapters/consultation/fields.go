@@ -27,9 +27,9 @@ func CaseFields() []string { return slices.Sorted(maps.Keys(caseFields)) }
 // questionOf is what one authority gets of a case: who asks about which case,
 // on what legal basis and what for, and of the rest the fields that its policy
 // lists.
-func questionOf(r OpenRequest, leg string, round int, fields []string) Question {
+func questionOf(r OpenRequest, leg Leg, round int, fields []string) Question {
 	q := Question{
-		LegID: leg, Round: round, CaseReference: r.CaseReference, CaseType: r.Type, LegalBasis: r.LegalBasis, Purpose: r.Purpose,
+		LegID: leg.ID, Round: round, CaseReference: r.CaseReference, CaseType: leg.Type, LegalBasis: r.LegalBasis, Purpose: r.Purpose,
 		Official: r.Official, Classification: r.Classification,
 	}
 	for _, name := range fields {

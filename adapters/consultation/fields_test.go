@@ -39,6 +39,14 @@ func marked(t *rapid.T, r *consultation.OpenRequest) map[string]string {
 		case reflect.String:
 			marks[path] = fmt.Sprintf("mark%dof%s", len(marks), rapid.StringMatching(`[a-z]{8}`).Draw(t, path))
 			v.SetString(marks[path])
+		case reflect.Slice:
+			v.Set(reflect.MakeSlice(v.Type(), 1, 1))
+			fill(v.Index(0), path)
+		case reflect.Map:
+			text := reflect.New(reflect.TypeFor[string]()).Elem()
+			fill(text, path)
+			v.Set(reflect.MakeMap(v.Type()))
+			v.SetMapIndex(reflect.ValueOf(marks[path]), text)
 		default:
 			t.Fatalf("%s: a field of the kind %s, which this test cannot mark", path, v.Kind())
 		}
@@ -77,7 +85,7 @@ func TestWhatIsNotListedDoesNotLeave(t *testing.T) {
 			delete(marks, "Classification")
 			fields := rapid.SliceOfDistinct(rapid.SampledFrom(consultation.CaseFields()), rapid.ID[string]).Draw(t, "fields")
 			sent.Reset()
-			if _, err := wire.Ask(context.Background(), consultation.QuestionFor(r, "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", 1, fields)); err == nil {
+			if _, err := wire.Ask(context.Background(), consultation.QuestionFor(r, consultation.Leg{ID: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", Type: r.Type}, 1, fields)); err == nil {
 				t.Fatal("nobody was there, and yet it was taken")
 			}
 			for path, mark := range marks {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -30,27 +31,29 @@ func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consult
 		ID: p.newID(), CaseReference: r.CaseReference, Type: r.Type, Round: 1,
 		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: p.clock(),
 	}
-	if err := p.startRound(ctx, tx, c, r); err != nil {
-		return Consultation{}, err
-	}
-	if err := p.ask(ctx, tx, &c, r, p.policy.Types[r.Type].Legs); err != nil {
+	if err := p.startRound(ctx, tx, &c, r); err != nil {
 		return Consultation{}, err
 	}
 	return c, nil
 }
 
-// startRound stores a round with what is asked in it.
-func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c Consultation, r OpenRequest) error {
+// startRound stores a round with what is asked in it, and asks whom the policy
+// or its rules name. The request has been checked.
+func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenRequest) error {
+	legs, choice, _ := p.choose(r)
 	batch := &pgx.Batch{}
 	batch.Queue(`
 		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt)
 	batch.Queue(`insert into consultation.content (consultation_id, round, request) values ($1, $2, $3)`, c.ID, c.Round, r)
+	if choice != nil {
+		storeChoice(batch, c.ref(), *choice, c.OpenedAt)
+	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("storing the round: %w", err)
 	}
-	return nil
+	return p.ask(ctx, tx, c, r, legs)
 }
 
 // ask puts the question to each of the authorities: a leg of the round with its
@@ -61,24 +64,18 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 	events := make([]outbox.Event, 0, len(policies))
 	batch := &pgx.Batch{}
 	for _, l := range policies {
-		at := progress{State: LegQueued}
-		if l.Pull {
-			at.State = LegSent
-		}
-		if l.Term != nil {
-			at.Term = &calendar.Term{Rule: *l.Term, Start: now, StartEvent: startOpened}
-		}
+		at := l.begin(now)
 		due, hasDue := at.due()
 		leg := Leg{
-			ID: p.newID(), Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
-			Mandatory: l.Mandatory, Binding: l.Binding, State: at.State, DueAt: orNull(due, hasDue),
+			ID: p.newID(), Type: l.Type, Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
+			Mandatory: l.Mandatory, Binding: l.Binding, Because: l.Because, State: at.State, DueAt: orNull(due, hasDue),
 		}
 		batch.Queue(`
 			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt)
 		setTimers(batch, leg.ID, at.timers())
-		payload, err := json.Marshal(questionOf(r, leg.ID, c.Round, l.Fields))
+		payload, err := json.Marshal(questionOf(r, leg, c.Round, l.Fields))
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}
@@ -89,7 +86,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 			messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
 		}
 		events = append(events, event(c.ref(), leg.ID, eventRequested, now, eventData{
-			LegID: leg.ID, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt,
+			LegID: leg.ID, LegType: leg.Type, Because: leg.Because, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt,
 		}))
 		c.Legs = append(c.Legs, leg)
 	}
@@ -103,4 +100,16 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 		return fmt.Errorf("publishing the questions: %w", err)
 	}
 	return nil
+}
+
+// begin is where a question starts that is put now.
+func (l LegPolicy) begin(now time.Time) progress {
+	at := progress{State: LegQueued}
+	if l.Pull {
+		at.State = LegSent
+	}
+	if l.Term != nil {
+		at.Term = &calendar.Term{Rule: *l.Term, Start: now, StartEvent: startOpened}
+	}
+	return at
 }

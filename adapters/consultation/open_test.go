@@ -29,7 +29,7 @@ func TestOpeningWritesRoundLegsQuestionsAndEventsTogether(t *testing.T) {
 	first := w.events(c.ID)[0].Data
 	want := map[string]any{
 		"consultation_id": c.ID, "round": 1.0, "case_reference": "ELT-2026/004711", "case_type": "residence_permit.employment",
-		"leg_id": c.Legs[0].ID, "authority": "tax", "mandatory": true, "binding": "facts",
+		"leg_id": c.Legs[0].ID, "leg_type": "residence_permit.employment", "authority": "tax", "mandatory": true, "binding": "facts",
 	}
 	if diff := cmp.Diff(want, first); diff != "" {
 		t.Errorf("event data:\n%s", diff)

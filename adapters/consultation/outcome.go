@@ -20,6 +20,7 @@ const (
 // LegResult is what the outcome is worked out from.
 type LegResult struct {
 	Mandatory  bool
+	FailFast   bool // its veto makes the others needless; of no effect on the outcome
 	Binding    Binding
 	State      LegState
 	DuePassed  bool       // its term has passed

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"ristmik/adapters/consultation/calendar"
+	"ristmik/adapters/consultation/receivers"
 	"ristmik/soap"
 )
 
@@ -57,9 +58,11 @@ const (
 	QuestionsStopClock Questions = "clock_stops"
 )
 
-// Policy says, for every type of consultation, who is asked.
+// Policy says, for every type of consultation, who is asked, and for every kind
+// of case, which types it needs.
 type Policy struct {
 	Types map[string]TypePolicy
+	Cases map[string]CasePolicy
 }
 
 // TypePolicy is one type of consultation. FailFast withdraws what is still open
@@ -74,6 +77,12 @@ type TypePolicy struct {
 // term. It is stored with the leg, so that what held when the question was
 // asked holds to its end.
 type LegPolicy struct {
+	// Type is the type of consultation that asks, FailFast what it says; both are
+	// filled in by New. Because is why rules asked.
+	Type     string             `json:"type,omitempty"`
+	FailFast bool               `json:"fail_fast,omitempty"`
+	Because  []receivers.Reason `json:"because,omitempty"`
+
 	Authority   string  `json:"authority"`
 	Mandatory   bool    `json:"mandatory"`
 	Binding     Binding `json:"binding"`
@@ -185,6 +194,20 @@ func authoritiesByName(list []Authority) (map[string]Authority, error) {
 		}
 	}
 	return byName, errors.Join(problems...)
+}
+
+// named fills in what every question of a type has of it.
+func (p Policy) named() Policy {
+	types := make(map[string]TypePolicy, len(p.Types))
+	for name, t := range p.Types {
+		t.Legs = slices.Clone(t.Legs)
+		for i := range t.Legs {
+			t.Legs[i].Type, t.Legs[i].FailFast = name, t.FailFast
+		}
+		types[name] = t
+	}
+	p.Types = types
+	return p
 }
 
 // check names every fault of the policy at once.

@@ -27,6 +27,7 @@ type Options struct {
 // the database; its methods are safe for concurrent use.
 type Procedure struct {
 	policy      Policy
+	cases       map[string]caseRules
 	authorities map[string]Authority
 	newID       func() string
 	now         func() time.Time
@@ -46,14 +47,18 @@ func New(o Options) (*Procedure, error) {
 		o.Alarm = func(Alarm) {}
 	}
 	authorities, err := authoritiesByName(o.Authorities)
-	if err = errors.Join(err, o.Policy.check(authorities)); err != nil {
+	cases, wrong := compileCases(o.Policy)
+	if err = errors.Join(err, o.Policy.check(authorities), wrong); err != nil {
 		return nil, fmt.Errorf("checking the consultation policy: %w", err)
 	}
-	return &Procedure{o.Policy, authorities, o.NewID, o.Now, o.Alarm}, nil
+	return &Procedure{o.Policy.named(), cases, authorities, o.NewID, o.Now, o.Alarm}, nil
 }
 
-// Types lists the types of consultation that the policy knows, sorted.
-func (p *Procedure) Types() []string { return slices.Sorted(maps.Keys(p.policy.Types)) }
+// Types lists the types of consultation and the kinds of case that the policy
+// knows, sorted.
+func (p *Procedure) Types() []string {
+	return slices.Sorted(slices.Values(append(slices.Collect(maps.Keys(p.policy.Types)), slices.Collect(maps.Keys(p.cases))...)))
+}
 
 // title is the authority's name for people; an authority that has left the
 // configuration keeps its name of the time.

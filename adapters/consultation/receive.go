@@ -168,6 +168,9 @@ func (p *Procedure) take(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answer, 
 	if err := storeAnswer(ctx, tx, a, r, l.progress.Version, content, now); err != nil {
 		return Receipt{}, err
 	}
+	if err := p.nextWave(ctx, tx, l, a); err != nil {
+		return Receipt{}, err
+	}
 	return r, p.settle(ctx, tx, l.round, l.roundState)
 }
 
@@ -204,6 +207,9 @@ func (p *Procedure) correct(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answe
 	}
 	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: l.progress.State}
 	if err := storeAnswer(ctx, tx, a, r, l.progress.Version, content, now); err != nil {
+		return Receipt{}, err
+	}
+	if err := p.nextWave(ctx, tx, l, a); err != nil {
 		return Receipt{}, err
 	}
 	return r, p.settle(ctx, tx, l.round, l.roundState)

@@ -109,10 +109,7 @@ func (p *Procedure) Revise(ctx context.Context, tx pgx.Tx, id string, r OpenRequ
 		ID: old.ID, CaseReference: r.CaseReference, Type: r.Type, Round: old.Number + 1,
 		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: p.clock(),
 	}
-	if err := p.startRound(ctx, tx, c, r); err != nil {
-		return Consultation{}, err
-	}
-	if err := p.ask(ctx, tx, &c, r, p.policy.Types[r.Type].Legs); err != nil {
+	if err := p.startRound(ctx, tx, &c, r); err != nil {
 		return Consultation{}, err
 	}
 	return c, nil
@@ -209,7 +206,7 @@ func (p *Procedure) Readdress(ctx context.Context, tx pgx.Tx, id, leg, authority
 	}
 	policy := legs[at].policy
 	policy.Authority, policy.Destination, policy.Pull, policy.Fallback = authority, other.Destination, other.Pull, other.Fallback
-	policy.Fields = p.fieldsFor(r.Type, authority, policy.Fields)
+	policy.Fields = p.fieldsFor(policy.Type, authority, policy.Fields)
 	c := Consultation{ID: r.ID, CaseReference: r.CaseReference, Type: r.Type, Round: r.Number, Legs: make([]Leg, len(legs))}
 	if err := p.ask(ctx, tx, &c, request, []LegPolicy{policy}); err != nil {
 		return Consultation{}, err

@@ -24,7 +24,7 @@ func (p *Procedure) settle(ctx context.Context, tx pgx.Tx, r roundRef, state Rou
 	}
 	now := p.clock()
 	ended := false
-	for i, what := range needless(results, p.policy.Types[r.Type].FailFast) {
+	for i, what := range needless(results) {
 		if _, err := p.happen(ctx, tx, &legs[i], occurrence{What: what, At: now}, news{actor: byHub}); err != nil {
 			return err
 		}
@@ -44,12 +44,11 @@ func (p *Procedure) settle(ctx context.Context, tx pgx.Tx, r roundRef, state Rou
 }
 
 // needless says which legs the round need not wait for, by their index, and how
-// they end: after a veto all that are open are withdrawn where the type fails
-// fast; optional ones whose term has passed are closed when they are all that is
+// they end: after a veto of a type that fails fast all that are open are withdrawn; optional ones whose term has passed are closed when they are all that is
 // left.
-func needless(legs []LegResult, failFast bool) map[int]Happening {
+func needless(legs []LegResult) map[int]Happening {
 	ends := map[int]Happening{}
-	if failFast && blocked(legs) {
+	if slices.ContainsFunc(legs, func(l LegResult) bool { return l.FailFast && blocked([]LegResult{l}) }) {
 		for i, l := range legs {
 			if !l.State.Final() {
 				ends[i] = HappenedWithdrawn
@@ -98,7 +97,7 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 	results := make([]LegResult, len(legs))
 	for i, l := range legs {
 		results[i] = answers[l.id]
-		results[i].Mandatory, results[i].Binding = l.policy.Mandatory, l.policy.Binding
+		results[i].Mandatory, results[i].Binding, results[i].FailFast = l.policy.Mandatory, l.policy.Binding, l.policy.FailFast
 		results[i].State, results[i].DuePassed = l.progress.State, l.progress.DuePassed || l.policy.Information
 	}
 	return legs, results, nil

@@ -51,6 +51,12 @@ func openRequestOf(tree any) consultation.OpenRequest {
 	if has(tree, "employer") {
 		r.Employer = &consultation.Employer{RegistryCode: text(tree, "employer", "registry_code")}
 	}
+	r.Facts, _ = child(tree, "facts").(map[string]any)
+	types, _ := child(tree, "types").([]any)
+	for _, t := range types {
+		name, _ := t.(string)
+		r.Types = append(r.Types, name)
+	}
 	return r
 }
 

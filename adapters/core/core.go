@@ -20,6 +20,7 @@ import (
 	"log/slog"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -140,6 +141,9 @@ type route struct {
 func (a *API) routes() []route {
 	return append(a.changeRoutes(), []route{
 		{"/v1/consultations", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.listConsultations, "POST": a.openConsultation}},
+		{"/v1/consultations/dry-run", false, "POST", map[string]http.HandlerFunc{"POST": a.tryConsultation}},
+		{"/v1/consultations/shadow", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.shadowReport}},
+		{"/v1/consultations/{id}/receivers", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.choices}},
 		{"/v1/consultations/{id}/timeline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.timeline}},
 		{"/v1/consultations/{id}/progress", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.neutralProgress}},
 		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
@@ -157,14 +161,7 @@ func (a *API) routes() []route {
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range a.routes() {
-		for method, h := range r.methods {
-			var handler http.Handler = h
-			if !r.open && len(a.o.Tokens) > 0 {
-				handler = web.Bearer(a.o.Tokens, handler)
-			}
-			mux.Handle(method+" "+r.path, handler)
-		}
-		mux.HandleFunc(r.path, notAllowed(r.allow))
+		mux.Handle(r.path, a.methodsOf(r))
 	}
 	if a.o.Registers != nil {
 		handler := a.o.Registers
@@ -193,6 +190,32 @@ func (a *API) Handler() http.Handler {
 		guarded = web.LocalHost(guarded)
 	}
 	return web.LogRequests(a.o.Log, "core", web.Recover(a.o.Log, guarded))
+}
+
+// methodsOf serves the methods of a path, HEAD with GET. The router is not told of
+// them: it refuses a path such as /v1/consultations/{id} beside one that fits in
+// when their methods differ.
+func (a *API) methodsOf(r route) http.Handler {
+	methods := map[string]http.Handler{}
+	for method, h := range r.methods {
+		var handler http.Handler = h
+		if !r.open && len(a.o.Tokens) > 0 {
+			handler = web.Bearer(a.o.Tokens, handler)
+		}
+		methods[method] = handler
+		if method == http.MethodGet && strings.Contains(r.allow, http.MethodHead) {
+			methods[http.MethodHead] = handler
+		}
+	}
+	refuse := notAllowed(r.allow)
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if handler, ok := methods[req.Method]; ok {
+			req.Pattern = strings.Replace(req.Method, http.MethodHead, http.MethodGet, 1) + " " + r.path // for the log
+			handler.ServeHTTP(w, req)
+			return
+		}
+		refuse(w, req)
+	})
 }
 
 func notAllowed(allow string) http.HandlerFunc {

@@ -234,8 +234,13 @@ func (d *description) operation(method, path string) (map[string]any, bool) {
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	for template, methods := range d.tree["paths"].(map[string]any) {
-		if template != path && !regexp.MustCompile("^"+placeholder.ReplaceAllString(template, "[^/]+")+"$").MatchString(path) {
+	paths := d.tree["paths"].(map[string]any)
+	if methods, ok := paths[path].(map[string]any); ok { // comes before a template that fits
+		o, ok := methods[strings.ToLower(method)].(map[string]any)
+		return o, ok
+	}
+	for template, methods := range paths {
+		if !regexp.MustCompile("^" + placeholder.ReplaceAllString(template, "[^/]+") + "$").MatchString(path) {
 			continue
 		}
 		o, ok := methods.(map[string]any)[strings.ToLower(method)].(map[string]any)

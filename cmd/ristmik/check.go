@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ristmik/adapters/authority"
+	"ristmik/adapters/consultation/receivers"
 	"ristmik/adapters/web"
 	"ristmik/adapters/web/pemfile"
 	"ristmik/configs"
@@ -95,6 +96,7 @@ func problemsOf(cfg *configs.Config, problems configs.Problems, unwritten ...str
 	m.operation("registers.tax.permit_service", cfg.Registers.Tax.PermitService, contractPermits)
 	m.service("registers.labour.permit_service", cfg.Registers.Labour.PermitService, false)
 	m.contracts(unwritten)
+	m.cases()
 	m.schedules()
 	m.events()
 	m.destinations()
@@ -115,6 +117,18 @@ func (m *meaning) fault(path, code, message string, allowed ...string) {
 		}
 	}
 	m.problems = append(m.problems, m.cfg.Problem(path, code, message, allowed...))
+}
+
+// cases checks the conditions of the rules against the types of what they read.
+func (m *meaning) cases() {
+	for name, c := range m.cfg.Cases {
+		for version, rules := range c.Versions {
+			_, faults := receivers.Compile(factsOf(c), rulesOf(rules))
+			for _, f := range faults {
+				m.fault(fmt.Sprintf("cases.%s.versions.%s[%d].when", name, version, f.Rule), "bad-condition", f.Err.Error())
+			}
+		}
+	}
 }
 
 // client checks an X-Road client identifier; a state member's code is a

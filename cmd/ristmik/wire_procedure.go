@@ -10,18 +10,22 @@ import (
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/consultation/calendar"
+	"ristmik/adapters/consultation/receivers"
 	"ristmik/configs"
 	"ristmik/soap"
 )
 
 func newProcedure(cfg *configs.Config, now func() time.Time, alarm func(consultation.Alarm)) (*consultation.Procedure, error) {
-	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}}
+	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}, Cases: map[string]consultation.CasePolicy{}}
 	for name, c := range cfg.Consultations {
 		t := consultation.TypePolicy{FailFast: c.FailFast}
 		for _, leg := range c.Legs {
 			t.Legs = append(t.Legs, legPolicyOf(leg, cfg.Authorities[leg.Authority]))
 		}
 		policy.Types[name] = t
+	}
+	for name, c := range cfg.Cases {
+		policy.Cases[name] = casePolicyOf(c)
 	}
 	var authorities []consultation.Authority
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
@@ -52,6 +56,30 @@ func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
 	}
+}
+
+func casePolicyOf(c configs.Case) consultation.CasePolicy {
+	p := consultation.CasePolicy{Facts: factsOf(c), Version: c.Version, Shadow: c.Shadow, Versions: map[string][]receivers.Rule{}}
+	for version, rules := range c.Versions {
+		p.Versions[version] = rulesOf(rules)
+	}
+	return p
+}
+
+func factsOf(c configs.Case) map[string]receivers.FactType {
+	facts := map[string]receivers.FactType{}
+	for name, t := range c.Facts {
+		facts[name] = receivers.FactType(t)
+	}
+	return facts
+}
+
+func rulesOf(list []configs.ReceiverRule) []receivers.Rule {
+	rules := make([]receivers.Rule, len(list))
+	for i, r := range list {
+		rules[i] = receivers.Rule{Ask: r.Ask, When: r.When, After: r.After, Because: receivers.Reason{ET: r.Because.ET, EN: r.Because.EN}}
+	}
+	return rules
 }
 
 // destinationOf is the outbox destination of questions to an authority; "" for one
