@@ -98,7 +98,7 @@ func TestEmptyListsAreLists(t *testing.T) {
 	h := newHub(t, func(o *console.Options) { o.Titles = nil })
 	for path, want := range map[string]string{
 		"/api/v1/deliveries": `{"deliveries":[]}`, "/api/v1/dead": `{"dead":[]}`,
-		"/api/v1/breakers": `{"breakers":[],"history":[]}`, "/api/v1/jobs": `{"jobs":[]}`,
+		"/api/v1/breakers": `{"breakers":[],"history":[]}`, "/api/v1/jobs": `{"jobs":[]}`, "/api/v1/contracts": `{"contracts":[]}`,
 	} {
 		if got := h.get(path); strings.TrimSpace(got.body) != want {
 			t.Errorf("%s: %s", path, got.body)

@@ -59,7 +59,10 @@ type Options struct {
 	// Ready tells what, beside the database's answer, keeps this process from
 	// working; nil means nothing.
 	Ready func(context.Context) error
-	Log   *slog.Logger // discards by default
+	// Contracts tells how the registers' descriptions stand; without it nothing is
+	// shown of them.
+	Contracts Contracts
+	Log       *slog.Logger // discards by default
 }
 
 // Console serves the operators. It is safe for concurrent use.
@@ -111,6 +114,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", c.servePage)
 	mux.HandleFunc("POST /dead/{id}/retry", c.postRetry)
 	mux.HandleFunc("POST /jobs/{name}/run", c.postRun)
+	mux.HandleFunc("POST /contracts/{register}/acknowledge", c.postAcknowledge)
 	mux.HandleFunc("GET /console.css", file("page/console.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", file("page/icon.svg", "image/svg+xml"))
 
@@ -120,6 +124,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/breakers", c.getBreakers)
 	mux.HandleFunc("GET /api/v1/jobs", c.getJobs)
 	mux.HandleFunc("POST /api/v1/jobs/{name}/run", c.apiRun)
+	mux.HandleFunc("GET /api/v1/contracts", c.getContracts)
+	mux.HandleFunc("POST /api/v1/contracts/{register}/acknowledge", c.apiAcknowledge)
 
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.o.Registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(c.o.Log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,

@@ -1,6 +1,8 @@
 package console
 
 import (
+	"os"
+	"regexp"
 	"slices"
 	"testing"
 
@@ -44,5 +46,24 @@ func TestReasonsAreExplainedByTheirCode(t *testing.T) {
 	}
 	if w := explain(estonian, "own_server connect"); w.Text != kindsEstonian[soap.KindOwnServer] {
 		t.Errorf("%+v", w)
+	}
+}
+
+// Every change that descriptions are told apart by is told in both languages.
+func TestEveryChangeOfAContractHasWords(t *testing.T) {
+	t.Parallel()
+	source, err := os.ReadFile("../../soap/contract/diff.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`Change = "([a-z_]+)"`).FindAllSubmatch(source, -1)
+	if len(found) < 20 {
+		t.Fatalf("only %d changes", len(found))
+	}
+	for _, m := range found {
+		key := "change." + string(m[1])
+		if et, en := say(estonian, key), say(english, key); et == key || en == key || et == en {
+			t.Errorf("%s: %q, %q", key, et, en)
+		}
 	}
 }

@@ -31,6 +31,7 @@ type page struct {
 	Jobs        []jobRow
 	Breakers    []breakerRow
 	Changes     []breakerRow
+	Contracts   []contractRow
 }
 
 type flash struct{ Level, Text string }
@@ -77,11 +78,11 @@ type breakerRow struct {
 // Level is the colour and the shape of a state; the state's text stands beside.
 func (page) Level(state string) string {
 	switch state {
-	case "closed", "succeeded":
+	case "closed", "succeeded", "same":
 		return levelGood
-	case "half_open", "idle", "paused", "cancelled":
+	case "half_open", "idle", "paused", "cancelled", "harmless":
 		return levelMild
-	case "open", "failed":
+	case "open", "failed", "breaking":
 		return levelSevere
 	}
 	return ""
@@ -100,7 +101,7 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 	now := c.o.Now()
 	p := page{
 		Lang: l, Other: l.other(), Now: c.moment(l, now, now), Second: now.In(c.zone).Format("15:04:05"),
-		Live: query.Get("live") != "0" && asked == 0, Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
+		Live: query.Get("live") != "0" && asked == 0 && !query.Has("note"), Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
 		States: states,
 	}
 	status := http.StatusOK
@@ -113,6 +114,9 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 		p.Issues = c.issues(l, s, now)
 		p.Verdict = verdictOf(l, p.Issues, s)
 		c.fill(&p, s, now, asked)
+		for _, k := range s.contracts {
+			p.Contracts = append(p.Contracts, c.contractRow(l, k, now, query.Get("note")))
+		}
 	}
 	var out bytes.Buffer
 	if err := c.page[l].Execute(&out, p); err != nil {
@@ -224,9 +228,9 @@ func flashOf(l lang, done, fault, of string) *flash {
 		of = ""
 	}
 	switch {
-	case done == "retry" || done == "run":
+	case done == "retry" || done == "run" || done == "note":
 		return &flash{Level: levelGood, Text: say(l, "done."+done, of)}
-	case fault == "reason" || fault == "not_dead" || fault == "not_found" || fault == "failed":
+	case fault == "reason" || fault == "reason_note" || fault == "not_dead" || fault == "not_found" || fault == "failed":
 		return &flash{Level: levelSevere, Text: say(l, "fault."+fault)}
 	}
 	return nil

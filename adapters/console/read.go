@@ -98,6 +98,7 @@ type snapshot struct {
 	breakers   []breaker
 	changes    []breaker
 	jobs       []job
+	contracts  []Contract
 }
 
 // stuck are messages that wait for our own Security Server. No breaker tells of
@@ -134,8 +135,8 @@ func (s snapshot) nextProbe(b breaker, now time.Time) time.Time {
 	}
 }
 
-// read takes one snapshot. All of it comes from one transaction, so that the
-// counts of one page agree with one another.
+// read takes one snapshot. All of it but the contracts comes from one transaction,
+// so that the counts of one page agree with one another.
 func (c *Console) read(ctx context.Context) (s snapshot, err error) {
 	err = pgx.BeginTxFunc(ctx, c.o.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		if s.deliveries, err = c.readDeliveries(ctx, tx); err != nil {
@@ -156,6 +157,9 @@ func (c *Console) read(ctx context.Context) (s snapshot, err error) {
 		s.jobs, err = readJobs(ctx, tx)
 		return err
 	})
+	if err == nil {
+		s.contracts, err = c.contracts(ctx)
+	}
 	return s, err
 }
 

@@ -82,7 +82,8 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: j.Name, What: say(l, "issue.job"), Since: c.moment(l, j.Last.Finished, now), Why: explainError(l, j.Last.Error), Anchor: "job-" + j.Name})
 		}
 	}
-	return append(severe, mild...)
+	breaking, harmless := c.contractIssues(l, s.contracts, now)
+	return slices.Concat(severe, breaking, mild, harmless)
 }
 
 // firstDead is since when messages to destination have been dead, and the

@@ -161,11 +161,11 @@ var words = map[string]text{
 // it is seen.
 func say(l lang, key string, args ...any) string {
 	if n, ok := first(args).(int); ok && n == 1 {
-		if t, ok := words[key+".one"]; ok {
+		if t, ok := wordsOf(key + ".one"); ok {
 			return t.in(l)
 		}
 	}
-	t, ok := words[key]
+	t, ok := wordsOf(key)
 	switch {
 	case !ok:
 		return key
@@ -173,6 +173,14 @@ func say(l lang, key string, args ...any) string {
 		return t.in(l)
 	}
 	return fmt.Sprintf(t.in(l), args...)
+}
+
+func wordsOf(key string) (text, bool) {
+	t, ok := words[key]
+	if !ok {
+		t, ok = contractWords[key]
+	}
+	return t, ok
 }
 
 func first(args []any) any {

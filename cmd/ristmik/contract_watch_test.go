@@ -118,3 +118,106 @@ func TestContractWatchWithoutAHub(t *testing.T) {
 	w.describe("no description")
 	holds(w.run(exitFailed, "contract", "watch", "--now"), "not compared at", "not compared: cars")
 }
+
+// A register changes what it says of itself; the job runs in the hub; the core
+// reads the event, and operators see the notice in their language until somebody
+// takes note.
+func TestAChangedContractIsToldToTheCoreAndToOperators(t *testing.T) {
+	t.Parallel()
+	w := newWatchedWorld(t)
+	cfg, err := loadConfig(w.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	db, err := openDatabase(t.Context(), cfg.Database, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := db.prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	h, err := newHub(t.Context(), cfg, db, log, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- h.run(ctx) }()
+	defer func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	}()
+	get := func(url, language string) string {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Accept-Language", language)
+		res, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		text, err := io.ReadAll(res.Body)
+		if err != nil || res.StatusCode != http.StatusOK {
+			t.Fatalf("%s: %d, %v: %s", url, res.StatusCode, err, text)
+		}
+		return string(text)
+	}
+	holds := func(what, text string, wants ...string) {
+		t.Helper()
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: %q is missing in\n%s", what, want, text)
+			}
+		}
+	}
+	console, core := h.doors[doorConsole].url(), h.doors[doorCore].url()
+	w.run(exitDone, "jobs", "run", jobContractWatch, "--wait")
+	if page := get(console+"/", "en"); strings.Contains(page, "description has changed") || !strings.Contains(page, "Traffic register") {
+		t.Errorf("before: %s", page)
+	}
+	w.describe(strings.Replace(carsWSDL, `name="owner" type="xs:string"`, `name="owner" type="xs:date"`, 1))
+	w.run(exitDone, "jobs", "run", jobContractWatch, "--wait")
+
+	var feed struct {
+		Events []struct {
+			Type, Subject string
+			Data          struct {
+				Verdict     string
+				Differences []struct{ Operation, Path, Change string }
+			}
+		}
+	}
+	text := get(core+"/v1/events?types=contract.changed&wait=30", "")
+	if err := json.Unmarshal([]byte(text), &feed); err != nil || len(feed.Events) != 1 || feed.Events[0].Subject != "register:cars" || feed.Events[0].Data.Verdict != "breaking" {
+		t.Errorf("%v: %s", err, text)
+	} else if d := feed.Events[0].Data.Differences; len(d) != 1 || d[0].Operation != "cars" || d[0].Path != "/owner" || d[0].Change != "type_changed" {
+		t.Errorf("%s", text)
+	}
+	holds("en", get(console+"/", "en"), "Traffic register", "one difference breaks what we use", "<code>/owner</code>")
+	holds("et", get(console+"/", "et"), "Liiklusregister", "üks erinevus lõhub seda, mida kasutame", "väärtuse liik on teine")
+	holds("api", get(console+"/api/v1/contracts", ""), `"register":"cars"`, `"verdict":"breaking"`, `"acknowledged":false`, `"et":"Liiklusregister"`)
+
+	res, err := http.Post(console+"/api/v1/contracts/cars/acknowledge", "application/json", strings.NewReader(`{"reason":"known","by":"mari"}`))
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("%v, %v", res, err)
+	}
+	_ = res.Body.Close()
+	if page := get(console+"/", "en"); strings.Contains(page, "description has changed") || !strings.Contains(page, "Noted by mari: known") {
+		t.Errorf("after: %s", page)
+	}
+	if res, err = http.Post(console+"/api/v1/contracts/ships/acknowledge", "application/json", strings.NewReader(`{"reason":"x"}`)); err != nil || res.StatusCode != http.StatusNotFound {
+		t.Errorf("an unknown one: %v, %v", res, err)
+	}
+	_ = res.Body.Close()
+}

@@ -151,7 +151,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	}
 	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, told: told, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
-		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner,
+		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner, watched: watched,
 		registry: registry, metrics: metrics, client: client, stop: ctx.Done(), now: now,
 	})
 	if err != nil {
@@ -217,6 +217,7 @@ type rooms struct {
 	registers syncedRegisters
 	calls     *registers.API
 	runner    *schedules.Runner
+	watched   *contractwatch.Watch
 	registry  *prometheus.Registry
 	metrics   *meters
 	client    soap.ClientID
@@ -246,7 +247,7 @@ func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	c, err := console.New(console.Options{
 		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg),
-		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log,
+		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg},
 	})
 	if err != nil {
 		return nil, err

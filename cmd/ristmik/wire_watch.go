@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ristmik/adapters/console"
 	"ristmik/adapters/registers"
 	"ristmik/adapters/registers/contractwatch"
 	"ristmik/adapters/xroad"
@@ -80,4 +83,38 @@ func folderOf(cfg *configs.Config, file string) fs.FS {
 		return os.DirFS(filepath.Dir(path))
 	}
 	return configs.Contracts()
+}
+
+// contractNotices shows operators what the watch has found.
+type contractNotices struct {
+	watch *contractwatch.Watch
+	pool  *pgxpool.Pool
+	cfg   *configs.Config
+}
+
+// Contracts is how the registers' descriptions stand, by name.
+func (n contractNotices) Contracts(ctx context.Context) ([]console.Contract, error) {
+	states, err := n.watch.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]console.Contract, len(states))
+	for i, s := range states {
+		title := n.cfg.Contracts[s.Register].Title
+		all[i] = console.Contract{
+			Register: s.Register, Title: console.Title{ET: title.ET, EN: title.EN}, Verdict: s.Verdict, Since: s.Since, Compared: s.Seen, Error: s.Error,
+			Breaking: s.Breaking, Harmless: s.Harmless, Differences: s.Differences,
+			Acknowledged: s.Acknowledged, AcknowledgedBy: s.AcknowledgedBy, Note: s.Reason,
+		}
+	}
+	return all, nil
+}
+
+// Acknowledge takes note of a register's verdict.
+func (n contractNotices) Acknowledge(ctx context.Context, register, by, reason string) error {
+	err := contractwatch.Acknowledge(ctx, n.pool, register, by, reason)
+	if errors.Is(err, contractwatch.ErrUnknown) {
+		return console.ErrUnknownContract
+	}
+	return err
 }
