@@ -31,13 +31,13 @@ func ParseServerID(s string) (ServerID, error) {
 }
 
 // String returns the path form with every part percent-encoded (PR-REST 4.3).
-func (s ServerID) String() string { return join(escapePart, s.fields()...) }
+func (s ServerID) String() string { return join(true, s.Instance, s.Class, s.Member, s.Code) }
 
 // LogForm returns the form that Security Servers write in logs and faults,
 // such as "SERVER:EE/GOV/70008747/ss1"; parts are not encoded.
-func (s ServerID) LogForm() string { return ObjectServer + ":" + join(plain, s.fields()...) }
-
-func (s ServerID) fields() []string { return []string{s.Instance, s.Class, s.Member, s.Code} }
+func (s ServerID) LogForm() string {
+	return ObjectServer + ":" + join(false, s.Instance, s.Class, s.Member, s.Code)
+}
 
 // SecurityToken is a token of the end user (PR-SECTOKEN 2.2). It is a secret:
 // whatever prints or logs it gets its type only, as PR-SECTOKEN 3 asks.

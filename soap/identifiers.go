@@ -66,11 +66,13 @@ func ParseServiceID(s string) (ServiceID, error) {
 
 // String returns the path form with every part percent-encoded, as it stands
 // in X-Road-Client.
-func (c ClientID) String() string { return join(escapePart, c.fields()...) }
+func (c ClientID) String() string { return join(true, c.Instance, c.Class, c.Member, c.Subsystem) }
 
 // LogForm returns the form that Security Servers write in logs and faults,
 // such as "SUBSYSTEM:EE/GOV/70008747/ristmik"; parts are not encoded.
-func (c ClientID) LogForm() string { return c.ObjectType() + ":" + join(plain, c.fields()...) }
+func (c ClientID) LogForm() string {
+	return c.ObjectType() + ":" + join(false, c.Instance, c.Class, c.Member, c.Subsystem)
+}
 
 // ObjectType returns SUBSYSTEM when there is a subsystem and MEMBER otherwise.
 func (c ClientID) ObjectType() string {
@@ -83,33 +85,40 @@ func (c ClientID) ObjectType() string {
 // IsZero tells whether nothing is set.
 func (c ClientID) IsZero() bool { return c == ClientID{} }
 
-func (c ClientID) fields() []string {
-	return []string{c.Instance, c.Class, c.Member, c.Subsystem}
-}
-
 // String returns the path form with every part percent-encoded.
-func (s ServiceID) String() string { return join(escapePart, s.fields()...) }
+func (s ServiceID) String() string {
+	p := s.Provider
+	return join(true, p.Instance, p.Class, p.Member, p.Subsystem, s.Code, s.Version)
+}
 
 // LogForm returns the form that Security Servers write in logs and faults,
 // such as "SERVICE:EE/GOV/70000349/tor/TORIK/v2"; parts are not encoded.
-func (s ServiceID) LogForm() string { return ObjectService + ":" + join(plain, s.fields()...) }
+func (s ServiceID) LogForm() string {
+	p := s.Provider
+	return ObjectService + ":" + join(false, p.Instance, p.Class, p.Member, p.Subsystem, s.Code, s.Version)
+}
 
 // IsZero tells whether nothing is set.
 func (s ServiceID) IsZero() bool { return s == ServiceID{} }
 
-func (s ServiceID) fields() []string { return append(s.Provider.fields(), s.Code, s.Version) }
-
-func plain(s string) string { return s }
-
 // join leaves out empty fields, because absent components are never written.
-func join(form func(string) string, fields ...string) string {
-	out := make([]string, 0, len(fields))
+func join(escaped bool, fields ...string) string {
+	var room [128]byte
+	out := room[:0]
 	for _, f := range fields {
-		if f != "" {
-			out = append(out, form(f))
+		switch {
+		case f == "":
+			continue
+		case len(out) > 0:
+			out = append(out, '/')
+		}
+		if escaped {
+			out = appendPart(out, f)
+		} else {
+			out = append(out, f...)
 		}
 	}
-	return strings.Join(out, "/")
+	return string(out)
 }
 
 // parts splits the path form and decodes each part once.
@@ -127,20 +136,17 @@ func parts(s string) ([]string, error) {
 
 const upperHex = "0123456789ABCDEF"
 
-// escapePart is the path segment escaper of PR-REST 4.2: unreserved,
+// appendPart is the path segment escaper of PR-REST 4.2: unreserved,
 // sub-delims, ":" and "@" stay, every other byte becomes %XX.
-func escapePart(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
+func appendPart(out []byte, s string) []byte {
+	for i := range len(s) {
 		if c := s[i]; rawInPart(c) {
-			b.WriteByte(c)
+			out = append(out, c)
 		} else {
-			b.WriteByte('%')
-			b.WriteByte(upperHex[c>>4])
-			b.WriteByte(upperHex[c&15])
+			out = append(out, '%', upperHex[c>>4], upperHex[c&15])
 		}
 	}
-	return b.String()
+	return out
 }
 
 func unescapePart(s string) (string, error) {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -29,6 +30,10 @@ func NewRequests(reg prometheus.Registerer) (*Requests, error) {
 // listener comes from the wiring, so that no label grows with what is sent.
 // Like [web.LogRequests], it stands outside of the router.
 func (m *Requests) Wrap(listener string, next http.Handler) http.Handler {
+	var known Observers[series]
+	label := func(s series) prometheus.Observer {
+		return m.duration.WithLabelValues(listener, s.route, strconv.Itoa(s.status))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		started := time.Now()
 		answered := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
@@ -37,10 +42,42 @@ func (m *Requests) Wrap(listener string, next http.Handler) http.Handler {
 			if route == "" {
 				route = "none"
 			}
-			m.duration.WithLabelValues(listener, route, strconv.Itoa(answered.status)).Observe(time.Since(started).Seconds())
+			known.Of(series{route, answered.status}, label).Observe(time.Since(started).Seconds())
 		}()
 		next.ServeHTTP(answered, r)
 	})
+}
+
+// Observers are the measures of a vector by what tells them apart, found without
+// hashing labels. Keys must come from a closed set. The zero value is ready, and
+// may be used by many goroutines at once.
+type Observers[K comparable] struct {
+	mu    sync.RWMutex
+	known map[K]prometheus.Observer
+}
+
+// Of returns the measure of that key, which label makes the first time.
+func (o *Observers[K]) Of(key K, label func(K) prometheus.Observer) prometheus.Observer {
+	o.mu.RLock()
+	one := o.known[key]
+	o.mu.RUnlock()
+	if one != nil {
+		return one
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.known == nil {
+		o.known = map[K]prometheus.Observer{}
+	}
+	one = label(key)
+	o.known[key] = one
+	return one
+}
+
+// series is what a measure of one listener is told apart by.
+type series struct {
+	route  string
+	status int
 }
 
 // statusRecorder remembers the status of an answer.

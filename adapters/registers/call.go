@@ -12,14 +12,19 @@ import (
 	"ristmik/soap/contract"
 )
 
-func (a *API) call(w http.ResponseWriter, r *http.Request) {
+func (a *API) call(w http.ResponseWriter, r *http.Request, register, operation string) {
 	started := a.o.Now()
-	if reg := a.registers[r.PathValue("register")]; reg != nil && reg.REST != nil {
-		a.callREST(w, r, reg, started)
+	reg := a.registers[register]
+	if reg != nil && reg.REST != nil {
+		a.callREST(w, r, reg, operation, started)
 		return
 	}
-	reg, op := a.find(r.PathValue("register"), r.PathValue("operation"), r.URL.Query().Get("version"))
-	if reg == nil || op == nil {
+	version := ""
+	if r.URL.RawQuery != "" {
+		version = r.URL.Query().Get("version")
+	}
+	op := reg.find(operation, version)
+	if op == nil {
 		notFound(w)
 		return
 	}
@@ -45,38 +50,37 @@ func (a *API) call(w http.ResponseWriter, r *http.Request) {
 }
 
 // find returns the operation of that code; of several versions the one asked
-// for, or the only one.
-func (a *API) find(register, code, version string) (*served, *contract.Operation) {
-	reg := a.registers[register]
-	if reg == nil {
-		return nil, nil
+// for, or else the newest. Nil when there is none.
+func (s *served) find(code, version string) *contract.Operation {
+	if s == nil {
+		return nil
 	}
-	var found *contract.Operation
-	for _, op := range reg.Contract.Operations() {
-		if op.Code != code || version != "" && op.Version != version {
-			continue
-		}
-		if found != nil && found.Version != op.Version && version == "" {
-			return reg, newest(reg.Contract, code)
-		}
-		found = op
+	if version == "" {
+		return s.newest[code]
 	}
-	return reg, found
+	for _, op := range s.Contract.Operations() {
+		if op.Code == code && op.Version == version {
+			return op
+		}
+	}
+	return nil
 }
 
-// newest is the operation of that code with the highest version that can be
-// called: v10 comes after v9.
-func newest(c *contract.Contract, code string) *contract.Operation {
-	var best *contract.Operation
+// newestOf are the operations of a contract by code, of several versions the
+// highest that can be called: v10 comes after v9.
+func newestOf(c *contract.Contract) map[string]*contract.Operation {
+	newest := map[string]*contract.Operation{}
 	for _, op := range c.Operations() {
-		if op.Code != code || op.Unsupported != nil {
-			continue
-		}
-		if best == nil || len(op.Version) > len(best.Version) || len(op.Version) == len(best.Version) && op.Version > best.Version {
-			best = op
+		best := newest[op.Code]
+		switch {
+		case best == nil, best.Unsupported != nil && op.Unsupported == nil:
+			newest[op.Code] = op
+		case op.Unsupported != nil:
+		case len(op.Version) > len(best.Version) || len(op.Version) == len(best.Version) && op.Version > best.Version:
+			newest[op.Code] = op
 		}
 	}
-	return best
+	return newest
 }
 
 // serviceOf names an operation as X-Road does.

@@ -71,12 +71,11 @@ const (
 // headers writes them. Their names are in the canonical form, so that nothing
 // is to be done to them.
 func (e *exchange) headers(h http.Header) {
-	h[headerID] = []string{e.MessageID}
+	values := [...]string{e.MessageID, strconv.FormatInt(e.DataAge, 10), "register;dur=" + strconv.FormatInt(e.TookMS, 10), e.RequestHash}
+	h[headerID], h[headerAge], h[headerTiming] = values[0:1:1], values[1:2:2], values[2:3:3]
 	if e.RequestHash != "" {
-		h[headerHash] = []string{e.RequestHash}
+		h[headerHash] = values[3:4:4]
 	}
-	h[headerAge] = []string{strconv.FormatInt(e.DataAge, 10)}
-	h[headerTiming] = []string{"register;dur=" + strconv.FormatInt(e.TookMS, 10)}
 }
 
 // headerFacts describes them.

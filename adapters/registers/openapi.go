@@ -16,17 +16,11 @@ func describe(r *served) map[string]any {
 	definitions["Problem"] = problemSchema()
 	definitions["Exchange"] = exchangeSchema()
 	paths := map[string]any{}
-	newestOf := map[string]*contract.Operation{}
-	for _, op := range r.Contract.Operations() {
-		if op.Unsupported == nil {
-			newestOf[op.Code] = newest(r.Contract, op.Code)
-		}
-	}
 	for _, op := range r.Contract.Operations() {
 		if op.Unsupported != nil {
 			continue
 		}
-		if newestOf[op.Code] != op {
+		if r.newest[op.Code] != op {
 			continue // an older version is called with ?version= and described by its contract
 		}
 		paths["/v1/registers/"+r.Name+"/"+op.Code] = map[string]any{"post": path(r, op, schemas)}

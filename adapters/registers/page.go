@@ -161,7 +161,7 @@ func (a *API) viewOf(r *http.Request) (*served, pageView) {
 		return nil, pageView{}
 	}
 	l := languageOf(r)
-	v := pageView{Register: reg.Name, Title: titleFor(reg.Register, l), Provider: reg.Provider.String(), Operations: pageOperations(reg.Register, l)}
+	v := pageView{Register: reg.Name, Title: titleFor(reg.Register, l), Provider: reg.Provider.String(), Operations: pageOperations(reg, l)}
 	if reg.REST != nil {
 		v.Contract, v.Provider = reg.REST.Name, restService(reg.Register)
 	} else {
@@ -293,7 +293,7 @@ func compact(value any) (string, error) {
 }
 
 // pageOperations lists a register's operations with their titles.
-func pageOperations(r Register, l lang) []pageOperation {
+func pageOperations(r *served, l lang) []pageOperation {
 	var out []pageOperation
 	unusable := func(err error) string {
 		if err == nil {
@@ -310,7 +310,7 @@ func pageOperations(r Register, l lang) []pageOperation {
 	for _, op := range r.Contract.Operations() {
 		one := pageOperation{
 			Code: op.Code, Version: op.Version, Title: op.TitleIn(string(l)), Second: op.TitleIn(string(l.other())), Notes: op.NotesIn(string(l)),
-			Unusable: unusable(op.Unsupported), Newest: newest(r.Contract, op.Code) == op,
+			Unusable: unusable(op.Unsupported), Newest: op.Unsupported == nil && r.newest[op.Code] == op,
 		}
 		if one.Second == one.Title {
 			one.Second = ""

@@ -21,6 +21,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"ristmik/adapters/registers/record"
@@ -112,7 +113,8 @@ type served struct {
 	Register
 	openapi []byte
 	zone    *time.Location
-	places  *mapping.Places // that answers are looked at
+	places  *mapping.Places                // that answers are looked at
+	newest  map[string]*contract.Operation // of each code of a SOAP register
 	// The tables of those operations that have one.
 	tables     map[*contract.Operation]*table.Table
 	restTables map[*contract.RESTOperation]*table.Table
@@ -159,6 +161,9 @@ func New(o Options) (*API, error) {
 			s.Errors = slices.Concat(r.Errors, restFaults)
 		}
 		s.places = placesOf(r)
+		if r.Contract != nil {
+			s.newest = newestOf(r.Contract)
+		}
 		if err := s.takeTables(); err != nil {
 			return nil, err
 		}
@@ -183,32 +188,60 @@ func New(o Options) (*API, error) {
 func (a *API) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/v1/registers", only(http.MethodGet, a.list))
-	document, call := only(http.MethodGet, a.serveDocument), only(http.MethodPost, a.call)
-	mux.HandleFunc("/v1/registers/{register}/{operation}", func(w http.ResponseWriter, r *http.Request) {
-		if r.PathValue("operation") == "openapi.json" { // no name of an XML element
-			document(w, r)
-			return
-		}
-		call(w, r)
+	mux.HandleFunc(callPattern, func(w http.ResponseWriter, r *http.Request) {
+		a.operation(w, r, r.PathValue("register"), r.PathValue("operation"))
 	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { notFound(w) })
-	return mux
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Most requests are calls, which need no router.
+		if rest, ok := strings.CutPrefix(r.URL.Path, "/v1/registers/"); ok && r.URL.RawPath == "" {
+			register, operation, two := strings.Cut(rest, "/")
+			if two && register != "" && operation != "" && strings.IndexByte(operation, '/') < 0 {
+				r.Pattern = callPattern
+				a.operation(w, r, register, operation)
+				return
+			}
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// callPattern is the path of a call, by which it is logged and counted.
+const callPattern = "/v1/registers/{register}/{operation}"
+
+// operation serves what has the path of one operation of a register.
+func (a *API) operation(w http.ResponseWriter, r *http.Request, register, operation string) {
+	document := operation == "openapi.json" // no name of an XML element
+	switch {
+	case document && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		a.serveDocument(w, register)
+	case document:
+		notAllowed(w, http.MethodGet)
+	case r.Method == http.MethodPost:
+		a.call(w, r, register, operation)
+	default:
+		notAllowed(w, http.MethodPost)
+	}
 }
 
 // only lets requests of one method through, HEAD with GET.
 func only(method string, next http.HandlerFunc) http.HandlerFunc {
-	allow := method
-	if method == http.MethodGet {
-		allow = "GET, HEAD"
-	}
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == method || r.Method == http.MethodHead && method == http.MethodGet {
 			next(w, r)
 			return
 		}
-		w.Header().Set("Allow", allow)
-		web.WriteProblem(w, web.Problem{Type: typeMethod, Status: http.StatusMethodNotAllowed, Detail: "This path takes " + allow + "."})
+		notAllowed(w, method)
 	}
+}
+
+// notAllowed answers to another method than that one, HEAD with GET.
+func notAllowed(w http.ResponseWriter, method string) {
+	if method == http.MethodGet {
+		method = "GET, HEAD"
+	}
+	w.Header().Set("Allow", method)
+	web.WriteProblem(w, web.Problem{Type: typeMethod, Status: http.StatusMethodNotAllowed, Detail: "This path takes " + method + "."})
 }
 
 func notFound(w http.ResponseWriter) {
@@ -262,8 +295,8 @@ func (a *API) list(w http.ResponseWriter, _ *http.Request) {
 	web.WriteJSON(w, http.StatusOK, map[string]any{"registers": list})
 }
 
-func (a *API) serveDocument(w http.ResponseWriter, r *http.Request) {
-	s := a.registers[r.PathValue("register")]
+func (a *API) serveDocument(w http.ResponseWriter, register string) {
+	s := a.registers[register]
 	if s == nil {
 		notFound(w)
 		return

@@ -38,8 +38,8 @@ func (s *saidNo) Unwrap() error { return s.Failure }
 // maxSaid bounds how much of a refusal is handed on, in bytes.
 const maxSaid = 64 << 10
 
-func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, started time.Time) {
-	op := reg.REST.Operation(r.PathValue("operation"))
+func (a *API) callREST(w http.ResponseWriter, r *http.Request, reg *served, operation string, started time.Time) {
+	op := reg.REST.Operation(operation)
 	if op == nil || r.URL.Query().Has("version") {
 		notFound(w)
 		return

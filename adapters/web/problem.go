@@ -67,22 +67,22 @@ func WriteProblem(w http.ResponseWriter, p Problem) {
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
 	}
-	write(w, p.Status, "application/problem+json", p)
+	write(w, p.Status, problemType, p)
 }
 
 // WriteProblemDocument answers with a problem document that has members of its
 // own (RFC 9457, 3.2); v embeds a [Problem] that is filled in.
 func WriteProblemDocument(w http.ResponseWriter, status int, v any) {
-	write(w, status, "application/problem+json", v)
+	write(w, status, problemType, v)
 }
 
 // WriteJSON answers with v as JSON. A value that has no JSON form becomes a
 // problem with status 500 instead of half an answer.
 func WriteJSON(w http.ResponseWriter, status int, v any) {
-	write(w, status, "application/json", v)
+	write(w, status, jsonType, v)
 }
 
-func write(w http.ResponseWriter, status int, contentType string, v any) {
+func write(w http.ResponseWriter, status int, contentType []string, v any) {
 	var body bytes.Buffer
 	if err := EncodeJSON(&body, v); err != nil {
 		WriteProblem(w, Problem{Type: TypeInternal, Detail: "The answer could not be written as JSON."})
@@ -101,11 +101,11 @@ func EncodeJSON(w io.Writer, v any) error {
 
 // WriteText answers with JSON text.
 func WriteText(w http.ResponseWriter, status int, text []byte) {
-	whole(w, status, "application/json", text)
+	whole(w, status, jsonType, text)
 }
 
 // whole answers with a body of known length, so that head and body leave together.
-func whole(w http.ResponseWriter, status int, contentType string, body []byte) {
+func whole(w http.ResponseWriter, status int, contentType []string, body []byte) {
 	w.Header()["Content-Length"] = []string{strconv.Itoa(len(body))}
 	head(w, status, contentType)
 	_, _ = w.Write(body) // a caller who has gone needs no answer
@@ -114,15 +114,15 @@ func whole(w http.ResponseWriter, status int, contentType string, body []byte) {
 // StreamJSON answers with JSON text that body writes piece by piece. Where that
 // ends with an error the answer is cut off, so that nobody takes it for whole.
 func StreamJSON(w http.ResponseWriter, status int, body func(io.Writer) error) {
-	head(w, status, "application/json")
+	head(w, status, jsonType)
 	if err := body(w); err != nil {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-func head(w http.ResponseWriter, status int, contentType string) {
+func head(w http.ResponseWriter, status int, contentType []string) {
 	h := w.Header()
-	h["Content-Type"] = []string{contentType}
+	h["Content-Type"] = contentType
 	h["X-Content-Type-Options"] = noSniff
 	if len(h["Cache-Control"]) == 0 {
 		h["Cache-Control"] = noStore
@@ -132,6 +132,9 @@ func head(w http.ResponseWriter, status int, contentType string) {
 
 // Values of headers that every answer has; nobody changes them.
 var (
+	jsonType    = []string{"application/json"}
+	problemType = []string{"application/problem+json"}
+
 	noSniff = []string{"nosniff"}
 	noStore = []string{"no-store"} // answers hold personal data
 )

@@ -34,24 +34,25 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Pro
 	if p := checkContentType(r); p != nil {
 		return nil, p
 	}
-	tooLarge := &Problem{Type: TypeTooLarge, Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("The body is larger than %d bytes.", limit)}
 	if r.ContentLength > limit {
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	}
 	control := http.NewResponseController(w)
 	_ = control.SetReadDeadline(time.Now().Add(bodyTimeout)) // not every writer has one (tests)
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	data, err := readBody(http.MaxBytesReader(w, r.Body, limit), r.ContentLength)
 	if err == nil {
 		// Otherwise it stays, because the server reads on what the caller still
 		// sends before it hangs up.
 		_ = control.SetReadDeadline(time.Time{})
 	}
 	if _, over := errors.AsType[*http.MaxBytesError](err); over {
-		return nil, tooLarge
+		return nil, tooLarge(limit)
 	}
 	if err != nil {
 		return nil, malformed("The body could not be read to its end.")
+	}
+	if onePass(data) {
+		return data, nil
 	}
 	if p := checkJSON(data); p != nil {
 		return nil, p
@@ -59,7 +60,31 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, *Pro
 	return data, nil
 }
 
+func tooLarge(limit int64) *Problem {
+	return &Problem{Type: TypeTooLarge, Status: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("The body is larger than %d bytes.", limit)}
+}
+
+// mostAhead is how much room a body is given before its bytes have come.
+const mostAhead = 64 << 10
+
+// readBody reads a body that says to have so many bytes.
+func readBody(body io.Reader, length int64) ([]byte, error) {
+	if length < 0 || length > mostAhead {
+		return io.ReadAll(body)
+	}
+	// One byte more finds the end without another read.
+	data := make([]byte, length+1)
+	n, err := io.ReadFull(body, data)
+	if err == io.EOF || err == io.ErrUnexpectedEOF && int64(n) == length {
+		err = nil
+	}
+	return data[:n], err
+}
+
 func checkContentType(r *http.Request) *Problem {
+	if values := r.Header["Content-Type"]; len(values) == 1 && values[0] == "application/json" && len(r.Header["Content-Encoding"]) == 0 {
+		return nil // as most say it
+	}
 	media, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	charset := params["charset"]
 	if err == nil && media == "application/json" && (charset == "" || strings.EqualFold(charset, "utf-8")) {

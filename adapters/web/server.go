@@ -84,8 +84,16 @@ func LogRequests(log *slog.Logger, listener string, next http.Handler) http.Hand
 			if status == 0 {
 				status = http.StatusOK // what net/http sends for a handler that says nothing
 			}
-			log.Log(r.Context(), level, "request", "method", method(r), "route", route(r), "status", status,
-				"duration", time.Since(start), "bytes", rec.bytes)
+			ended := time.Now()
+			handler := log.Handler()
+			if !handler.Enabled(r.Context(), level) {
+				return
+			}
+			// A record of its own does not look for the line of code that it comes from.
+			one := slog.NewRecord(ended, level, "request", 0)
+			one.AddAttrs(slog.String("method", method(r)), slog.String("route", route(r)), slog.Int("status", status),
+				slog.Duration("duration", ended.Sub(start)), slog.Int64("bytes", rec.bytes))
+			_ = handler.Handle(r.Context(), one) // there is nobody left to tell
 		}()
 		next.ServeHTTP(rec, r)
 	})

@@ -12,6 +12,7 @@ import (
 	"ristmik/adapters/xroad"
 	"ristmik/outbox"
 	"ristmik/schedules"
+	"ristmik/soap"
 )
 
 // meters count what the engines tell while they work; what stands in the
@@ -30,7 +31,19 @@ type meters struct {
 	secrets  *prometheus.CounterVec
 	calls    *prometheus.HistogramVec
 	sent     *prometheus.HistogramVec
+
+	// The measures of single series, found without their labels.
+	callsBy console.Observers[callSeries]
+	sentBy  console.Observers[sentSeries]
 }
+
+type (
+	callSeries struct{ register, operation, result string }
+	sentSeries struct {
+		service soap.ServiceID
+		result  string
+	}
+)
 
 func newMeters(reg prometheus.Registerer) (*meters, error) {
 	requests, err := console.NewRequests(reg)
@@ -99,7 +112,9 @@ func (m *meters) call(x xroad.Exchange) {
 	if x.Failure != nil {
 		result = string(x.Failure.Kind)
 	}
-	m.sent.WithLabelValues(x.Service.String(), result).Observe(x.Finished.Sub(x.Started).Seconds())
+	m.sentBy.Of(sentSeries{x.Service, result}, func(s sentSeries) prometheus.Observer {
+		return m.sent.WithLabelValues(s.service.String(), s.result)
+	}).Observe(x.Finished.Sub(x.Started).Seconds())
 }
 
 func (m *meters) alarm(a xroad.Alarm) { m.alarms.WithLabelValues(a.Code).Inc() }
@@ -111,7 +126,9 @@ func (m *meters) answer(o authority.Observation) {
 }
 
 func (m *meters) register(o registers.Observation) {
-	m.calls.WithLabelValues(o.Register, o.Operation, o.Result).Observe(o.Took.Seconds())
+	m.callsBy.Of(callSeries{o.Register, o.Operation, o.Result}, func(s callSeries) prometheus.Observer {
+		return m.calls.WithLabelValues(s.register, s.operation, s.result)
+	}).Observe(o.Took.Seconds())
 }
 
 func (m *meters) run(o schedules.Observation) {

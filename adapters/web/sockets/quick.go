@@ -25,7 +25,7 @@ func Quick(c net.Conn) net.Conn {
 	if err != nil {
 		return c
 	}
-	q := &conn{socket: s, raw: raw}
+	q := &conn{socket: s, raw: raw, reads: deadline{apply: s.SetReadDeadline}, writes: deadline{apply: s.SetWriteDeadline}}
 	q.read, q.write, q.peek = q.readOnce, q.writeAll, q.peekOnce
 	return q
 }
@@ -43,6 +43,8 @@ type conn struct {
 	socket
 	raw               syscall.RawConn
 	read, write, peek func(fd uintptr) bool
+
+	reads, writes deadline
 
 	reading sync.Mutex
 	in      []byte
@@ -63,7 +65,9 @@ func (c *conn) Read(p []byte) (int, error) {
 		return 0, nil
 	}
 	c.in, c.got, c.inErr = p[:min(len(p), most)], 0, 0
+	c.reads.begin()
 	err := c.raw.Read(c.read)
+	c.reads.end()
 	c.in = nil
 	switch {
 	case err != nil:
@@ -83,6 +87,7 @@ func (c *conn) readOnce(fd uintptr) bool {
 		switch errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
+			c.reads.wait()
 			return false
 		case 0:
 			c.got = int(n)
@@ -99,7 +104,9 @@ func (c *conn) Write(p []byte) (int, error) {
 	c.writing.Lock()
 	defer c.writing.Unlock()
 	c.out, c.sent, c.outErr = p, 0, 0
+	c.writes.begin()
 	err := c.raw.Write(c.write)
+	c.writes.end()
 	c.out = nil
 	switch {
 	case err != nil:
@@ -117,6 +124,7 @@ func (c *conn) writeAll(fd uintptr) bool {
 		switch errno {
 		case syscall.EINTR:
 		case syscall.EAGAIN:
+			c.writes.wait()
 			return false
 		case 0:
 			c.sent += int(n)
@@ -153,6 +161,8 @@ func Quiet(c net.Conn) bool {
 	q.reading.Lock()
 	defer q.reading.Unlock()
 	q.inErr = 0
+	q.reads.begin()
+	defer q.reads.end()
 	return q.raw.Read(q.peek) == nil && q.inErr == syscall.EAGAIN
 }
 
