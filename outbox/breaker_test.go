@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ristmik/adapters/provetest"
 	"ristmik/outbox"
 )
 
@@ -250,21 +251,24 @@ func TestAProbeOfADeadProcessIsTakenOver(t *testing.T) {
 }
 
 // Only failures that count, in a row, open the breaker; a refusal is a sign of life.
-func TestWhatDoesNotCountOpensNoBreaker(t *testing.T) {
+func TestBug14WhatDoesNotCountOpensNoBreaker(t *testing.T) {
 	t.Parallel()
+	n := provetest.Count(50, 1000)
 	harmless := outbox.Outcome{Result: outbox.ResultRetry, Reason: "our_own"}
 	for name, outcomes := range map[string][]outbox.Outcome{
-		"failures that do not count": times(50, harmless),
-		"waiting":                    times(50, outbox.Outcome{Result: outbox.ResultWait, After: time.Microsecond}),
-		"refusals":                   times(50, outbox.Outcome{Result: outbox.ResultRefused}),
+		"failures that do not count": times(n, harmless),
+		"waiting":                    times(n, outbox.Outcome{Result: outbox.ResultWait, After: time.Microsecond}),
+		"refusals":                   times(n, outbox.Outcome{Result: outbox.ResultRefused}),
 		"never three in a row":       slices.Concat(times(2, down), times(1, outbox.Outcome{Result: outbox.ResultRefused}), times(2, down), times(1, outbox.Outcome{Result: outbox.ResultDelivered}), times(2, down)),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			pool := newPool(t)
-			publishLanes(t, pool, 60)
-			run(t, pool, outbox.Options{}, tax(answering(outcomes...)))
-			eventually(t, "all settled", func() bool { s := stats(t, pool, "tax"); return s.Delivered+s.Dead == 60 })
+			publishLanes(t, pool, n+10)
+			d := tax(answering(outcomes...))
+			d.Policy.MaxAttempts = 2000
+			run(t, pool, outbox.Options{}, d)
+			eventually(t, "all settled", func() bool { s := stats(t, pool, "tax"); return s.Delivered+s.Dead == int64(n+10) })
 			if h := history(t, pool); len(h) != 0 {
 				t.Errorf("breaker changed: %q", h)
 			}
@@ -289,10 +293,11 @@ func TestAProbeThatTellsNothingIsRepeatedLater(t *testing.T) {
 }
 
 // Sends that are cut off because the relay stops say nothing about the destination.
-func TestStoppingOpensNoBreaker(t *testing.T) {
+func TestBug14StoppingOpensNoBreaker(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
-	publishLanes(t, pool, 10)
+	n := provetest.Count(10, 1000)
+	publishLanes(t, pool, n)
 	var began atomic.Int64
 	sender := outbox.SenderFunc(func(ctx context.Context, _ outbox.Delivery) outbox.Outcome {
 		began.Add(1)
@@ -300,14 +305,14 @@ func TestStoppingOpensNoBreaker(t *testing.T) {
 		return down
 	})
 	d := tax(sender)
-	d.Policy.MaxInFlight = 10
-	r := run(t, pool, outbox.Options{Drain: 4 * time.Second}, d)
-	eventually(t, "all under way", func() bool { return began.Load() == 10 })
+	d.Policy.MaxInFlight = n
+	r := run(t, pool, outbox.Options{Workers: n, Drain: provetest.Sized(4*time.Second, 20*time.Second)}, d)
+	eventually(t, "all under way", func() bool { return began.Load() == int64(n) })
 	r.stop(t)
 	if h := history(t, pool); len(h) != 0 {
 		t.Errorf("breaker changed: %q", h)
 	}
-	if s := stats(t, pool, "tax"); s.Sending != 0 || s.Ready+s.Waiting != 10 {
+	if s := stats(t, pool, "tax"); s.Sending != 0 || s.Ready+s.Waiting != int64(n) {
 		t.Errorf("recorded before the end: %+v", s)
 	}
 	consistent(t, pool)

@@ -57,9 +57,9 @@ func TestBug01IDOrderIsNotCommitOrder(t *testing.T) {
 	t.Parallel()
 	const writers, subjects = 16, 5
 	var (
-		least = provetest.Sized(1300, 1_000_000) // events
+		least = provetest.Count(1300, 1_000_000) // events
 		lasts = provetest.Sized(0, time.Minute)
-		many  = provetest.Sized(1, 150) // events of a transaction that nobody else's order depends on
+		many  = provetest.Count(1, 150) // events of a transaction that nobody else's order depends on
 		pool  = newPool(t)
 		ctx   = provetest.Context(t, patience, time.Hour)
 	)

@@ -69,3 +69,12 @@ order by e.label desc, e.id desc limit 1`).Scan(&label, &id)
 	}
 	return position(label, id), nil
 }
+
+// NotificationsWaiting says which share of the server's queue of notifications is used. A session that listens and never
+// ends its transaction keeps the queue from being emptied; when it is full (8 GB), every transaction that notifies fails.
+func NotificationsWaiting(ctx context.Context, db DB) (share float64, err error) {
+	if err := db.QueryRow(ctx, `select pg_notification_queue_usage()`).Scan(&share); err != nil {
+		return 0, fmt.Errorf("looking at the queue of notifications: %w", err)
+	}
+	return share, nil
+}

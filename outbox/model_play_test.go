@@ -21,7 +21,7 @@ import (
 func TestModelOfMessagesLanesAndBreakers(t *testing.T) {
 	t.Parallel()
 	const players, round = 2, 100 // histories of one rapid.Check
-	rounds := int64(provetest.Sized(3, 1000))
+	rounds := int64(provetest.Count(3, 1000))
 	var played atomic.Int64
 	var all sync.WaitGroup
 	for range players {

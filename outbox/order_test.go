@@ -149,7 +149,7 @@ func TestWritersOfALaneWaitForOneAnother(t *testing.T) {
 }
 
 // A destination that hangs, one that refuses everything and one whose lane head is dead take nothing from another.
-func TestABrokenDestinationDelaysNoOther(t *testing.T) {
+func TestBug11ABrokenDestinationDelaysNoOther(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	release := make(chan struct{})

@@ -121,7 +121,7 @@ func TestLocksOfASilentRelayHoldNobodyUp(t *testing.T) {
 }
 
 // A pool that is used up keeps a relay neither from saying that it lives nor from burying others.
-func TestAUsedUpPoolDoesNotSilenceARelay(t *testing.T) {
+func TestBug22AUsedUpPoolDoesNotSilenceARelay(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
 	ctx := testContext(t)

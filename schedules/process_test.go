@@ -233,7 +233,7 @@ func (f *fleet) signal(owner string, s syscall.Signal) {
 // Three processes; one is stopped across a tick, one in the middle of a run,
 // and the database is restarted at rest and in the middle of a run: every due
 // time has one run and one effect.
-func TestThreeProcessesRunEveryTickOnce(t *testing.T) {
+func TestBug18ThreeProcessesRunEveryTickOnce(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
 	var ticks []time.Time

@@ -164,7 +164,7 @@ func (a *API) Handler() http.Handler {
 		mux.Handle(r.path, a.methodsOf(r))
 	}
 	if a.o.Registers != nil {
-		handler := a.o.Registers
+		handler := a.whileConnected(a.o.Registers)
 		if len(a.o.Tokens) > 0 {
 			handler = web.Bearer(a.o.Tokens, handler)
 		}
@@ -199,6 +199,9 @@ func (a *API) methodsOf(r route) http.Handler {
 	methods := map[string]http.Handler{}
 	for method, h := range r.methods {
 		var handler http.Handler = h
+		if !r.open {
+			handler = a.whileConnected(handler)
+		}
 		if !r.open && len(a.o.Tokens) > 0 {
 			handler = web.Bearer(a.o.Tokens, handler)
 		}

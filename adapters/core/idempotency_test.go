@@ -6,10 +6,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"ristmik/adapters/provetest"
 	"ristmik/adapters/web"
 )
 
@@ -146,6 +148,46 @@ func TestWithoutADatabaseTheAnswerIsUnavailable(t *testing.T) {
 	} {
 		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || strings.Contains(r.body, "127.0.0.1") {
 			t.Errorf("%d %s", r.status, r.body)
+		}
+	}
+}
+
+// While all connections to the database are in use, requests are refused soon,
+// and when one is free again they are served.
+func TestBug22WithoutAFreeConnectionTheAnswerIsUnavailable(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var held []*pgxpool.Conn
+	for range w.pool.Config().MaxConns {
+		c, err := w.pool.Acquire(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		held = append(held, c)
+	}
+	ask := func() []reply {
+		return []reply{w.do("POST", "/v1/events", eventBody(nil)), w.do("GET", "/v1/events", ""),
+			w.do("GET", "/v1/consultations/6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "")}
+	}
+	began := time.Now()
+	answers := ask()
+	if took := time.Since(began) / time.Duration(len(answers)); provetest.Long() && took > 100*time.Millisecond {
+		t.Errorf("an answer took %s", took)
+	}
+	for _, r := range answers {
+		if r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" || !strings.Contains(r.body, "in use") {
+			t.Errorf("%d %s", r.status, r.body)
+		}
+	}
+	if r := w.do("GET", "/openapi.json", ""); r.status != http.StatusOK {
+		t.Errorf("the description needs no database: %d", r.status)
+	}
+	for _, c := range held {
+		c.Release()
+	}
+	for i, want := range []int{http.StatusAccepted, http.StatusOK, http.StatusNotFound} {
+		if got := ask()[i].status; got != want && got != http.StatusOK {
+			t.Errorf("answer %d: %d, want %d", i, got, want)
 		}
 	}
 }

@@ -54,3 +54,45 @@ func watchFeed(ctx context.Context, db outbox.DB, log *slog.Logger, observe func
 		}
 	}
 }
+
+// notificationsLimit is the share of the queue of notifications that is an alarm.
+const notificationsLimit = 0.5
+
+// WatchNotifications looks, until ctx ends, how much of the server's queue of
+// notifications is used: a session that listens and does not read keeps it from
+// being emptied, and when it is full nothing can be published any more. Every
+// look goes to observe; from the half on it is logged, once when it begins and
+// once when it is over.
+func WatchNotifications(ctx context.Context, db outbox.DB, log *slog.Logger, observe func(share float64)) {
+	watchNotifications(ctx, db, log, observe, watchEvery, notificationsLimit)
+}
+
+func watchNotifications(ctx context.Context, db outbox.DB, log *slog.Logger, observe func(share float64), every time.Duration, limit float64) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	filling := false
+	for {
+		share, err := outbox.NotificationsWaiting(ctx, db)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil: // whoever needs the database says so
+			log.DebugContext(ctx, "the queue of notifications cannot be looked at", "error", postgres.WithoutValues(err))
+		default:
+			observe(share)
+			if full := share >= limit; full != filling {
+				filling = full
+				if full {
+					log.ErrorContext(ctx, "the database's queue of notifications fills up: a session listens and does not read", "share", share)
+				} else {
+					log.InfoContext(ctx, "the database's queue of notifications is emptied again")
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}

@@ -19,9 +19,9 @@ import (
 // applicationName is what the hub calls itself in pg_stat_activity.
 const applicationName = "ristmik"
 
-// maxConns is the size of a pool whose URL does not say: the relay's workers,
-// the job runner and the listeners of one process fit, and five processes fit
-// under PostgreSQL's default limit of 100 connections.
+// maxConns is the size of a pool whose URL does not say: the requests and the
+// jobs of one process fit, and with what its deliveries have for themselves
+// three processes fit under PostgreSQL's default limit of 100 connections.
 const maxConns = 20
 
 // idleInTransaction is how long a session may hold a transaction open without

@@ -46,6 +46,26 @@ func migrations() []postgres.MigrationSet {
 type database struct {
 	pool    *pgxpool.Pool
 	private *postgres.Private
+	// relays is the deliveries' own pool, made when first asked for: requests that
+	// use all of pool up leave it alone.
+	relays *pgxpool.Pool
+}
+
+// relayConns is how many connections deliveries have for themselves: outcomes
+// are recorded many at a time, so a few go far.
+const relayConns = 8
+
+// forRelays is the pool of deliveries.
+func (d *database) forRelays(ctx context.Context) (*pgxpool.Pool, error) {
+	if d.relays == nil {
+		c := d.pool.Config()
+		c.MaxConns = min(c.MaxConns, relayConns)
+		var err error
+		if d.relays, err = pgxpool.NewWithConfig(ctx, c); err != nil {
+			return nil, fmt.Errorf("opening connections for deliveries: %w", err)
+		}
+	}
+	return d.relays, nil
 }
 
 // openDatabase connects to the configured PostgreSQL, or starts a private one
@@ -101,7 +121,7 @@ func startDatabase(ctx context.Context, directory string, log *slog.Logger) (*da
 		_ = private.Stop(context.WithoutCancel(ctx))
 		return nil, err
 	}
-	return &database{pool, private}, nil
+	return &database{pool: pool, private: private}, nil
 }
 
 func databaseURL(c configs.Database) (string, error) {
@@ -146,10 +166,16 @@ func (d *database) prepare(ctx context.Context) error {
 // not answer must not hold the end of the program.
 const closeFor = 5 * time.Second
 
-// close lets go of the pool and stops a private PostgreSQL.
+// close lets go of the pools and stops a private PostgreSQL.
 func (d *database) close(ctx context.Context) error {
 	closed := make(chan struct{})
-	go func() { d.pool.Close(); close(closed) }()
+	go func() {
+		defer close(closed)
+		if d.relays != nil {
+			d.relays.Close()
+		}
+		d.pool.Close()
+	}()
 	timer := time.NewTimer(closeFor)
 	defer timer.Stop()
 	select {

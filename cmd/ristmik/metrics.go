@@ -26,6 +26,7 @@ type meters struct {
 	missed   *prometheus.CounterVec
 	held     prometheus.Gauge
 	heldFor  prometheus.Gauge
+	notified prometheus.Gauge
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
 	secrets  *prometheus.CounterVec
@@ -71,6 +72,9 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 		heldFor: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "ristmik_events_held_seconds", Help: "How long the oldest of them has been held back; the log names the transaction.",
 		}),
+		notified: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "ristmik_notification_queue_ratio", Help: "Share of the database's queue of notifications that is used; when it is full nothing can be published.",
+		}),
 		answers: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_authority_messages_total", Help: "Messages from authorities, by door and by what became of them.",
 		}, []string{"door", "result"}),
@@ -95,7 +99,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	for _, code := range xroad.AlarmCodes() {
 		m.alarms.WithLabelValues(code) // visible before the first one, so that a rate can be watched
 	}
-	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.held), reg.Register(m.heldFor), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent), reg.Register(m.secrets))
+	return m, errors.Join(reg.Register(m.attempts), reg.Register(m.latency), reg.Register(m.runs), reg.Register(m.missed), reg.Register(m.held), reg.Register(m.heldFor), reg.Register(m.notified), reg.Register(m.answers), reg.Register(m.alarms), reg.Register(m.calls), reg.Register(m.sent), reg.Register(m.secrets))
 }
 
 func (m *meters) delivery(o outbox.Observation) {

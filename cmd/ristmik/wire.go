@@ -139,7 +139,11 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	}
 	destinations = append(destinations, told.Destinations(policyOfSubscription(cfg))...)
 	owner := ownerName()
-	relay, err := outbox.NewRelay(pool, destinations, outbox.Options{
+	relays, err := db.forRelays(ctx)
+	if err != nil {
+		return nil, err
+	}
+	relay, err := outbox.NewRelay(relays, destinations, outbox.Options{
 		Owner: owner, Alive: cfg.Delivery.Takeover, Log: log, Rand: rand.Float64, Observe: metrics.delivery,
 	})
 	if err != nil {
@@ -171,6 +175,10 @@ func (h *hub) run(ctx context.Context) error {
 	g.Go(func() error { return h.told.Run(ctx) })
 	g.Go(func() error { return h.db.watch(ctx) })
 	g.Go(func() error { core.WatchFeed(ctx, h.db.pool, h.log, h.metrics.feed); return nil })
+	g.Go(func() error {
+		core.WatchNotifications(ctx, h.db.pool, h.log, h.metrics.notified.Set)
+		return nil
+	})
 	for _, d := range h.doors {
 		g.Go(func() error { return d.serve(ctx) })
 	}

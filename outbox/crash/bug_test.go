@@ -23,7 +23,7 @@ func TestBug06DuplicatesAreBoundedByWhatWasInFlight(t *testing.T) {
 		t.Parallel()
 	}
 	f := newFleet(t)
-	f.ordeal(provetest.Sized(6, 10_000), 1, provetest.Sized(2000, 200_000))
+	f.ordeal(provetest.Count(6, 10_000), 1, provetest.Count(2000, 200_000))
 }
 
 // What was acknowledged is durable: the database is stopped at once in the middle of the work, again and again.
@@ -32,7 +32,7 @@ func TestBug07AnAcknowledgementIsDurable(t *testing.T) {
 		t.Parallel()
 	}
 	f := newFleet(t)
-	stops := provetest.Sized(3, 100)
+	stops := provetest.Count(3, 100)
 	f.receiver.want(1 << 30)
 	one, two := f.spawn(task{Publish: true}), f.spawn(task{Publish: true})
 	for range stops {
@@ -96,7 +96,7 @@ func TestBug08AZombieChangesNothing(t *testing.T) {
 		}
 	}
 	zombie := f.spawn(task{Owner: "zombie"})
-	for i := range provetest.Sized(2, 20) {
+	for i := range provetest.Count(2, 20) {
 		one, two, other := fmt.Sprint("one", i), fmt.Sprint("two", i), fmt.Sprint("other", i)
 		f.publish(message("l", one), message("l", two))
 		late := next(one, "zombie")
@@ -144,7 +144,7 @@ func TestBug09PoisonIsQuarantined(t *testing.T) {
 	const attempts = 3
 	f := newFleet(t)
 	kinds := []string{"panics", "exhausts memory", "never ends"}
-	healthy := provetest.Sized(300, 20_000)
+	healthy := provetest.Count(300, 20_000)
 	var msgs []outbox.Message
 	for i := range healthy {
 		msgs = append(msgs, message(fmt.Sprint("healthy", i%100), fmt.Sprint("h", i)))
@@ -203,7 +203,7 @@ func TestBug23ADatabaseThatRestartsIsWaitedFor(t *testing.T) {
 	f.receiver.want(1 << 30)
 	one, two := f.spawn(task{Publish: true}), f.spawn(task{Publish: true})
 	f.keepUp(500)
-	restarts, every := provetest.Sized(2, 15), provetest.Sized(0, 20*time.Second)
+	restarts, every := provetest.Count(2, 15), provetest.Sized(0, 20*time.Second)
 	var rates []float64
 	slow := 0
 	for range restarts {
@@ -255,7 +255,7 @@ func TestBug29StoppingIsGraceful(t *testing.T) {
 		t.Parallel()
 	}
 	f := newFleet(t)
-	times := provetest.Sized(5, 100)
+	times := provetest.Count(5, 100)
 	f.receiver.want(1 << 30)
 	longest := time.Duration(0)
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
@@ -297,7 +297,7 @@ func TestBug30ABacklogDoesNotKeepAProcessFromStopping(t *testing.T) {
 		t.Parallel()
 	}
 	f := newFleet(t)
-	waiting := provetest.Sized(5000, 1_000_000)
+	waiting := provetest.Count(5000, 1_000_000)
 	for n := 0; n < waiting; n += 1000 {
 		msgs := make([]outbox.Message, 1000)
 		for i := range msgs {

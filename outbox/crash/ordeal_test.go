@@ -17,7 +17,7 @@ import (
 // receiver that recognises duplicates, in the order of its lane, and no more is sent twice than was in flight.
 func TestCrashesLoseAndDoubleNothing(t *testing.T) {
 	f := newFleet(t)
-	f.ordeal(provetest.Sized(20, 1000), provetest.Sized(3, 100), provetest.Sized(5000, 1_000_000))
+	f.ordeal(provetest.Count(20, 1000), provetest.Count(3, 100), provetest.Count(5000, 1_000_000))
 }
 
 // survey is the points that a process passes which nobody kills.
