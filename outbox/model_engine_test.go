@@ -27,7 +27,12 @@ create schema clock;
 create table clock.at (t timestamptz not null);
 insert into clock.at values ('2026-01-01 00:00:00Z');
 create function clock.now() returns timestamptz language sql stable as 'select t from clock.at';
-create function clock.clock_timestamp() returns timestamptz language sql stable as 'select t from clock.at';`
+create function clock.clock_timestamp() returns timestamptz language sql stable as 'select t from clock.at';
+do $$ declare d record; begin
+    for d in select table_name, column_name from information_schema.columns where table_schema = 'outbox' and column_default = 'now()' loop
+        execute format('alter table outbox.%I alter column %I set default clock.now()', d.table_name, d.column_name);
+    end loop;
+end $$;`
 
 func newEngine(t testing.TB) *engine {
 	t.Helper()
