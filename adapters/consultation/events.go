@@ -27,6 +27,8 @@ const (
 	eventExtensionRequested = "consultation.extension_requested"
 	eventExtensionGranted   = "consultation.extension_granted"
 	eventExtensionDenied    = "consultation.extension_denied"
+	eventReminded           = "consultation.reminded"
+	eventDigest             = "consultation.digest"
 	eventOverdue            = "consultation.overdue"
 	eventDeemed             = "consultation.deemed_no_objection"
 	eventClosed             = "consultation.closed_without_answer"
@@ -74,6 +76,7 @@ type eventData struct {
 	Reason         string             `json:"reason,omitempty"`
 	Late           bool               `json:"late,omitempty"`    // the answer came after the term
 	Adverse        bool               `json:"adverse,omitempty"` // a late answer that would have counted against
+	Percent        int                `json:"percent,omitempty"` // of the term that has passed
 	DueAt          *time.Time         `json:"due_at,omitempty"`
 	Outcome        Outcome            `json:"outcome,omitempty"`
 	ViaSilence     bool               `json:"via_silence,omitempty"` // an answer was deemed

@@ -34,10 +34,11 @@ type keptProgress struct {
 	AskedTill time.Time      `json:"asked_till,omitzero"`
 	Wanted    *Extension     `json:"wanted,omitempty"`
 	Late      bool           `json:"late,omitempty"`
+	Reminded  int            `json:"reminded,omitempty"`
 }
 
 func (p progress) kept() keptProgress {
-	return keptProgress{p.Term, p.DuePassed, p.Asking, p.AskedTill, p.Wanted, p.Late}
+	return keptProgress{p.Term, p.DuePassed, p.Asking, p.AskedTill, p.Wanted, p.Late, p.Reminded}
 }
 
 // lockLeg locks the round of a leg and reads the leg; ErrNotFound when there is
@@ -87,7 +88,7 @@ func readLegs(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState, wher
 			l.progress.Delivered = delivered.UTC()
 		}
 		l.progress.Term, l.progress.DuePassed, l.progress.Asking = kept.Term, kept.DuePassed, kept.Asking
-		l.progress.AskedTill, l.progress.Wanted, l.progress.Late = kept.AskedTill, kept.Wanted, kept.Late
+		l.progress.AskedTill, l.progress.Wanted, l.progress.Late, l.progress.Reminded = kept.AskedTill, kept.Wanted, kept.Late, kept.Reminded
 		return l, err
 	})
 	if err != nil {
@@ -170,7 +171,7 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 		insert into consultation.happening (leg_id, number, what, at, recorded_at, from_state, to_state, actor, door, reason, until, due_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, ''), nullif($10, ''), $11, $12)`,
 		l.id, l.changes, e.What, e.At, now, before, after.State, n.actor, n.door, e.Reason, orNull(e.Until, !e.Until.IsZero()), orNull(due, hasDue))
-	setTimers(batch, l.id, after.timers())
+	setTimers(batch, l.id, after)
 	if n.actor != byAuthority && slices.Contains(noticed, e.What) {
 		notice(batch, l.policy.Authority, l.id, e.What, e.At)
 	}
@@ -188,7 +189,7 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 	}
 	d := eventData{
 		LegID: l.id, Authority: l.policy.Authority, LegState: after.State, AnswerCode: n.code, Door: n.door, Reason: after.Problem,
-		Late: after.Late,
+		Late: after.Late, Percent: e.Percent,
 	}
 	if hasDue && !after.State.Final() {
 		d.DueAt = &due
@@ -199,8 +200,13 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 	return true, nil
 }
 
-// setTimers makes the leg's timers the given ones.
-func setTimers(batch *pgx.Batch, leg string, timers []timer) {
+// setTimers makes the leg's timers those that its progress has, the next reminder
+// included.
+func setTimers(batch *pgx.Batch, leg string, p progress) {
+	timers := p.timers()
+	if at, _, ok := p.nextReminder(); ok {
+		timers = append(timers, timer{HappenedReminded, at})
+	}
 	what, at := make([]Happening, len(timers)), make([]time.Time, len(timers))
 	for i, t := range timers {
 		what[i], at[i] = t.What, t.At

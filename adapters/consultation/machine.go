@@ -29,6 +29,7 @@ const (
 	HappenedExtensionGranted Happening = "extension_granted"
 	HappenedExtensionDenied  Happening = "extension_denied"
 	HappenedDue              Happening = "due"        // the term ended
+	HappenedReminded         Happening = "reminded"   // a part of the term has passed and the authority still has it
 	HappenedClosed           Happening = "closed"     // an official gave up waiting
 	HappenedWithdrawn        Happening = "withdrawn"  // the case no longer needs it
 	HappenedSuperseded       Happening = "superseded" // a new revision asks anew
@@ -36,10 +37,11 @@ const (
 
 // occurrence is one happening with what the machine needs to know of it.
 type occurrence struct {
-	What   Happening
-	At     time.Time
-	Until  time.Time // the end that an extension asks for
-	Reason string
+	What    Happening
+	At      time.Time
+	Until   time.Time // the end that an extension asks for
+	Reason  string
+	Percent int // of the term that has passed, for a reminder
 }
 
 // progress is where a leg stands: all that the machine knows and changes. It
@@ -52,6 +54,7 @@ type progress struct {
 	AskedTill time.Time      // until when the owner may answer it; zero without end
 	Wanted    *Extension     // the extension that waits for the case owner
 	DuePassed bool           // the end of the term has been acted on
+	Reminded  int            // the percent of the term of which the authority has been reminded last
 	Late      bool           // answered after the term
 	Version   int            // of the accepted answer; 0 without one
 	Problem   string         // why it could not be delivered
@@ -156,6 +159,7 @@ var transitions = []transition{
 	{on: HappenedDue, from: underway, when: silently(SilenceNoObjection), to: LegDeemedNoObjection, then: finish, tell: eventDeemed},
 	{on: HappenedDue, from: underway, to: LegOverdue, then: passDue, tell: eventOverdue},
 
+	{on: HappenedReminded, from: reminded, then: noteReminder, tell: eventReminded},
 	{on: HappenedClosed, from: []LegState{LegOverdue, LegDeliveryProblem}, to: LegClosedNoAnswer, then: finish, tell: eventClosed},
 	{on: HappenedWithdrawn, from: open, to: LegWithdrawn, then: finish, tell: eventWithdrawn},
 	{on: HappenedSuperseded, from: append(slices.Clone(open), LegAnswered, LegRejectedByReceiver, LegDeemedNoObjection, LegClosedNoAnswer),

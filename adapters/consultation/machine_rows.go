@@ -78,6 +78,7 @@ func arrive(p progress, policy LegPolicy, e occurrence) progress {
 	}
 	p.Delivered, p.DuePassed = e.At, false
 	if p.Term != nil && policy.CountsFrom != CountsFromOpening {
+		p.Reminded = 0
 		p.Term = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startDelivered}
 	}
 	return p
@@ -98,7 +99,7 @@ func noteProblem(p progress, _ LegPolicy, e occurrence) progress {
 func restart(p progress, _ LegPolicy, e occurrence) progress {
 	p.Problem = ""
 	if p.DuePassed {
-		p.Term, p.DuePassed = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startRerouted}, false
+		p.Term, p.DuePassed, p.Reminded = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startRerouted}, false, 0
 	}
 	return p
 }
@@ -123,6 +124,11 @@ func settle(p progress, policy LegPolicy, e occurrence) progress {
 func settleLate(p progress, policy LegPolicy, e occurrence) progress {
 	p = settle(p, policy, e)
 	p.Late = true
+	return p
+}
+
+func noteReminder(p progress, _ LegPolicy, e occurrence) progress {
+	p.Reminded = max(p.Reminded, e.Percent)
 	return p
 }
 
@@ -171,6 +177,7 @@ func want(p progress, policy LegPolicy, e occurrence) progress {
 func grant(p progress, _ LegPolicy, e occurrence) progress {
 	if longer, err := p.Term.Extend(e.At, p.Wanted.Until, p.Wanted.Reason); err == nil { // noGrant has seen that it can be
 		p.Term = &longer
+		p.Reminded = min(p.Reminded, 99) // the new last day brings a reminder
 	}
 	p.Wanted, p.DuePassed = nil, false
 	return p

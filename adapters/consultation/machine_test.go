@@ -16,7 +16,7 @@ import (
 var happenings = []Happening{
 	HappenedDelivered, HappenedUndeliverable, HappenedRerouted, HappenedTaken, HappenedAnswered, HappenedNotCompetent, HappenedCorrected,
 	HappenedAsked, HappenedSupplied, HappenedNotSupplied, HappenedExtensionAsked, HappenedExtensionGranted, HappenedExtensionDenied,
-	HappenedDue, HappenedClosed, HappenedWithdrawn, HappenedSuperseded,
+	HappenedDue, HappenedReminded, HappenedClosed, HappenedWithdrawn, HappenedSuperseded,
 }
 
 // timed happen by a timer only.
@@ -313,7 +313,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 			t.Errorf("row %d leads to %q", i, row.to)
 		}
 	}
-	if n := reflect.TypeFor[progress]().NumField(); n != 10 {
+	if n := reflect.TypeFor[progress]().NumField(); n != 11 {
 		t.Errorf("progress has %d fields: do the table, the columns and kept know all of them?", n)
 	}
 }

@@ -74,7 +74,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt)
-		setTimers(batch, leg.ID, at.timers())
+		setTimers(batch, leg.ID, at)
 		payload, err := json.Marshal(questionOf(r, leg, c.Round, l.Fields))
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)

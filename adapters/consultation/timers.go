@@ -20,7 +20,7 @@ const (
 	timerWorkers = 4
 )
 
-// RunTimers fires timers until ctx is done. Any number of processes may run it
+// RunTimers fires timers and makes reminders until ctx is done. Any number of processes may run it
 // on one database: a timer happens once. What cannot be fired is logged and
 // tried again at the next look; it holds nothing else up.
 func (p *Procedure) RunTimers(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
@@ -30,6 +30,9 @@ func (p *Procedure) RunTimers(ctx context.Context, pool *pgxpool.Pool, log *slog
 		if _, err := p.FireTimers(ctx, pool); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "timers of consultations could not be fired", "error", err)
 		}
+		if _, _, err := p.Remind(ctx, pool); err != nil && ctx.Err() == nil {
+			log.ErrorContext(ctx, "reminders of consultations could not be made", "error", err)
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
@@ -38,7 +41,7 @@ func (p *Procedure) RunTimers(ctx context.Context, pool *pgxpool.Pool, log *slog
 	}
 }
 
-// FireTimers fires every timer that is due now and returns how many legs had
+// FireTimers fires every timer but the reminders that is due now and returns how many legs had
 // one. The error joins what went wrong with single legs; the others have fired.
 func (p *Procedure) FireTimers(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	var problems []error
@@ -47,8 +50,8 @@ func (p *Procedure) FireTimers(ctx context.Context, pool *pgxpool.Pool) (int, er
 	for {
 		now := p.clock()
 		rows, err := pool.Query(ctx, `
-			select min(due_at) as due, leg_id from consultation.timer where due_at <= $1 group by leg_id
-			having (min(due_at), leg_id) > ($2, $3) order by due, leg_id limit $4`, now, lastDue, lastLeg, timerPage)
+			select min(due_at) as due, leg_id from consultation.timer where due_at <= $1 and what <> $5 group by leg_id
+			having (min(due_at), leg_id) > ($2, $3) order by due, leg_id limit $4`, now, lastDue, lastLeg, timerPage, HappenedReminded)
 		if err != nil {
 			return fired, errors.Join(append(problems, fmt.Errorf("looking for timers: %w", err))...)
 		}
