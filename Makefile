@@ -4,7 +4,7 @@ GO   ?= go
 SEED ?= 1
 RACE ?=
 
-.PHONY: help demo demo-stay test interop conformance bench bench-outbox mutants prove lint ci
+.PHONY: help demo demo-stay test interop conformance bench bench-outbox bench-consultations mutants prove lint ci
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ bench: ## measure the X-Road side against zeep, node-soap and ReverseProxy
 bench-outbox: ## measure the outbox against PostgreSQL's own limits and River
 	@./.ci/postgres
 	$(GO) run ./cmd/ristmik bench outbox --plot outbox-backlog.svg
+
+bench-consultations: ## measure 10,000 rounds of consultations through the whole hub, with 200,000 legs open beside them
+	@./.ci/postgres
+	$(GO) run ./cmd/ristmik bench consultations
 
 conformance: ## run every test and write docs/conformance.md from what they cover
 	@./.ci/postgres

@@ -7,10 +7,11 @@ import (
 )
 
 type benchCommand struct {
-	XRoad       benchXRoadCommand       `cmd:"" name:"xroad" help:"The X-Road side against zeep, node-soap and httputil.ReverseProxy."`
-	Outbox      benchOutboxCommand      `cmd:"" help:"The outbox against the least that any queue in PostgreSQL does, and against River."`
-	OutboxRelay benchOutboxRelayCommand `cmd:"" hidden:"" help:"Deliver what waits, and print how fast."`
-	Child       benchChildCommand       `cmd:"" hidden:"" help:"One role of a measurement, in a process of its own."`
+	XRoad         benchXRoadCommand         `cmd:"" name:"xroad" help:"The X-Road side against zeep, node-soap and httputil.ReverseProxy."`
+	Outbox        benchOutboxCommand        `cmd:"" help:"The outbox against the least that any queue in PostgreSQL does, and against River."`
+	Consultations benchConsultationsCommand `cmd:"" help:"Rounds of consultations through the whole hub: opening, fan-out, timers, and a recount."`
+	OutboxRelay   benchOutboxRelayCommand   `cmd:"" hidden:"" help:"Deliver what waits, and print how fast."`
+	Child         benchChildCommand         `cmd:"" hidden:"" help:"One role of a measurement, in a process of its own."`
 }
 
 type benchXRoadCommand struct {

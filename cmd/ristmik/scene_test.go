@@ -272,12 +272,6 @@ func (s *scene) character(system string, change map[string]any) {
 	s.must("PUT", s.box.ControlURL()+"/control/v1/authorities/"+system, nil, change, nil)
 }
 
-// down switches a simulated system off or on.
-func (s *scene) down(system string, down bool) {
-	s.t.Helper()
-	s.must("PUT", s.box.ControlURL()+"/control/v1/services/"+system, nil, map[string]any{"down": down}, nil)
-}
-
 // freeze sets the clock and stops it.
 func (s *scene) freeze(now string) {
 	s.t.Helper()

@@ -1,0 +1,268 @@
+package rounds
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// drive opens the rounds, kills the hub in between, and waits until every round
+// has ended.
+func (w *world) drive(ctx context.Context, r *Result) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	began := time.Now()
+	d := &driver{w: w, core: &atomic.Value{}, took: make([]time.Duration, w.o.Rounds), errs: make([]error, w.o.Rounds)}
+	d.core.Store(w.hub.core)
+	next := make(chan int)
+	var clients sync.WaitGroup
+	for range w.o.Clients {
+		clients.Go(func() {
+			for i := range next {
+				if err := d.open(ctx, i); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	commits := make(chan []time.Duration, 1)
+	done := make(chan struct{})
+	go func() { commits <- w.commits(ctx, done) }()
+	kills := w.moments()
+	for i := range w.o.Rounds {
+		if w.o.Rate > 0 {
+			if err := until(ctx, began.Add(time.Duration(float64(i)/w.o.Rate*float64(time.Second)))); err != nil {
+				break
+			}
+		}
+		if i%(1+w.o.Rounds/20) == 0 {
+			if err := w.temper(); err != nil {
+				return err
+			}
+		}
+		for len(kills) > 0 && kills[0] == i {
+			kills = kills[1:]
+			if err := w.crash(ctx, d, r); err != nil {
+				return err
+			}
+		}
+		select {
+		case next <- i:
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	close(next)
+	clients.Wait()
+	close(done)
+	r.Commits = <-commits
+	if err := context.Cause(ctx); err != nil {
+		return err
+	}
+	r.Opened = w.o.Rounds
+	if w.o.Kills == 0 {
+		r.Opening = d.took
+		slices.Sort(r.Opening)
+	}
+	err := w.settled(ctx)
+	r.Took = time.Since(began)
+	return err
+}
+
+// moments says before which rounds the hub is killed, sorted.
+func (w *world) moments() []int {
+	list := make([]int, w.o.Kills)
+	for i := range list {
+		list[i] = w.rand.IntN(w.o.Rounds)
+	}
+	slices.Sort(list)
+	return list
+}
+
+// crash kills the hub a moment later, in the middle of whatever it does, and
+// starts it again.
+func (w *world) crash(ctx context.Context, d *driver, r *Result) error {
+	if err := until(ctx, time.Now().Add(time.Duration(w.rand.IntN(300))*time.Millisecond)); err != nil {
+		return err
+	}
+	w.hub.kill()
+	if err := w.start(ctx); err != nil {
+		return err
+	}
+	d.core.Store(w.hub.core)
+	r.Kills++
+	if r.Kills%10 == 0 {
+		fmt.Fprintf(w.o.Progress, "%d kills\n", r.Kills)
+	}
+	return nil
+}
+
+func until(ctx context.Context, at time.Time) error {
+	timer := time.NewTimer(time.Until(at))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// temper changes what the authorities answer.
+func (w *world) temper() error {
+	for _, a := range asked {
+		code := said[a.system][w.rand.IntN(len(said[a.system]))]
+		err := post(http.MethodPut, w.box.ControlURL()+"/control/v1/authorities/"+a.system, nil, map[string]any{"answer_code": code}, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// driver opens rounds.
+type driver struct {
+	w    *world
+	core *atomic.Value // the address of the hub's core door now
+	took []time.Duration
+	errs []error
+}
+
+// open opens one round: whatever happens to the hub, the same call is made again
+// until it is acknowledged.
+func (d *driver) open(ctx context.Context, i int) error {
+	body := map[string]any{
+		"type": kind, "case_reference": fmt.Sprintf("B-%d", i), "legal_basis": "VMS § 31", "purpose": "Elamisloa taotluse läbivaatamine",
+		"person":   map[string]any{"personal_code": "71506150007", "given_name": "Oriane", "surname": "Näidis"},
+		"employer": map[string]any{"registry_code": "10000001"}, "official": "EE71506150007",
+	}
+	header := http.Header{"Idempotency-Key": {fmt.Sprintf("open-%d", i)}}
+	for {
+		began := time.Now()
+		err := post(http.MethodPost, d.core.Load().(string)+"/v1/consultations", header, body, nil)
+		d.took[i] = time.Since(began)
+		if err == nil {
+			return nil
+		}
+		if _, refused := errors.AsType[*refusedError](err); refused || d.w.o.Kills == 0 {
+			return err
+		}
+		if err := until(ctx, time.Now().Add(20*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// refusedError is an answer that does not become another when it is asked for
+// again.
+type refusedError struct {
+	status int
+	text   []byte
+}
+
+func (e *refusedError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.text) }
+
+var client = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+
+func post(method, address string, header http.Header, body, out any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequest(method, address, bytes.NewReader(data))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	for name, values := range header {
+		req.Header[name] = values
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	switch {
+	case err != nil:
+		return err
+	case resp.StatusCode/100 == 4:
+		return &refusedError{resp.StatusCode, text}
+	case resp.StatusCode/100 != 2:
+		return fmt.Errorf("%s %s: %d %s", method, address, resp.StatusCode, text)
+	case out == nil:
+		return nil
+	}
+	return json.Unmarshal(text, out)
+}
+
+// commits measures the database's own commit, of one small row, again and again
+// until done.
+func (w *world) commits(ctx context.Context, done <-chan struct{}) []time.Duration {
+	var took []time.Duration
+	if _, err := w.pool.Exec(ctx, `create table if not exists public.floor (at timestamptz)`); err != nil {
+		return nil
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			slices.Sort(took)
+			return took
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			began := time.Now()
+			if _, err := w.pool.Exec(ctx, `insert into public.floor values (now())`); err != nil {
+				return nil
+			}
+			took = append(took, time.Since(began))
+		}
+	}
+}
+
+// settled waits until every round that was opened has ended and every authority
+// has been told that its answer was taken.
+func (w *world) settled(ctx context.Context) error {
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	last, since := -1, time.Now()
+	for {
+		var open int
+		if err := w.pool.QueryRow(ctx, `select count(*) from consultation.round where state = 'COLLECTING' and type = $1 and case_reference like 'B-%'`, kind).Scan(&open); err != nil {
+			return err
+		}
+		if open == 0 {
+			unanswered, err := w.unanswered()
+			if err != nil {
+				return err
+			}
+			open = unanswered
+		}
+		if open == 0 {
+			return nil
+		}
+		if open != last {
+			last, since = open, time.Now()
+		}
+		if time.Since(since) > 2*time.Minute {
+			return fmt.Errorf("%d rounds or answers are still open, and nothing moves", open)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
