@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 type serveCommand struct {
@@ -27,12 +29,16 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, db.close(context.WithoutCancel(p.ctx))) }()
-	if err := db.prepare(p.ctx); err != nil {
-		return err
-	}
+	// Contracts and tables are read while the database's tables are looked at:
+	// a program that has been stopped for an update shall be back soon.
+	var prepared errgroup.Group
+	prepared.Go(func() error { return db.prepare(p.ctx) })
 	h, err := newHub(p.ctx, cfg, db, log, time.Now)
-	if err != nil {
-		return err
+	if failed := prepared.Wait(); failed != nil || err != nil {
+		if h != nil {
+			h.closeDoors()
+		}
+		return errors.Join(failed, err)
 	}
 	log.Info("started", "version", version(), "security_servers", len(cfg.XRoad.SecurityServers()), "client", cfg.XRoad.Client,
 		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))
