@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -13,7 +14,8 @@ import (
 //
 // MaxAge is how long after its publishing a failed message is tried again, zero
 // without end. RetryBudget is how many repeated attempts there may be to a
-// hundred first ones while many fail.
+// hundred first ones while many fail; Rate how many messages leave, over all
+// processes together, empty without a bound.
 type DeliveryPolicy struct {
 	Base         time.Duration              `yaml:"base"`
 	Cap          time.Duration              `yaml:"cap"`
@@ -21,6 +23,7 @@ type DeliveryPolicy struct {
 	MaxAge       time.Duration              `yaml:"max_age"`
 	OnDead       OnDead                     `yaml:"on_dead"`
 	MaxInFlight  int                        `yaml:"max_in_flight"`
+	Rate         Rate                       `yaml:"rate"`
 	RetryBudget  int                        `yaml:"retry_budget"`
 	OpeningHours OpeningHours               `yaml:"opening_hours"`
 	Breaker      Breaker                    `yaml:"breaker"`
@@ -50,11 +53,30 @@ const (
 // Allowed lists the values a file may hold.
 func (OnDead) Allowed() []string { return []string{string(OnDeadBlock), string(OnDeadSkip)} }
 
+// Rate is a number of messages in a second, a minute or an hour: "50/s", "600/m",
+// "1000/h".
+type Rate string
+
+// PerSecond is the rate as a number a second, 0 for an empty one. It says whether
+// the text is a rate that can be kept.
+func (r Rate) PerSecond() (float64, bool) {
+	if r == "" {
+		return 0, true
+	}
+	number, unit, _ := strings.Cut(string(r), "/")
+	n, err := strconv.Atoi(number)
+	per, known := map[string]float64{"s": 1, "m": 60, "h": 3600}[unit]
+	if err != nil || !known || n < 1 || float64(n)/per > 500 {
+		return 0, false
+	}
+	return float64(n) / per, true
+}
+
 // Breaker is when a destination is left alone, and for how long. So many
 // Failures in a row open it when the row has lasted for Lasting, or Share (in
 // per cent) of at least Least attempts that ended within Window. Reasons are the
 // only kinds of failures that count, empty all that may. It changes its state six
-// times within Calm at most.
+// times within Calm at most. After an outage the pace grows for Ramp.
 type Breaker struct {
 	Failures int           `yaml:"failures"`
 	Lasting  time.Duration `yaml:"lasting"`
@@ -65,10 +87,11 @@ type Breaker struct {
 	OpenFor  time.Duration `yaml:"open_for"`
 	MaxOpen  time.Duration `yaml:"max_open"`
 	Calm     time.Duration `yaml:"calm"`
+	Ramp     time.Duration `yaml:"ramp"`
 }
 
 func (b Breaker) incomplete() bool {
-	return b.Failures == 0 || b.Lasting == 0 || b.Share == 0 || b.Least == 0 || b.Window == 0 || b.OpenFor == 0 || b.MaxOpen == 0 || b.Calm == 0
+	return b.Failures == 0 || b.Lasting == 0 || b.Share == 0 || b.Least == 0 || b.Window == 0 || b.OpenFor == 0 || b.MaxOpen == 0 || b.Calm == 0 || b.Ramp == 0
 }
 
 // or is DeliveryPolicy.Or for the breaker.
@@ -78,7 +101,7 @@ func (b Breaker) or(d Breaker) Breaker {
 	}
 	return Breaker{
 		Failures: or(b.Failures, d.Failures), Lasting: or(b.Lasting, d.Lasting), Share: or(b.Share, d.Share), Least: or(b.Least, d.Least),
-		Window: or(b.Window, d.Window), Reasons: b.Reasons, OpenFor: or(b.OpenFor, d.OpenFor), MaxOpen: or(b.MaxOpen, d.MaxOpen), Calm: or(b.Calm, d.Calm),
+		Window: or(b.Window, d.Window), Reasons: b.Reasons, OpenFor: or(b.OpenFor, d.OpenFor), MaxOpen: or(b.MaxOpen, d.MaxOpen), Calm: or(b.Calm, d.Calm), Ramp: or(b.Ramp, d.Ramp),
 	}
 }
 
@@ -173,7 +196,7 @@ func clockOf(text string) (time.Duration, bool) {
 func (p DeliveryPolicy) Or(d DeliveryPolicy) DeliveryPolicy {
 	p.Base, p.Cap = or(p.Base, d.Base), or(p.Cap, d.Cap)
 	p.Attempts, p.MaxAge, p.OnDead = or(p.Attempts, d.Attempts), or(p.MaxAge, d.MaxAge), or(p.OnDead, d.OnDead)
-	p.MaxInFlight, p.RetryBudget = or(p.MaxInFlight, d.MaxInFlight), or(p.RetryBudget, d.RetryBudget)
+	p.MaxInFlight, p.RetryBudget, p.Rate = or(p.MaxInFlight, d.MaxInFlight), or(p.RetryBudget, d.RetryBudget), or(p.Rate, d.Rate)
 	p.Breaker = p.Breaker.or(d.Breaker)
 	if !p.OpeningHours.Set() {
 		p.OpeningHours = d.OpeningHours
@@ -247,12 +270,15 @@ func checkPolicy(path string, p DeliveryPolicy, at fault) {
 	}
 	times(path, map[string]time.Duration{
 		"base": p.Base, "cap": p.Cap, "max_age": p.MaxAge, "breaker.open_for": p.Breaker.OpenFor, "breaker.max_open": p.Breaker.MaxOpen,
-		"breaker.lasting": p.Breaker.Lasting, "breaker.window": p.Breaker.Window, "breaker.calm": p.Breaker.Calm,
+		"breaker.lasting": p.Breaker.Lasting, "breaker.window": p.Breaker.Window, "breaker.calm": p.Breaker.Calm, "breaker.ramp": p.Breaker.Ramp,
 	})
 	numbers(path, map[string]int{
 		"attempts": p.Attempts, "max_in_flight": p.MaxInFlight, "retry_budget": p.RetryBudget, "breaker.failures": p.Breaker.Failures,
 		"breaker.least": p.Breaker.Least,
 	})
+	if _, ok := p.Rate.PerSecond(); !ok {
+		at(path+".rate", "bad-rate", fmt.Sprintf("%q is no rate, or one above 500/s", p.Rate), "50/s", "600/m", "1000/h")
+	}
 	if p.Breaker.Share < 0 || p.Breaker.Share > 100 {
 		at(path+".breaker.share", "out-of-range", "a share in per cent is needed", "1", "50", "100")
 	}

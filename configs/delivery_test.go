@@ -19,6 +19,7 @@ delivery:
       max_age: 72h
       on_dead: block
       retry_budget: 20
+      rate: 600/m
       opening_hours: {zone: Europe/Tallinn, days: {mon-tue: ["08:00-12:00", "13:00-17:00"], sat: 22:00-06:00}}
       operations: {a: {base: 2s}}
 `))
@@ -28,6 +29,9 @@ delivery:
 	p := c.Delivery.Destinations["tax.permits"].Or(c.Delivery.Default)
 	if p.Base != time.Second || p.MaxAge != 72*time.Hour || p.OnDead != configs.OnDeadBlock || p.RetryBudget != 20 || c.Delivery.Default.RetryBudget != 10 {
 		t.Errorf("%+v", p)
+	}
+	if rate, ok := p.Rate.PerSecond(); !ok || rate != 10 {
+		t.Errorf("%v a second", rate)
 	}
 	if a, b := p.Operations["a"].Of(p), p.Operations["b"].Of(p); a.Base != 2*time.Second || a.Attempts != 100 || b.Attempts != 4 || b.OnDead != configs.OnDeadBlock {
 		t.Errorf("%+v %+v", a, b)
@@ -49,6 +53,10 @@ func TestDeliveryPoliciesThatCannotWorkAreNamed(t *testing.T) {
 		"an age below zero":      {"{max_age: -1h}", "not-positive", "delivery.destinations.x.max_age"},
 		"an operation's attempt": {"{operations: {a: {attempts: -1}}}", "not-positive", "delivery.destinations.x.operations.a.attempts"},
 		"an operation's cap":     {"{operations: {a: {base: 1h}}}", "contradiction", "delivery.destinations.x.operations.a.cap"},
+		"a rate of nothing":      {"{rate: 50}", "bad-rate", "delivery.destinations.x.rate"},
+		"a rate above all":       {"{rate: 501/s}", "bad-rate", "delivery.destinations.x.rate"},
+		"a share above all":      {"{breaker: {share: 101}}", "out-of-range", "delivery.destinations.x.breaker.share"},
+		"a ramp below zero":      {"{breaker: {ramp: -1s}}", "not-positive", "delivery.destinations.x.breaker.ramp"},
 		"hours of no zone":       {"{opening_hours: {days: {mon: 08:00-17:00}}}", "bad-zone", "delivery.destinations.x.opening_hours.zone"},
 		"hours without days":     {"{opening_hours: {zone: UTC}}", "missing", "delivery.destinations.x.opening_hours.days"},
 		"a day of no week":       {"{opening_hours: {zone: UTC, days: {mon-fry: 08:00-17:00}}}", "bad-hours", "delivery.destinations.x.opening_hours.days.mon-fry"},

@@ -68,7 +68,7 @@ func defaults() *Config {
 			Base: time.Second, Cap: 5 * time.Minute, Attempts: 100, OnDead: OnDeadBlock, MaxInFlight: 8, RetryBudget: 10,
 			Breaker: Breaker{
 				Failures: 5, Lasting: 2 * time.Second, Share: 50, Least: 20, Window: 20 * time.Second,
-				OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute, Calm: time.Minute,
+				OpenFor: 30 * time.Second, MaxOpen: 10 * time.Minute, Calm: time.Minute, Ramp: 10 * time.Second,
 			},
 		}},
 	}

@@ -22,7 +22,9 @@ with changed as (
         open_until = case when $3 = 'open' then greatest(clock_timestamp() + make_interval(secs => $4),
             (select c.at + make_interval(secs => $8) from outbox.breaker_change c
              where c.destination = $1 and $4 > 0 order by c.id desc offset 2 limit 1)) end,
-        opened_reason = case when $3 = 'closed' then '' when $5 then $6 else opened_reason end,
+        opened_reason = case when $3 = 'closed' then '' when $5 and state = 'closed' then $6 else opened_reason end,
+        probe_reason = case when $3 = 'closed' or state = 'closed' then '' when $5 then $6 else probe_reason end,
+        ramp_until = case when $3 = 'closed' then clock_timestamp() + make_interval(secs => $10) end,
         open_count = case when not $5 then open_count when state = 'closed' and since < clock_timestamp() - make_interval(secs => $9) then 1 else open_count + 1 end,
         probe_by = null, probe_lease_until = null
     where destination = $1 and generation = $2 and state in ('closed', 'half_open')
@@ -30,7 +32,7 @@ with changed as (
 )
 insert into outbox.breaker_change (destination, state, at, open_until, reason, by)
 select destination, state, clock_timestamp(), open_until, $6, $7 from changed`,
-		d.Name, c.generation, c.state, c.wait.Seconds(), c.failed, c.reason, r.o.Owner, d.Policy.Breaker.Calm.Seconds(), d.Policy.Breaker.MaxOpen.Seconds())
+		d.Name, c.generation, c.state, c.wait.Seconds(), c.failed, c.reason, r.o.Owner, d.Policy.Breaker.Calm.Seconds(), d.Policy.Breaker.MaxOpen.Seconds(), d.Policy.Breaker.Ramp.Seconds())
 	if err != nil {
 		return false, fmt.Errorf("changing the breaker of %s: %w", d.Name, err)
 	}
@@ -47,7 +49,11 @@ select destination, state, clock_timestamp(), open_until, $6, $7 from changed`,
 
 // openTripped opens the row for a gate that has tripped, in case the attempt that tripped it could not be recorded.
 func (r *Relay) openTripped(ctx context.Context, d *destination, g *gate) error {
-	c := d.changeAfter(g, errAgainst, r.o.Rand)
+	return r.changeAlone(ctx, d, d.changeAfter(g, errAgainst, r.o.Rand))
+}
+
+// changeAlone carries a transition out in a transaction of its own; nil is none.
+func (r *Relay) changeAlone(ctx context.Context, d *destination, c *change) error {
 	if c == nil {
 		return nil
 	}
@@ -73,8 +79,11 @@ type Breaker struct {
 	Since time.Time
 	// OpenUntil is when the next trial may come; zero while closed.
 	OpenUntil time.Time
-	// Reason is the reason of the failure that opened it; empty while closed.
-	Reason string
+	// Reason is the reason of the failure that opened it, ProbeReason that of the last trial that failed since; empty while
+	// closed.
+	Reason, ProbeReason string
+	// RampUntil is when the destination gets all of its pace again, after an outage; zero when it does.
+	RampUntil time.Time
 	// Openings is how often in a row it has opened without a success in between.
 	Openings int
 	// ProbeBy is the owner that tries a message now; empty unless half open.
@@ -93,7 +102,8 @@ func Breakers(ctx context.Context, db DB) ([]Breaker, error) {
 select destination, state, since, coalesce(open_until, 'epoch'), open_until is not null, opened_reason,
        case when state = 'closed' then 0 else open_count end, coalesce(probe_by, ''),
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
-       coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end
+       coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end,
+       case when ramp_until > now() then ramp_until end, probe_reason
 from outbox.breaker order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
@@ -101,8 +111,11 @@ from outbox.breaker order by destination`)
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Breaker, error) {
 		var b Breaker
 		var waits bool
-		var shut *time.Time
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut)
+		var shut, ramp *time.Time
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason)
+		if ramp != nil {
+			b.RampUntil = *ramp
+		}
 		if shut != nil {
 			b.ShutUntil = *shut
 		}

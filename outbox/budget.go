@@ -80,3 +80,10 @@ func (b *budget) give(destination, n int, done bool) {
 		f()
 	}
 }
+
+// used is how many slots a destination has.
+func (b *budget) used(destination int) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.shares[destination].used
+}

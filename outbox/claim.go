@@ -38,6 +38,9 @@ type look struct {
 	heldFor    time.Duration // by a person; 0 while it is not
 	shut       bool          // other relays have been told that the opening hours are over
 	shutFor    time.Duration // outside the opening hours; 0 within them
+	probing    bool          // this relay has won the probe, and asked the destination whether it is there
+	rampFor    time.Duration // until the destination gets all of its pace again
+	paceFor    time.Duration // until the next message may leave
 	now        time.Time     // by the database's clock, when this process looked
 	seen       time.Time     // the same moment by this process's
 }
@@ -48,13 +51,15 @@ func (l look) sleeps() bool { return l.state != breakerClosed || l.heldFor > 0 |
 // look asks the database what there is to do, without a lock.
 func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
 	var l look
-	var closedFor, heldFor float64
+	var closedFor, heldFor, rampFor float64
+	var elapsed *float64
 	var dueIn, bulkIn *float64
 	err := r.pool.QueryRow(ctx, `
 select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
        coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
-       coalesce(b.shut_until > clock_timestamp(), false), clock_timestamp(),
+       coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
+       (select least(extract(epoch from clock_timestamp() - p.next_at), 3600)::float8 from outbox.pace p where p.destination = $1), clock_timestamp(),
        (select extract(epoch from l.ready_at - clock_timestamp())::float8
         from outbox.lane l
         where l.destination = $1 and l.ready_at < 'infinity' and not l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
@@ -63,7 +68,7 @@ select b.state, b.generation, case when b.state = 'closed' and b.since < clock_t
         from outbox.lane l
         where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
         order by l.ready_at limit 1)
-from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &l.now, &dueIn, &bulkIn)
+from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &rampFor, &elapsed, &l.now, &dueIn, &bulkIn)
 	if err != nil {
 		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
 	}
@@ -71,7 +76,13 @@ from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpe
 	if l.state != breakerClosed {
 		l.closedFor = seconds(closedFor)
 	}
-	l.heldFor = seconds(heldFor)
+	l.heldFor, l.rampFor = seconds(heldFor), seconds(rampFor)
+	if d.Policy.Rate > 0 {
+		if elapsed == nil {
+			return l, pgx.ErrNoRows // the pace is to be introduced
+		}
+		l.paceFor = max(0, untilToken(time.Duration(*elapsed*float64(time.Second)), d.Policy.Rate*d.Policy.Breaker.ramp(l.rampFor)))
+	}
 	if bulkIn != nil {
 		l.due, l.dueIn, l.bulk = true, seconds(*bulkIn), true
 	}
@@ -110,6 +121,14 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 			}
 			n, g = 1, newGate(d.Name, d.Policy.Breaker, generation, l.opened, true, time.Now)
 		}
+		var paced turn
+		if d.Policy.Rate > 0 && !g.probe {
+			var err error
+			if paced, err = r.takeTurn(ctx, tx, d, n); err != nil {
+				return err
+			}
+			n = paced.n
+		}
 		lanes := heldLanes{heads: map[string]int64{}}
 		for _, bulk := range d.order(l) {
 			if err := r.lockDue(ctx, tx, d.Name, g, bulk, n-len(lanes.keys), &lanes); err != nil {
@@ -126,6 +145,11 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 		if len(out) == 0 && g.probe {
 			return errNothing
 		}
+		if paced.n > 0 {
+			if err := paced.use(ctx, tx, d, len(out)); err != nil {
+				return err
+			}
+		}
 		for _, c := range out {
 			c.gate, c.until = g, started.Add(r.o.Lease)
 		}
@@ -141,30 +165,6 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 		r.observe(Observation{Event: ObservedBreaker, Destination: d.Name, State: breakerHalfOpen, Reason: reasonProbe})
 	}
 	return out, nil
-}
-
-// reasonProbe is the reason of a breaker that is half open.
-const reasonProbe = "probe"
-
-// winProbe makes this relay the one that probes; errNothing if another one does.
-func (r *Relay) winProbe(ctx context.Context, tx pgx.Tx, d *destination, l look) (generation int64, err error) {
-	err = tx.QueryRow(ctx, `
-with won as (
-    update outbox.breaker
-    set state = 'half_open', generation = generation + 1, since = case when state = 'open' then now() else since end,
-        probe_by = $3, probe_lease_until = now() + make_interval(secs => $4)
-    where destination = $1 and generation = $2 and state in ('open', 'half_open')
-      and greatest(open_until, probe_lease_until) <= now()
-    returning destination, generation, open_until
-), kept as (
-    insert into outbox.breaker_change (destination, state, open_until, reason, by)
-    select destination, 'half_open', open_until, $5, $3 from won
-)
-select generation from won`, d.Name, l.generation, r.o.Owner, r.o.Lease.Seconds(), reasonProbe).Scan(&generation)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, errNothing
-	}
-	return generation, err
 }
 
 // bulkShare is how many claims there are to one that begins with bulk messages.

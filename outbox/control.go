@@ -38,9 +38,9 @@ var controls = map[string]string{
 	"pause":  `held_by = w.by, held_reason = w.reason, held_at = clock_timestamp(), held_until = clock_timestamp() + make_interval(secs => w.secs)`,
 	"resume": `held_by = null, held_reason = null, held_at = null, held_until = null`,
 	"trip": `state = 'open', since = clock_timestamp(), open_until = clock_timestamp() + make_interval(secs => w.secs),
-    opened_reason = w.reason, open_count = open_count + 1, probe_by = null, probe_lease_until = null`,
+    opened_reason = w.reason, probe_reason = '', ramp_until = null, open_count = open_count + 1, probe_by = null, probe_lease_until = null`,
 	"reset": `state = 'closed', since = clock_timestamp(), open_until = null,
-    opened_reason = '', open_count = 0, probe_by = null, probe_lease_until = null`,
+    opened_reason = '', probe_reason = '', ramp_until = null, open_count = 0, probe_by = null, probe_lease_until = null`,
 }
 
 func control(ctx context.Context, db DB, destination, action, by, reason string, lasts time.Duration) error {

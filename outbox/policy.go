@@ -36,6 +36,9 @@ type Policy struct {
 	Idempotent bool
 	// OnDead says what becomes of the lane of a dead message; empty means Block.
 	OnDead OnDead
+	// Rate is how many messages a second leave for the destination, over all relays together; 0 means as many as it takes.
+	// A destination with a rate is looked at for every few messages: it is meant for rates up to some hundreds.
+	Rate float64
 	// Kinds are what differs for messages of single kinds.
 	Kinds map[string]KindPolicy
 	// Hours are when the destination is sent to; nil means always.
@@ -72,6 +75,9 @@ type BreakerPolicy struct {
 	// OpenFor is about how long (±20 %) the breaker stays open before one message is tried; it doubles with every
 	// failed trial, and with every opening that comes within MaxOpen of a closing, up to MaxOpen.
 	OpenFor, MaxOpen time.Duration
+	// Ramp is how long it takes from closing until the destination gets all of its Rate again, or MaxInFlight where it has
+	// none; it begins with a tenth.
+	Ramp time.Duration
 	// Calm is the time in which the breaker changes its state six times at most: it stays open for longer instead.
 	Calm time.Duration
 }
@@ -81,7 +87,8 @@ func DefaultPolicy() Policy {
 	return Policy{
 		Base: 2 * time.Second, Cap: 15 * time.Minute, MaxAttempts: 20, MaxInFlight: 8, OnDead: Block,
 		Breaker: BreakerPolicy{
-			Failures: 5, Share: 0.5, Least: 20, Window: 20 * time.Second, OpenFor: 30 * time.Second, MaxOpen: 15 * time.Minute, Calm: time.Minute,
+			Failures: 5, Share: 0.5, Least: 20, Window: 20 * time.Second, OpenFor: 30 * time.Second, MaxOpen: 15 * time.Minute, Ramp: 10 * time.Second,
+			Calm: time.Minute,
 		},
 	}
 }
@@ -94,6 +101,9 @@ type Destination struct {
 	Sender Sender
 	// Policy says how it is served.
 	Policy Policy
+	// Probe, when set, asks whether the destination is there, without a message; it is called by one relay at a time while
+	// the breaker is not closed, before a message is tried, and must return soon after its context has ended.
+	Probe func(ctx context.Context) Outcome
 	// OnDead, when set, runs in the transaction that records a message as dead. If it fails, the message is not yet
 	// dead: the recording is tried again later, without sending.
 	OnDead func(ctx context.Context, tx pgx.Tx, d Delivery, reason string) error
@@ -181,6 +191,9 @@ func (p Policy) withDefaults() Policy {
 	if p.Breaker.Window == 0 {
 		p.Breaker.Window = d.Breaker.Window
 	}
+	if p.Breaker.Ramp == 0 {
+		p.Breaker.Ramp = d.Breaker.Ramp
+	}
 	if p.Breaker.Calm == 0 {
 		p.Breaker.Calm = d.Breaker.Calm
 	}
@@ -233,8 +246,8 @@ func (p Policy) validate() error {
 		return err
 	}
 	switch {
-	case p.MaxAge < 0 || p.RetryBudget < 0:
-		return fmt.Errorf("%w policy: at most %s old, retry budget %v", ErrInvalid, p.MaxAge, p.RetryBudget)
+	case p.MaxAge < 0 || p.RetryBudget < 0 || p.Rate < 0 || p.Breaker.Ramp < 0:
+		return fmt.Errorf("%w policy: at most %s old, retry budget %v, rate %v, ramp %s", ErrInvalid, p.MaxAge, p.RetryBudget, p.Rate, p.Breaker.Ramp)
 	case p.Base < 0 || p.Cap < p.Base:
 		return fmt.Errorf("%w policy: base %s, cap %s", ErrInvalid, p.Base, p.Cap)
 	case p.MaxAttempts < 0 || p.MaxInFlight < 0:

@@ -48,7 +48,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
-			if d.told.Swap(false) && !d.last.sleeps() && !d.starved { // there is something to claim
+			if d.told.Swap(false) && !d.last.sleeps() && !d.starved && d.Policy.Rate == 0 { // there is something to claim
 				d.busy = d.last
 				d.busy.due, d.busy.dueIn = true, 0
 			}
@@ -90,11 +90,7 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
 			r.budget.give(d.index, slots, false)
 			return 0, r.openTripped(ctx, d, g)
-		} else if suspects, wait := g.suspects(); suspects {
-			keep := min(slots, 1)
-			if wait > 0 {
-				keep = 0
-			}
+		} else if keep, wait := r.room(d, g, l, slots); keep < slots {
 			r.budget.give(d.index, slots-keep, false)
 			if slots = keep; slots == 0 {
 				return wait, nil
@@ -105,19 +101,28 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		r.asleep.rise(ctx, d.Name)
 		d.asleep = false
 	}
-	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 || l.shutFor > 0 {
+	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 || l.shutFor > 0 || l.paceFor > 0 {
 		r.budget.give(d.index, slots, false)
 		if !l.due {
 			return r.o.Poll, nil
 		}
-		return max(l.dueIn, l.closedFor, l.heldFor, l.shutFor), nil
+		return max(l.dueIn, l.closedFor, l.heldFor, l.shutFor, l.paceFor), nil
 	}
 	if d.asleep {
 		r.asleep.rise(ctx, d.Name)
 		d.asleep = false
 	}
+	if l.state != breakerClosed && d.Probe != nil {
+		if there, err := r.probe(d, &l); err != nil || !there {
+			r.budget.give(d.index, slots, false)
+			return 0, err
+		}
+	}
 	held, err := r.claim(ctx, d, l, slots)
 	r.budget.give(d.index, slots-len(held), false)
+	if err == nil && l.probing && len(held) == 0 {
+		err = r.endProbe(ctx, d, l)
+	}
 	if err != nil {
 		return 0, err
 	}
@@ -128,7 +133,7 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		})
 	}
 	switch {
-	case len(held) > 0 && l.state == breakerClosed:
+	case len(held) > 0 && l.state == breakerClosed && d.Policy.Rate == 0:
 		d.busy = l
 	case len(held) == 0 && !hot:
 		return again, nil
@@ -156,7 +161,9 @@ update outbox.breaker set shut_until = clock_timestamp() + make_interval(secs =>
 
 // introduce makes the breaker row of a destination that is served for the first time.
 func (r *Relay) introduce(ctx context.Context, d *destination) error {
-	_, err := r.pool.Exec(ctx, `insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing`, d.Name)
+	_, err := r.pool.Exec(ctx, `
+with row as (insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing)
+insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name)
 	if err != nil {
 		return fmt.Errorf("introducing %s: %w", d.Name, err)
 	}

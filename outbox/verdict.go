@@ -109,9 +109,6 @@ func (r *Relay) unsent(d *destination, c *claimed, state, why string) *record {
 	return rec
 }
 
-// reasonUnused is the reason of a breaker whose probe was not sent.
-const reasonUnused = "probe not sent"
-
 // send calls the Sender and survives its panic, which is an unknown result: the receiver may have the message.
 func (r *Relay) send(ctx context.Context, d *destination, c *claimed) (o Outcome) {
 	defer func() {

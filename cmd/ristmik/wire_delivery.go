@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,23 +20,36 @@ import (
 
 func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
-		{Name: tax.Destination, Sender: r.tax, Policy: policyOf(cfg, tax.Destination)},
-		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination)},
+		{Name: tax.Destination, Sender: r.tax, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
+		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
-		if !cfg.Authorities[name].Wire.Sends() {
-			continue
-		}
-		wire, err := wireOf(cfg.Authorities[name], xr, r)
+		a := cfg.Authorities[name]
+		wire, err := wireOf(a, xr, r)
 		if err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
 		destination := consultationsOf(name)
 		all = append(all, outbox.Destination{
-			Name: destination, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead,
+			Name: destination, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
 		})
 	}
 	return all, nil
+}
+
+// probeOf asks the provider of a service for the services that we may call,
+// which carries no personal data, to see whether it is there again. Any answer
+// of the provider's own says that it is.
+func probeOf(xr *xroad.Client, service string) func(context.Context) outbox.Outcome {
+	return func(ctx context.Context) outbox.Outcome {
+		id, err := soap.ParseServiceID(service)
+		if err == nil && id.Version != "" {
+			_, err = xr.AllowedMethods(ctx, id.Provider)
+		} else if err == nil {
+			_, err = xr.AllowedRESTMethods(ctx, id.Provider)
+		}
+		return xroad.Outcome(err)
+	}
 }
 
 // policyOf turns the configured pace of a destination into the outbox's own.
@@ -43,13 +57,15 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 // repetition, so an unknown result may be repeated.
 func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	c := cfg.Delivery.Destinations[destination].Or(cfg.Delivery.Default)
+	rate, _ := c.Rate.PerSecond() // checked when the configuration was read
 	p := outbox.Policy{
-		Base: c.Base, Cap: c.Cap, MaxAttempts: c.Attempts, MaxAge: c.MaxAge, MaxInFlight: c.MaxInFlight, OnDead: outbox.OnDead(c.OnDead),
+		Rate: rate, Base: c.Base, Cap: c.Cap, MaxAttempts: c.Attempts, MaxAge: c.MaxAge, MaxInFlight: c.MaxInFlight, OnDead: outbox.OnDead(c.OnDead),
 		RetryBudget: float64(c.RetryBudget) / 100, Kinds: map[string]outbox.KindPolicy{}, Hours: hoursOf(c.OpeningHours), Idempotent: true,
 		Breaker: outbox.BreakerPolicy{
 			Failures: uint32(c.Breaker.Failures), Lasting: c.Breaker.Lasting,
 			Share: float64(c.Breaker.Share) / 100, Least: uint32(c.Breaker.Least), Window: c.Breaker.Window,
 			Reasons: c.Breaker.Reasons, OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen, Calm: c.Breaker.Calm,
+			Ramp: c.Breaker.Ramp,
 		},
 	}
 	for kind, o := range c.Operations {

@@ -33,9 +33,11 @@ type Options struct {
 	For, Snapshot time.Duration
 	// Backlogs are the sizes for the rate over the backlog, the first one being what the others are compared with.
 	Backlogs []int
+	// Waiting is how many messages wait for the partner that recovers.
+	Waiting int
 	// Plot is the file for the plot of that rate; "" for none.
 	Plot string
-	// Only names the parts to measure: drain, both, caller, latency, backlog, snapshot, partners; empty for all.
+	// Only names the parts to measure: drain, both, caller, latency, backlog, snapshot, partners, recovering; empty for all.
 	Only []string
 }
 
@@ -52,7 +54,7 @@ type part struct {
 
 var parts = []part{
 	{"drain", drain}, {"both", both}, {"caller", caller}, {"latency", latency},
-	{"backlog", backlog}, {"snapshot", snapshot}, {"partners", partners},
+	{"backlog", backlog}, {"snapshot", snapshot}, {"partners", partners}, {"recovering", recovering},
 }
 
 // Run makes the measurements and prints a table. The error says what could not be measured; a goal that is not met is

@@ -18,7 +18,7 @@ const destination = "bench"
 
 // empty makes the outbox as new.
 func empty(ctx context.Context, pool *pgxpool.Pool) error {
-	_, err := pool.Exec(ctx, `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.tally, outbox.breaker, outbox.breaker_change`)
+	_, err := pool.Exec(ctx, `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.tally, outbox.breaker, outbox.breaker_change, outbox.pace`)
 	return err
 }
 
