@@ -86,9 +86,16 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 		return 0, err
 	}
 	d.last = l
+	if d.gateway.shut() {
+		r.budget.give(d.index, slots, false)
+		return r.o.Poll, nil // its serving wakes
+	}
 	if l.state == breakerClosed {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
 			r.budget.give(d.index, slots, false)
+			if d.gateway.suspect() {
+				return again, nil
+			}
 			return 0, r.openTripped(ctx, d, g)
 		} else if keep, wait := r.room(d, g, l, slots); keep < slots {
 			r.budget.give(d.index, slots-keep, false)
@@ -159,11 +166,19 @@ update outbox.breaker set shut_until = clock_timestamp() + make_interval(secs =>
 	return nil
 }
 
+// through is the name of the destination's gateway, nil where there is none.
+func (d *destination) through() *string {
+	if d.gateway == nil {
+		return nil
+	}
+	return &d.gateway.Name
+}
+
 // introduce makes the breaker row of a destination that is served for the first time.
 func (r *Relay) introduce(ctx context.Context, d *destination) error {
 	_, err := r.pool.Exec(ctx, `
-with row as (insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing)
-insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name)
+with row as (insert into outbox.breaker (destination, gateway) values ($1, $2) on conflict (destination) do nothing)
+insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name, d.through())
 	if err != nil {
 		return fmt.Errorf("introducing %s: %w", d.Name, err)
 	}
