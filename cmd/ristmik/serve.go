@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+
+	"ristmik/adapters/web"
 )
 
 type serveCommand struct {
@@ -14,9 +16,14 @@ type serveCommand struct {
 	LogLevel string `default:"info" help:"debug, info, warn or error."`
 }
 
+// settled is how long after its start the program is no longer busy with it.
+const settled = 100 * time.Millisecond
+
 // Run serves until the program is told to stop.
 func (s serveCommand) Run(p *surroundings) (err error) {
-	log, err := logger(p.err, s.LogLevel)
+	lines := web.NewLogWriter(p.err)
+	defer lines.Close() // there is nobody else to tell
+	log, err := logger(lines, s.LogLevel)
 	if err != nil {
 		return err
 	}
@@ -44,5 +51,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))
 	fmt.Fprintf(p.out, "core API   %s/\nX-Road     %s/soap?wsdl\nconsole    %s/\n",
 		h.doors[doorCore].url(), h.doors[doorXRoad].url(), h.doors[doorConsole].url())
+	started := time.AfterFunc(settled, giveBack)
+	defer started.Stop()
 	return h.run(p.ctx)
 }

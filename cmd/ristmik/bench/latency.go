@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"ristmik/soap"
 )
@@ -13,6 +14,9 @@ const (
 	// measured, and crowd while its memory is.
 	busy  = 16
 	crowd = 64
+	// rest is how long the product is left alone before its memory is looked at,
+	// so that nothing of its start is counted.
+	rest = 2 * time.Second
 )
 
 // front is who is asked, and the best that was measured.
@@ -111,6 +115,7 @@ func (o Options) fronts(ctx context.Context, home *home, upstream string) (front
 		f.address, f.path = process.address, process.path
 		fronts = append(fronts, f)
 	}
+	time.Sleep(rest)
 	idle, err = fronts[1].process.memory("VmRSS")
 	return fronts, idle, err
 }
