@@ -67,7 +67,15 @@ func OpenAnswer(contentType string, body io.Reader, lim Limits) (*Incoming, erro
 }
 
 func open(side, contentType string, body io.Reader, lim Limits) (*Incoming, error) {
-	in := &Incoming{side: side, contentType: contentType, ids: map[string]bool{}}
+	in := &Incoming{side: side, contentType: contentType}
+	if contentType == ContentType { // as most are
+		var err error
+		in.envelope, err = in.readEnvelope(body, lim)
+		if err != nil {
+			return nil, err
+		}
+		return in, nil
+	}
 	if strings.TrimSpace(contentType) == "" {
 		if side == inRequest {
 			return nil, in.fail("invalid_request", "Could not get content type from request")
@@ -88,7 +96,7 @@ func open(side, contentType string, body io.Reader, lim Limits) (*Incoming, erro
 	case !goodBoundary(params["boundary"]):
 		return nil, in.fail("invalid_content_type", "Invalid content type: multipart without a usable boundary")
 	}
-	in.parts = newParts(body, params["boundary"])
+	in.parts, in.ids = newParts(body, params["boundary"]), map[string]bool{}
 	if err := in.openSOAPPart(lim); err != nil {
 		return nil, err
 	}
@@ -244,7 +252,8 @@ func readAll(r io.Reader, n int) ([]byte, error) {
 	if n == 0 {
 		return io.ReadAll(r)
 	}
-	b := make([]byte, n)
+	// One byte more finds the end without another read.
+	b := make([]byte, n+1)
 	got, err := io.ReadFull(r, b)
 	switch err {
 	case nil:

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/beevik/etree"
 
@@ -282,7 +283,12 @@ func answers(sent, got soap.Header, hash string) *soap.Failure {
 }
 
 // withoutSpace joins a hash that an old server wrapped over lines.
-func withoutSpace(s string) string { return strings.Join(strings.Fields(s), "") }
+func withoutSpace(s string) string {
+	if strings.IndexFunc(s, unicode.IsSpace) < 0 {
+		return s
+	}
+	return strings.Join(strings.Fields(s), "")
+}
 
 // headerValue tells whether s may be the value of an HTTP header: visible
 // ASCII and blanks, so that nothing can end the line. UTF-8 is not sent raw.
