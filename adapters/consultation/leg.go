@@ -130,18 +130,56 @@ func (p *Procedure) happen(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occur
 // pass lets happen what was due before the moment: whoever comes first, the
 // timer or somebody else, the term ended when it ended.
 func (p *Procedure) pass(ctx context.Context, tx pgx.Tx, l *lockedLeg, at time.Time) error {
+	var w writes
+	if err := p.passed(&w, l, at); err != nil {
+		return err
+	}
+	return w.flush(ctx, tx)
+}
+
+func (p *Procedure) passed(w *writes, l *lockedLeg, at time.Time) error {
 	for {
 		t, ok := l.progress.overtaken(at)
 		if !ok {
 			return nil
 		}
-		if _, err := p.apply(ctx, tx, l, occurrence{What: t.What, At: t.At}, news{actor: byClock}); err != nil {
+		if _, err := p.note(w, l, occurrence{What: t.What, At: t.At}, news{actor: byClock}); err != nil {
 			return err
 		}
 	}
 }
 
 func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurrence, n news) (bool, error) {
+	var w writes
+	changed, err := p.note(&w, l, e, n)
+	if err == nil {
+		err = w.flush(ctx, tx)
+	}
+	return changed, err
+}
+
+// writes is what has to be written about legs: it goes to the database at once,
+// however many they are.
+type writes struct {
+	batch  pgx.Batch
+	events []outbox.Event
+}
+
+func (w *writes) flush(ctx context.Context, tx pgx.Tx) error {
+	if w.batch.Len() == 0 {
+		return nil
+	}
+	if err := tx.SendBatch(ctx, &w.batch).Close(); err != nil {
+		return fmt.Errorf("noting what happened to legs: %w", err)
+	}
+	if err := outbox.Append(ctx, tx, w.events...); err != nil {
+		return fmt.Errorf("telling what happened to legs: %w", err)
+	}
+	return nil
+}
+
+// note is apply, but for the writing.
+func (p *Procedure) note(w *writes, l *lockedLeg, e occurrence, n news) (bool, error) {
 	after, row, violation := step(l.progress, l.policy, e)
 	if violation != nil {
 		return false, &Refusal{RefusedConflict, []Violation{*violation}}
@@ -157,8 +195,7 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 		return false, fmt.Errorf("writing down the leg: %w", err)
 	}
 	due, hasDue := after.due()
-	batch := &pgx.Batch{}
-	changed := int64(0)
+	batch := &w.batch
 	batch.Queue(`
 		update consultation.leg set state = $2, delivered_at = $3, problem_reason = nullif($4, ''), answer_version = $5, progress = $6,
 			due_at = $7, changes = $8, receipt_id = coalesce(nullif($9, ''), receipt_id)
@@ -166,7 +203,9 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 		l.id, after.State, orNull(after.Delivered, !after.Delivered.IsZero()), after.Problem, after.Version, kept,
 		orNull(due, hasDue), l.changes, n.receipt, before).
 		Exec(func(tag pgconn.CommandTag) error {
-			changed = tag.RowsAffected()
+			if tag.RowsAffected() != 1 {
+				return fmt.Errorf("%s: the leg has left state %s", e.What, before)
+			}
 			return nil
 		})
 	batch.Queue(`
@@ -176,12 +215,6 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 	setTimers(batch, l.id, after)
 	if n.actor != byAuthority && slices.Contains(noticed, e.What) {
 		notice(batch, l.policy.Authority, l.id, e.What, e.At)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return false, fmt.Errorf("noting what happened to the leg (%s): %w", e.What, err)
-	}
-	if changed != 1 {
-		return false, fmt.Errorf("noting what happened to the leg (%s): it has left state %s", e.What, before)
 	}
 	if row.tell == "" {
 		return true, nil
@@ -196,9 +229,7 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 	if hasDue && !after.State.Final() {
 		d.DueAt = &due
 	}
-	if err := outbox.Append(ctx, tx, event(l.round, n.key, row.tell, e.At, d)); err != nil {
-		return false, fmt.Errorf("telling what happened to the leg (%s): %w", e.What, err)
-	}
+	w.events = append(w.events, event(l.round, n.key, row.tell, e.At, d))
 	return true, nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -13,10 +14,12 @@ import (
 )
 
 // How timers are looked for. A timer is late by at most one look and the time
-// that those before it take; timerWorkers of them fire at once.
+// that those before it take: timerWorkers chunks of timerChunk legs fire at
+// once, each in one transaction, because terms by days all end in one moment.
 const (
 	timerLook    = time.Second
-	timerPage    = 500
+	timerPage    = 1000
+	timerChunk   = 50
 	timerWorkers = 4
 )
 
@@ -69,9 +72,17 @@ func (p *Procedure) FireTimers(ctx context.Context, pool *pgxpool.Pool) (int, er
 		failed := make([]error, len(legs))
 		var workers errgroup.Group
 		workers.SetLimit(timerWorkers)
-		for i, leg := range legs {
+		at := 0
+		for chunk := range slices.Chunk(legs, timerChunk) {
+			first := at
+			at += len(chunk)
 			workers.Go(func() error {
-				failed[i] = p.fire(ctx, pool, leg)
+				if p.fire(ctx, pool, chunk...) == nil {
+					return nil
+				}
+				for i, leg := range chunk { // one of them holds no other up
+					failed[first+i] = p.fire(ctx, pool, leg)
+				}
 				return nil
 			})
 		}
@@ -89,20 +100,75 @@ func (p *Procedure) FireTimers(ctx context.Context, pool *pgxpool.Pool) (int, er
 	}
 }
 
-// fire lets happen what is due for one leg.
-func (p *Procedure) fire(ctx context.Context, pool *pgxpool.Pool, leg string) error {
+// fire lets happen what is due for legs, in one transaction.
+func (p *Procedure) fire(ctx context.Context, pool *pgxpool.Pool, ids ...string) error {
 	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		l, err := lockLeg(ctx, tx, leg)
+		legs, err := lockLegs(ctx, tx, ids)
 		if err != nil {
 			return err
 		}
-		if err := p.pass(ctx, tx, &l, p.clock().Add(time.Microsecond)); err != nil { // what is due this very moment, too
+		var w writes
+		now := p.clock().Add(time.Microsecond) // what is due this very moment, too
+		for i := range legs {
+			if err := p.passed(&w, &legs[i], now); err != nil {
+				return err
+			}
+		}
+		if err := w.flush(ctx, tx); err != nil {
 			return err
 		}
-		return p.settle(ctx, tx, l.round, l.roundState)
+		var settled roundRef
+		for _, l := range legs {
+			if l.round == settled || l.policy.Mandatory && !l.progress.State.Final() {
+				continue // while this leg is waited for, nothing else ends with it
+			}
+			settled = l.round
+			if err := p.settle(ctx, tx, l.round, l.roundState); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	if err != nil {
-		return fmt.Errorf("firing the timers of leg %s: %w", leg, err)
+		return fmt.Errorf("firing the timers of %d legs, the first one %s: %w", len(ids), ids[0], err)
 	}
 	return nil
+}
+
+// lockLegs is lockLeg for many: their rounds are locked in one order, whoever
+// does it, and the legs come in the order of their rounds.
+func lockLegs(ctx context.Context, tx pgx.Tx, ids []string) ([]lockedLeg, error) {
+	rows, err := tx.Query(ctx, `
+		select l.id, r.consultation_id, r.number, r.case_reference, r.type, r.state
+		from consultation.leg l join consultation.round r on r.consultation_id = l.consultation_id and r.number = l.round
+		where l.id = any($1::uuid[]) order by r.consultation_id, r.number for update of r`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("locking rounds: %w", err)
+	}
+	rounds := map[string]lockedLeg{}
+	var order []string
+	var id string
+	var l lockedLeg
+	_, err = pgx.ForEachRow(rows, []any{&id, &l.round.ID, &l.round.Number, &l.round.CaseReference, &l.round.Type, &l.roundState}, func() error {
+		rounds[id], order = l, append(order, id)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("locking rounds: %w", err)
+	}
+	// A statement of its own: it sees what was committed while the locks were waited for.
+	read, err := readLegs(ctx, tx, roundRef{}, "", "id = any($1::uuid[])", ids)
+	if err != nil {
+		return nil, err
+	}
+	byID := map[string]lockedLeg{}
+	for _, l := range read {
+		l.round, l.roundState = rounds[l.id].round, rounds[l.id].roundState
+		byID[l.id] = l
+	}
+	legs := make([]lockedLeg, 0, len(order))
+	for _, id := range order {
+		legs = append(legs, byID[id])
+	}
+	return legs, nil
 }
