@@ -197,8 +197,9 @@ type Answer struct {
 	Classification Classification  // how secret it is; "" is AK
 	AnsweredAt     time.Time
 	From           soap.ClientID // who says so, as the Security Server vouches
-	Door           string        // how it came: "soap", "rest", "register"
+	Door           string        // how it came: "soap", "rest", "register", "desk"
 	MessageID      string        // X-Road message id
+	official       string        // who of the authority, at the desk
 }
 
 // ReceiptStatus is what became of an answer.

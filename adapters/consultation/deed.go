@@ -29,6 +29,7 @@ type Deed struct {
 	From           soap.ClientID
 	Door           string
 	MessageID      string
+	official       string // who of the authority, at the desk
 }
 
 // check names every fault of a deed that can be seen without the database.
@@ -84,6 +85,11 @@ func (p *Procedure) Act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error)
 	} else if !known {
 		return Receipt{}, unknownLeg()
 	}
+	return p.act(ctx, tx, d)
+}
+
+// act is Act for somebody who may.
+func (p *Procedure) act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error) {
 	l, err := lockLeg(ctx, tx, d.LegID)
 	if err != nil {
 		return Receipt{}, err
@@ -121,8 +127,9 @@ func (p *Procedure) Act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error)
 	}
 	r := Receipt{Status: StatusAccepted, First: StatusAccepted, LegState: l.progress.State}
 	batch.Queue(`
-		insert into consultation.deed (leg_id, deed_id, leg_state, received_at, from_client, message_id, content_sha256)
-		values ($1, $2, $3, $4, $5, nullif($6, ''), $7)`, l.id, d.ID, r.LegState, now, d.From.String(), d.MessageID, content)
+		insert into consultation.deed (leg_id, deed_id, leg_state, received_at, from_client, message_id, content_sha256, official)
+		values ($1, $2, $3, $4, $5, nullif($6, ''), $7, nullif($8, ''))`,
+		l.id, d.ID, r.LegState, now, d.From.String(), d.MessageID, content, d.official)
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return Receipt{}, fmt.Errorf("storing what the authority did: %w", err)
 	}

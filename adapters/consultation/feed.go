@@ -137,6 +137,11 @@ func (p *Procedure) Fetch(ctx context.Context, db outbox.DB, from soap.ClientID,
 	if authority == "" || !isUUID(leg) {
 		return Asked{}, unknownLeg()
 	}
+	return p.fetch(ctx, db, authority, leg)
+}
+
+// fetch is Fetch for somebody who speaks for the authority.
+func (p *Procedure) fetch(ctx context.Context, db outbox.DB, authority, leg string) (Asked, error) {
 	var a Asked
 	var content []byte
 	var kept keptProgress

@@ -36,6 +36,11 @@ func (p *Procedure) Receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, 
 	} else if !known {
 		return Receipt{}, unknownLeg()
 	}
+	return p.receive(ctx, tx, a)
+}
+
+// receive is Receive for somebody who may answer.
+func (p *Procedure) receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, error) {
 	l, err := lockLeg(ctx, tx, a.LegID)
 	if err != nil {
 		return Receipt{}, err
@@ -234,10 +239,10 @@ func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answ
 func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, version int, content []byte, now time.Time) error {
 	_, err := tx.Exec(ctx, `
 		insert into consultation.answer (leg_id, answer_id, version, status, leg_state, code, legal_ground, justification,
-			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256, classification)
-		values ($1, $2, $16, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15, $17)`,
+			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256, classification, official)
+		values ($1, $2, $16, $3, $4, $5, nullif($6, ''), nullif($7, ''), $8, $9, $10, $11, $12, $13, nullif($14, ''), $15, $17, nullif($18, ''))`,
 		a.LegID, a.AnswerID, r.Status, r.LegState, a.Code, a.LegalGround, a.Justification,
-		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content, version, a.Classification.orDefault())
+		jsonOrNull(a.Conditions), a.Facts, a.AnsweredAt, now, a.From.String(), a.Door, a.MessageID, content, version, a.Classification.orDefault(), a.official)
 	if err != nil {
 		return fmt.Errorf("storing the answer: %w", err)
 	}

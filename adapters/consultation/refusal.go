@@ -13,9 +13,10 @@ type RefusalKind string
 
 // The kinds of refusal.
 const (
-	RefusedUnknown  RefusalKind = "unknown"  // no such leg for this caller: also said when it is another authority's
-	RefusedInvalid  RefusalKind = "invalid"  // what is said breaks a rule; every violation is named
-	RefusedConflict RefusalKind = "conflict" // it contradicts what was said before
+	RefusedUnknown   RefusalKind = "unknown"   // no such leg for this caller: also said when it is another authority's
+	RefusedInvalid   RefusalKind = "invalid"   // what is said breaks a rule; every violation is named
+	RefusedConflict  RefusalKind = "conflict"  // it contradicts what was said before
+	RefusedForbidden RefusalKind = "forbidden" // the official may not, at this desk or now
 )
 
 // Codes of violations that a caller may want to tell apart.
@@ -34,6 +35,10 @@ const (
 	FaultExtensionEarly      = "extension.not_later"     // the new end is not later
 	FaultExtensionLate       = "extension.too_late"      // it is later than the law allows
 	FaultExtensionRestDay    = "extension.rest_day"      // it is no working day
+	FaultAssurance           = "desk.assurance"          // it is not sure enough who the official is
+	FaultNoClerk             = "desk.no_clerk"           // the official works at no desk, or not at this one
+	FaultAway                = "desk.away"               // the official is away
+	FaultAssigned            = "desk.assigned"           // it is another official's
 	FaultClassified          = "classification.too_high" // it is more secret than AK
 )
 
