@@ -21,9 +21,15 @@ type claimed struct {
 	verdict   string        // dead for this reason already; only the destination's hook has not succeeded yet
 	reason    string        // why the message is still here
 	expired   bool          // of no use any more
+	early     bool          // something of its lane that goes first may still be in the log
 	age       time.Duration // since it was published, or a person let it go again
 	gate      *gate
 	until     time.Time // when the lease ends, not later than by the database's clock
+
+	// Of messages taken from the log, whose lanes have no row: fence is that of the owner.
+	fed   bool
+	lane  *lane
+	batch *batch
 }
 
 // look is what there is to do for a destination.
@@ -31,46 +37,58 @@ type look struct {
 	state      string
 	generation int64
 	opened     int
-	closedFor  time.Duration // until a probe may be tried; 0 while the breaker is closed
-	due        bool          // something is pending and not blocked
-	dueIn      time.Duration
-	bulk       bool          // some of it is bulk
-	heldFor    time.Duration // by a person; 0 while it is not
-	shut       bool          // other relays have been told that the opening hours are over
-	shutFor    time.Duration // outside the opening hours; 0 within them
-	probing    bool          // this relay has won the probe, and asked the destination whether it is there
-	rampFor    time.Duration // until the destination gets all of its pace again
-	paceFor    time.Duration // until the next message may leave
-	now        time.Time     // by the database's clock, when this process looked
-	seen       time.Time     // the same moment by this process's
+	closedFor  time.Duration          // until a probe may be tried; 0 while the breaker is closed
+	dueIn      map[bool]time.Duration // until lanes that have rows are due, bulk or not, where there are any
+	owner      string                 // of the log
+	fence      int64                  // of the owner
+	heldFor    time.Duration          // by a person; 0 while it is not
+	shut       bool                   // other relays have been told that the opening hours are over
+	shutFor    time.Duration          // outside the opening hours; 0 within them
+	probing    bool                   // this relay has won the probe, and asked the destination whether it is there
+	rampFor    time.Duration          // until the destination gets all of its pace again
+	paceFor    time.Duration          // until the next message may leave
+	tokens     int                    // as many as may leave now; where there is a pace
+	now        time.Time              // by the database's clock, when this process looked
+	seen       time.Time              // the same moment by this process's
 }
 
 // sleeps says that nobody need wake the dispatcher, because nothing may be sent whatever is published.
 func (l look) sleeps() bool { return l.state != breakerClosed || l.heldFor > 0 || l.shutFor > 0 }
 
-// look asks the database what there is to do, without a lock.
-func (r *Relay) look(ctx context.Context, d *destination) (look, error) {
-	var l look
+// dueNow says whether some lane that has a row is due.
+func (l look) dueNow() bool {
+	for _, in := range l.dueIn {
+		if in <= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// next is how long it is until some lane is due, at most most.
+func (l look) next(most time.Duration) time.Duration {
+	for _, in := range l.dueIn {
+		most = min(most, in)
+	}
+	return most
+}
+
+// look asks the database, in one round trip and without a lock, what there is to do; with n > 0 it reads up to n messages
+// of each kind from the log too.
+func (r *Relay) look(ctx context.Context, d *destination, n int) (l look, pages map[bool]*page, err error) {
 	var closedFor, heldFor, rampFor float64
 	var elapsed *float64
 	var dueIn, bulkIn *float64
-	err := r.pool.QueryRow(ctx, `
-select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
-       coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
-       coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
-       coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
-       (select least(extract(epoch from clock_timestamp() - p.next_at), 3600)::float8 from outbox.pace p where p.destination = $1), clock_timestamp(),
-       (select extract(epoch from l.ready_at - clock_timestamp())::float8
-        from outbox.lane l
-        where l.destination = $1 and l.ready_at < 'infinity' and not l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
-        order by l.ready_at limit 1),
-       (select extract(epoch from l.ready_at - clock_timestamp())::float8
-        from outbox.lane l
-        where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
-        order by l.ready_at limit 1)
-from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &rampFor, &elapsed, &l.now, &dueIn, &bulkIn)
-	if err != nil {
-		return l, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
+	batch := &pgx.Batch{}
+	batch.Queue(pin)
+	batch.Queue(lookAround, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &rampFor, &elapsed, &l.now, &l.owner, &l.fence, &dueIn, &bulkIn)
+	})
+	if n > 0 {
+		pages = d.queuePages(batch, n)
+	}
+	if err := r.pool.SendBatch(ctx, batch).Close(); err != nil {
+		return l, nil, fmt.Errorf("looking for messages to %s: %w", d.Name, err)
 	}
 	l.seen = time.Now()
 	if l.state != breakerClosed {
@@ -79,37 +97,54 @@ from outbox.breaker b where b.destination = $1`, d.Name, d.Policy.Breaker.MaxOpe
 	l.heldFor, l.rampFor = seconds(heldFor), seconds(rampFor)
 	if d.Policy.Rate > 0 {
 		if elapsed == nil {
-			return l, pgx.ErrNoRows // the pace is to be introduced
+			return l, nil, pgx.ErrNoRows // the pace is to be introduced
 		}
-		l.paceFor = max(0, untilToken(time.Duration(*elapsed*float64(time.Second)), d.Policy.Rate*d.Policy.Breaker.ramp(l.rampFor)))
+		rate, behind := d.Policy.Rate*d.Policy.Breaker.ramp(l.rampFor), time.Duration(*elapsed*float64(time.Second))
+		l.paceFor, l.tokens = max(0, untilToken(behind, rate)), tokens(behind, rate)
+	}
+	l.dueIn = map[bool]time.Duration{}
+	if dueIn != nil {
+		l.dueIn[false] = seconds(*dueIn)
 	}
 	if bulkIn != nil {
-		l.due, l.dueIn, l.bulk = true, seconds(*bulkIn), true
+		l.dueIn[true] = seconds(*bulkIn)
 	}
-	if dueIn != nil {
-		if in := seconds(*dueIn); !l.due || in < l.dueIn {
-			l.dueIn = in
-		}
-		l.due = true
-	}
-	return l, nil
+	return l, pages, nil
 }
+
+const lookAround = `
+select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
+       coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
+       coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
+       coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
+       (select least(extract(epoch from clock_timestamp() - p.next_at), 3600)::float8 from outbox.pace p where p.destination = $1),
+       clock_timestamp(), coalesce(f.owner, ''), coalesce(f.fence, 0),
+       (select extract(epoch from l.ready_at - clock_timestamp())::float8
+        from outbox.lane l
+        where l.destination = $1 and l.ready_at < 'infinity' and not l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
+        order by l.ready_at limit 1),
+       (select extract(epoch from l.ready_at - clock_timestamp())::float8
+        from outbox.lane l
+        where l.destination = $1 and l.ready_at < 'infinity' and l.bulk and (l.fence is null or l.claimed_until <= clock_timestamp())
+        order by l.ready_at limit 1)
+from outbox.breaker b left join outbox.feed f on f.destination = b.destination
+where b.destination = $1`
 
 // pinned are options of a transaction whose statements look rows up by their keys, whatever the statistics say: they name a
 // thousand rows, and the tables grow from nothing to millions faster than statistics follow. Without statistics a planner
 // would rather read all lanes that are due and sort them than walk their index to the limit. Nothing here is worth compiling.
-func pinned() pgx.TxOptions {
-	return pgx.TxOptions{BeginQuery: `begin; select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
+func pinned() pgx.TxOptions { return pgx.TxOptions{BeginQuery: "begin; " + pin} }
+
+const pin = `select set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true),
 set_config('enable_sort', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true), set_config('enable_memoize', 'off', true),
-set_config('jit', 'off', true)`}
-}
+set_config('jit', 'off', true)`
 
 // errNothing rolls a claim back that has found nothing.
 var errNothing = errors.New("nothing to claim")
 
-// claim takes up to n lanes of a destination whose heads are due, for the length of the lease. While the breaker is
-// not closed it takes at most one, as the probe, and only if no other process has one under way.
-func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*claimed, error) {
+// claim takes up to n lanes, bulk ones or others, that have rows and whose heads are due, for the length of the lease. While
+// the breaker is not closed it takes at most one, as the probe, and only if no other process has one under way.
+func (r *Relay) claim(ctx context.Context, d *destination, l look, bulk bool, n int) ([]*claimed, error) {
 	var out []*claimed
 	started := time.Now()
 	err := pgx.BeginTxFunc(ctx, r.pool, pinned(), func(tx pgx.Tx) error {
@@ -130,16 +165,14 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 			n = paced.n
 		}
 		lanes := heldLanes{heads: map[string]int64{}}
-		for _, bulk := range d.order(l) {
-			if err := r.lockDue(ctx, tx, d.Name, g, bulk, n-len(lanes.keys), &lanes); err != nil {
-				return err
-			}
+		if err := r.lockDue(ctx, tx, d, g, bulk, n, &lanes); err != nil {
+			return err
 		}
 		if len(lanes.keys) == 0 {
 			return errNothing
 		}
 		var err error
-		if out, err = r.takeHeads(ctx, tx, lanes); err != nil {
+		if out, err = r.takeHeads(ctx, tx, d, lanes); err != nil {
 			return err
 		}
 		if len(out) == 0 && g.probe {
@@ -170,16 +203,13 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, n int) ([]*cl
 // bulkShare is how many claims there are to one that begins with bulk messages.
 const bulkShare = 10
 
-// order says which messages a claim takes first: those that are not bulk, but for one claim in ten.
-func (d *destination) order(l look) []bool {
-	if !l.bulk {
-		return []bool{false}
+// order says which messages go first: those that are not bulk, but for one time in ten.
+func (d *destination) order(l look, pages map[bool]*page) []bool {
+	if _, due := l.dueIn[true]; !due && (pages == nil || len(pages[true].rows) == 0) {
+		return []bool{false, true}
 	}
 	d.claims++
-	if d.claims%bulkShare == 0 {
-		return []bool{true, false}
-	}
-	return []bool{false, true}
+	return []bool{d.claims%bulkShare == 0, d.claims%bulkShare != 0}
 }
 
 // heldLanes are lanes that this transaction has claimed, as columns: where they are, their fencing numbers, and the
@@ -201,10 +231,7 @@ type cutOff struct {
 // lockDue claims up to n lanes that are due, or whose lease has run out. It takes none when the breaker row is not of the
 // gate's generation. A lane keeps the id of its head, so that whoever finds the claim cut off knows what was being sent.
 // The head may be another one by the time the lane is locked; takeHeads, which has a later snapshot, puts that right.
-func (r *Relay) lockDue(ctx context.Context, tx pgx.Tx, destination string, g *gate, bulk bool, n int, lanes *heldLanes) error {
-	if n <= 0 {
-		return nil
-	}
+func (r *Relay) lockDue(ctx context.Context, tx pgx.Tx, d *destination, g *gate, bulk bool, n int, lanes *heldLanes) error {
 	which := "not l.bulk" // each has an index of its own
 	if bulk {
 		which = "l.bulk"
@@ -217,12 +244,13 @@ from (select l.key, nextval('outbox.fence') as next, l.fence, l.claimed_by, l.cl
       from outbox.lane l
       where l.destination = $1 and l.ready_at <= now() and l.ready_at < 'infinity' and `+which+` and (l.fence is null or l.claimed_until <= now())
         and exists (select from outbox.breaker b where b.destination = $1 and b.generation = $2)
+        and exists (select from outbox.feed f where f.destination = $1 and f.fence = $6)
       order by l.ready_at
       limit $3
       for update of l skip locked) d
 where l.destination = $1 and l.key = d.key
 returning l.key, d.next, coalesce(l.claimed, 0), d.fence, d.claimed_by, d.claimed_at, d.claimed_until, coalesce(d.claimed, 0)`,
-		destination, g.generation, n, r.o.Owner, r.o.Lease.Seconds())
+		d.Name, g.generation, n, r.o.Owner, r.o.Lease.Seconds(), d.fence)
 	if err != nil {
 		return err
 	}
@@ -232,7 +260,7 @@ returning l.key, d.next, coalesce(l.claimed, 0), d.fence, d.claimed_by, d.claime
 	var owner *string
 	var since, until *time.Time
 	_, err = pgx.ForEachRow(rows, []any{&key, &next, &head, &fence, &owner, &since, &until, &id}, func() error {
-		lanes.destinations, lanes.keys, lanes.next = append(lanes.destinations, destination), append(lanes.keys, key), append(lanes.next, next)
+		lanes.destinations, lanes.keys, lanes.next = append(lanes.destinations, d.Name), append(lanes.keys, key), append(lanes.next, next)
 		lanes.heads[key] = head
 		if fence != nil && owner != nil && since != nil && until != nil {
 			lanes.cut.add(key, *fence, *owner, *since, *until, id)
@@ -270,7 +298,12 @@ select id, attempt, since, until, 'unknown', $8, '', owner, fence from counted`
 	readHeads = `
 select h.id, m.destination, m.lane, m.kind, m.key, m.payload, m.traceparent, m.published_at,
        h.attempt + 1, h.tries + 1, w.next, h.fence is not null, coalesce(h.verdict, ''), h.reason, coalesce(h.expires_at <= now(), false),
-       extract(epoch from now() - coalesce(h.renewed_at, m.published_at))::float8
+       extract(epoch from now() - coalesce(h.renewed_at, m.published_at))::float8,
+       m.born is null and m.id > $4 or not m.bulk and exists (
+           select from (select b.born, b.id from outbox.message b
+                        where b.destination = m.destination and b.lane = m.lane and b.bulk and b.born is not null and b.id < m.id
+                        order by b.id desc limit 1) b where not pg_visible_in_snapshot(b.born, $5::text::pg_snapshot)
+               and ($6::text is null or not pg_visible_in_snapshot(b.born, $6::text::pg_snapshot) or b.id > $7))
 from unnest($1::text[], $2::text[], $3::bigint[]) as w(destination, key, next)
 cross join lateral (
     select q.id, q.due, q.attempt, q.tries, q.fence, q.verdict, q.reason, q.expires_at, q.renewed_at
@@ -282,20 +315,22 @@ where h.due <= now()`
 
 // takeHeads reads the heads of the claimed lanes, and gives back lanes whose head is not due. Rows are named by arrays
 // and never by the destination alone, so that no plan walks all lanes of a destination.
-func (r *Relay) takeHeads(ctx context.Context, tx pgx.Tx, lanes heldLanes) ([]*claimed, error) {
+func (r *Relay) takeHeads(ctx context.Context, tx pgx.Tx, d *destination, lanes heldLanes) ([]*claimed, error) {
 	var out []*claimed
 	var moved columns
 	batch := &pgx.Batch{}
 	if cut := lanes.cut; len(cut.keys) > 0 {
 		batch.Queue(countCutOff, lanes.destinations[0], cut.keys, cut.fences, cut.owners, cut.since, cut.until, cut.ids, reasonLease)
 	}
-	batch.Queue(readHeads, lanes.destinations, lanes.keys, lanes.next).Query(func(rows pgx.Rows) error {
+	passed := min(d.positions[false].passed(), d.positions[true].passed())
+	seen, upto, at := d.positions[true].sought()
+	batch.Queue(readHeads, lanes.destinations, lanes.keys, lanes.next, passed, seen, upto, at).Query(func(rows pgx.Rows) error {
 		var err error
 		out, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (*claimed, error) {
 			var c claimed
 			var age float64
 			err := row.Scan(&c.ID, &c.Destination, &c.Lane, &c.Kind, &c.Key, &c.Payload, &c.TraceParent, &c.Published,
-				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason, &c.expired, &age)
+				&c.Attempt, &c.tries, &c.fence, &c.abandoned, &c.verdict, &c.reason, &c.expired, &age, &c.early)
 			c.age = seconds(age)
 			if lanes.heads[c.Lane] != c.ID {
 				moved.lanes, moved.ids = append(moved.lanes, c.Lane), append(moved.ids, c.ID)

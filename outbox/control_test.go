@@ -113,7 +113,7 @@ func TestAnExpiredMessageIsDeadUnsent(t *testing.T) {
 	late.Expires = time.Millisecond
 	behind.Expires = time.Hour
 	publish(t, pool, late, behind)
-	eventually(t, "expired", func() bool { return scalar[bool](t, pool, `select bool_or(expires_at < now()) from outbox.pending`) })
+	eventually(t, "expired", func() bool { return scalar[bool](t, pool, `select bool_or(expires_at < now()) from outbox.message`) })
 	var sender recorder
 	run(t, pool, outbox.Options{}, outbox.Destination{Name: "tax", Sender: &sender, Policy: outbox.Policy{OnDead: outbox.Skip}})
 	eventually(t, "the one behind is delivered", func() bool { return row(t, pool, "behind").State == outbox.Delivered })

@@ -12,8 +12,10 @@ import (
 	"ristmik/outbox"
 )
 
-// endLeases lets the leases of an owner run out.
-const endLeases = `update outbox.lane set claimed_until = now() - interval '1 s' where claimed_by = $1`
+// endLeases lets the leases of an owner run out, and takes its destinations from it.
+const endLeases = `
+with given as (update outbox.feed set owner = null where owner = $1)
+update outbox.lane set claimed_until = now() - interval '1 s' where claimed_by = $1`
 
 // A worker that sleeps longer than its lease finds its lane with another one, and changes nothing: neither rows nor
 // what Apply would have stored.

@@ -57,7 +57,6 @@ func (r *Relay) listenOnce(ctx context.Context, listening func()) error {
 			return fmt.Errorf("waiting for notifications: %w", err)
 		}
 		if d := byName[strings.TrimPrefix(n.Channel, channelPrefix)]; d != nil {
-			d.told.Store(true)
 			d.awaken()
 		}
 	}

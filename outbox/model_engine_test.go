@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -85,6 +86,13 @@ func (g *game) start(relay int) error {
 		return err
 	}
 	r.running, r.sends, r.hard = g.ctx, g.ctx, g.ctx
+	// The model is of messages that have rows in pending, whoever claims them: all take themselves for the owner, and
+	// nothing is left in the log.
+	if _, err := g.pool.Exec(g.ctx, `insert into outbox.feed (destination, owner, fence) values ($1, $2, 7) on conflict (destination) do nothing`, g.destination, g.owner(relay)); err != nil {
+		return err
+	}
+	passed := reading{seen: "1:1:", base: math.MaxInt64}
+	r.dests[0].fence, r.dests[0].positions = 7, map[bool]*reading{false: &passed, true: &passed}
 	g.relays[relay], g.held[relay] = r, nil
 	return nil
 }
@@ -93,7 +101,7 @@ func (g *game) start(relay int) error {
 func (g *game) turn(relay, n int) ([]*claimed, error) {
 	r := g.relays[relay]
 	d := r.dests[0]
-	l, err := r.look(g.ctx, d)
+	l, _, err := r.look(g.ctx, d, 0)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, r.introduce(g.ctx, d)
 	}
@@ -105,12 +113,24 @@ func (g *game) turn(relay, n int) ([]*claimed, error) {
 			return nil, r.openTripped(g.ctx, d, gate)
 		}
 	}
-	if !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 {
+	if !l.dueNow() || l.closedFor > 0 || l.heldFor > 0 {
 		return nil, nil
 	}
-	out, err := r.claim(g.ctx, d, l, n)
+	var out []*claimed
+	for _, bulk := range d.order(l, nil) {
+		if n == len(out) {
+			break
+		}
+		claims, err := r.claim(g.ctx, d, l, bulk, n-len(out))
+		if err != nil {
+			return nil, err
+		}
+		if out = append(out, claims...); len(claims) > 0 && l.state != breakerClosed {
+			break
+		}
+	}
 	g.held[relay] = append(g.held[relay], out...)
-	return out, err
+	return out, nil
 }
 
 // finish sends what a relay holds, hears the outcome, and records it.
@@ -135,7 +155,7 @@ func (g *game) publish(msgs []modelPublish, commit bool) error {
 	for _, m := range msgs {
 		out = append(out, Message{Destination: g.destination, Lane: m.Lane, Kind: "test", Key: m.Key, Delay: m.Delay, Expires: m.Expires, Bulk: m.Bulk})
 	}
-	if err := Publish(g.ctx, tx, out...); err != nil || !commit {
+	if err := publishBefore(g.ctx, tx, out...); err != nil || !commit {
 		return err
 	}
 	return tx.Commit(g.ctx)

@@ -28,7 +28,7 @@ func TestModelOfMessagesLanesAndBreakers(t *testing.T) {
 		e := newEngine(t)
 		all.Go(func() {
 			for !t.Failed() && played.Add(1) <= rounds {
-				if _, err := e.pool.Exec(t.Context(), `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.breaker, outbox.intervention`); err != nil {
+				if _, err := e.pool.Exec(t.Context(), `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.breaker, outbox.intervention, outbox.feed`); err != nil {
 					t.Error(err)
 				}
 				rapid.Check(t, e.play)

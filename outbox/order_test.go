@@ -189,7 +189,7 @@ func waitsForLock(t testing.TB, pool *pgxpool.Pool) bool {
 	return scalar[int](t, pool, `select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`) > 0
 }
 
-// A publisher that keeps a lane locked for long delays that lane's outcome only.
+// A publisher that keeps a lane locked for long delays no outcome, and its message comes after those before it.
 func TestALockedLaneDelaysNoOtherOutcome(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
@@ -214,14 +214,11 @@ func TestALockedLaneDelaysNoOtherOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(release["a"])
-	eventually(t, "the outcome of a waits for the lane", func() bool { return waitsForLock(t, pool) })
+	eventually(t, "a recorded", func() bool { return row(t, pool, "a1").State == outbox.Delivered })
 	close(release["b"])
 	eventually(t, "b recorded", func() bool { return row(t, pool, "b1").State == outbox.Delivered })
-	if m := row(t, pool, "a1"); m.State != outbox.Ready {
-		t.Errorf("%+v", m)
-	}
 	if err := tx.Commit(ctx); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "a recorded", func() bool { return stats(t, pool, "tax").Delivered == 3 })
+	eventually(t, "the last one recorded", func() bool { return stats(t, pool, "tax").Delivered == 3 })
 }

@@ -217,7 +217,9 @@ func consistent(t testing.TB, pool *pgxpool.Pool) {
 			(select p.due from outbox.pending p where p.destination = l.destination and p.lane = l.key order by p.id limit 1)`,
 		"pending messages in another state": `select count(*) from outbox.pending p join outbox.message m using (id)
 			where m.state <> case when p.due = 'infinity' then 'dead' else 'ready' end`,
-		"ready messages that are neither pending nor delivered": `select count(*) from outbox.message m where m.state = 'ready'
+		"messages that are taken": `select count(*) from outbox.taken`,
+		"ready messages that are neither in the log, nor pending, nor delivered": `select count(*) from outbox.message m where m.state = 'ready'
+			and not exists (select from outbox.untaken u where u.id = m.id)
 			and not exists (select from outbox.pending p where p.id = m.id)
 			and not exists (select from outbox.attempt a where a.message = m.id and a.result = 'delivered')`,
 		"dead messages that are not listed": `select count(*) from outbox.message m full join outbox.dead d using (id)

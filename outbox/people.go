@@ -90,6 +90,7 @@ with old as (
     where m.settled_at < $1 and m.state in ('delivered', 'discarded')
        or m.state = 'ready' and m.published_at < $1
           and not exists (select from outbox.pending p where p.destination = m.destination and p.lane = m.lane and p.id = m.id)
+          and exists (select from outbox.attempt a where a.message = m.id)
           and not exists (select from outbox.attempt a where a.message = m.id and a.finished_at >= $1)
     order by m.id limit $2
     for update of m skip locked

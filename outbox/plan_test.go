@@ -16,7 +16,7 @@ func TestBug20AClaimReadsOnlyWhatItTakes(t *testing.T) {
 	t.Parallel()
 	const waiting, group, groups = 4000, 50, 10
 	pool := newPool(t)
-	exec(t, pool, `alter table outbox.lane set (autovacuum_enabled = false)`)
+	exec(t, pool, `alter table outbox.message set (autovacuum_enabled = false)`)
 	own, err := pgxpool.NewWithConfig(t.Context(), pool.Config()) // counts are told when its connections end
 	if err != nil {
 		t.Fatal(err)
@@ -54,11 +54,11 @@ func TestBug20AClaimReadsOnlyWhatItTakes(t *testing.T) {
 	r.stop(t)
 	own.Close()
 	read := func() int {
-		return scalar[int](t, pool, `select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int from pg_stat_user_tables where relid = 'outbox.lane'::regclass`)
+		return scalar[int](t, pool, `select coalesce(sum(seq_tup_read + idx_tup_fetch), 0)::int from pg_stat_user_tables where relid = 'outbox.message'::regclass`)
 	}
 	eventually(t, "told", func() bool { return read() > 0 })
 	// Publishing has looked every lane up once or twice, and claims meet lanes that are locked; ten walks would be 40,000.
 	if got := read(); got > 5*waiting {
-		t.Errorf("%d reads of lanes for %d messages sent of %d waiting", got, group*groups, waiting)
+		t.Errorf("%d reads of messages for %d messages sent of %d waiting", got, group*groups, waiting)
 	}
 }

@@ -143,6 +143,13 @@ from held h where l.destination = h.destination and l.key = h.key`, owner); err 
 			return err
 		}
 		if _, err := tx.Exec(ctx, `
+with held as (select destination from outbox.feed where owner = $1 for update skip locked), freed as (
+    update outbox.feed f set owner = null from held h where f.destination = h.destination returning f.destination
+)
+select pg_notify('`+channelPrefix+`' || destination, '') from freed where exists (select from outbox.relay where owner <> $1)`, owner); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, `
 with held as (select destination from outbox.breaker where probe_by = $1 for update skip locked)
 update outbox.breaker b set probe_lease_until = least(b.probe_lease_until, clock_timestamp())
 from held h where b.destination = h.destination`, owner); err != nil {
@@ -151,6 +158,7 @@ from held h where b.destination = h.destination`, owner); err != nil {
 		tag, err = tx.Exec(ctx, `
 delete from outbox.relay
 where owner = $1
+  and not exists (select from outbox.feed where owner = $1)
   and not exists (select from outbox.lane where claimed_by = $1 and claimed_until > clock_timestamp())
   and not exists (select from outbox.breaker where probe_by = $1 and probe_lease_until > clock_timestamp())`, owner)
 		gone = err == nil && tag.RowsAffected() > 0

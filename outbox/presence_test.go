@@ -90,7 +90,7 @@ where destination = 'tax'`
 func TestLocksOfASilentRelayHoldNobodyUp(t *testing.T) {
 	t.Parallel()
 	pool := newPool(t)
-	publish(t, pool, message("tax", "locked", "a"), message("tax", "open", "b"))
+	publishBefore(t, pool, message("tax", "locked", "a"), message("tax", "open", "b"))
 	exec(t, pool, holds, "one")
 	exec(t, pool, `insert into outbox.relay (owner, alive_until) values ('one', now() - interval '1 s')`)
 	tx, err := pool.Begin(testContext(t))

@@ -2,13 +2,15 @@ package outbox
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"hash/fnv"
+	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // maxDestination is what is left of PostgreSQL's 63 bytes for the name of a notification channel.
@@ -24,108 +26,156 @@ const channelPrefix = "outbox: "
 //
 // Publish locks the lanes, in a fixed order, until the transaction ends: that is what makes the order of ids in a lane
 // the order of commits, which ids alone are not. So it should be the last thing that the transaction does, called once
-// with all messages. A deadlock with a relay is resolved inside, by a savepoint; what the caller has done before stays.
+// with all messages. A call with more than 32 lanes of one destination locks the destination as a whole instead: others
+// who publish to it wait until the transaction ends. Whoever stores very many does so in transactions of some hundreds.
 //
-// Relays are woken once per destination and call, without a payload, only for lanes that were empty, and only where no
-// relay is awake: a notifying transaction takes a lock of the whole database server while it commits (measured: down to
-// a third of the commits per second at 8 writers, a fifth at 32).
+// Relays are woken once per destination and call, without a payload, and only where no relay is awake: a notifying
+// transaction takes a lock of the whole database server while it commits (measured: down to a third of the commits per
+// second at 8 writers, a fifth at 32).
 func Publish(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
-	if len(msgs) == 0 {
-		return nil
-	}
-	type lane struct{ destination, key string }
-	var (
-		n                                 = len(msgs)
-		seen                              = make(map[lane]bool, n)
-		laneDests, laneKeys               []string
-		laneDelays                        []float64
-		laneBulks                         []bool
-		dests, lanes, kinds, keys, traces = make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-		payloads                          = make([][]byte, n)
-		delays                            = make([]float64, n)
-		expiries                          = make([]*float64, n)
-		bulks                             = make([]bool, n)
-	)
-	for i, m := range msgs {
-		if err := m.validate(); err != nil {
-			return fmt.Errorf("publishing message %d of %d: %w", i+1, n, err)
-		}
-		dests[i], lanes[i], kinds[i], keys[i], traces[i] = m.Destination, m.Lane, m.Kind, m.Key, m.TraceParent
-		payloads[i], delays[i], bulks[i] = m.Payload, m.Delay.Seconds(), m.Bulk
-		if m.Expires > 0 {
-			secs := m.Expires.Seconds()
-			expiries[i] = &secs
-		}
-		if payloads[i] == nil {
-			payloads[i] = []byte{}
-		}
-		if l := (lane{m.Destination, m.Lane}); !seen[l] {
-			seen[l] = true
-			laneDests, laneKeys, laneDelays = append(laneDests, l.destination), append(laneKeys, l.key), append(laneDelays, m.Delay.Seconds())
-			laneBulks = append(laneBulks, m.Bulk)
-		}
-	}
-	var stored int
-	for try := 1; ; try++ {
-		var err error
-		stored, err = store(ctx, tx, []any{laneDests, laneKeys, laneDelays, laneBulks}, []any{dests, lanes, kinds, keys, payloads, traces, delays, expiries, bulks}, len(laneKeys) > 1)
-		if err == nil {
-			break
-		}
-		if !deadlocked(err) || try == deadlockTries || len(laneKeys) == 1 {
-			return fmt.Errorf("publishing %d messages: %w", n, err)
-		}
-		if _, err := tx.Exec(ctx, "rollback to savepoint "+savepoint); err != nil {
-			return fmt.Errorf("publishing %d messages: after a deadlock: %w", n, err)
-		}
-	}
-	if stored == n {
-		return nil
-	}
-	// A lane may have been created for nothing but known messages, or for one before its head.
 	batch := &pgx.Batch{}
-	batch.Queue(dueAsHeads, laneDests, laneKeys)
-	batch.Queue(dropEmptyLanes, laneDests, laneKeys)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("publishing %d messages: putting lanes right: %w", n, err)
+	if err := Queue(batch, msgs...); err != nil {
+		return err
+	}
+	var err error
+	switch batch.Len() {
+	case 0:
+		return nil
+	case 1:
+		_, err = tx.Exec(ctx, batch.QueuedQueries[0].SQL, batch.QueuedQueries[0].Arguments...)
+	default:
+		err = tx.SendBatch(ctx, batch).Close()
+	}
+	if err != nil {
+		return fmt.Errorf("publishing %d messages: %w", len(msgs), err)
 	}
 	return nil
 }
 
-// savepoint is where a transaction that publishes goes back to when it was the victim of a deadlock.
-const savepoint = "outbox_publish"
-
-// deadlockTries is how often a Publish is begun that ends in a deadlock each time; one more than a few means that the
-// locks which the caller held before are part of it.
-const deadlockTries = 4
-
-// store locks the lanes, wakes who sleeps, and stores the messages, in one round trip. It tells how many messages were
-// not known.
-//
-// Publishers lock lanes in one order and relays skip what is locked, and still they can meet in a deadlock: where a row
-// was changed between a relay's snapshot and its look at the row, PostgreSQL waits for the lock of the newest version in
-// spite of SKIP LOCKED (heap_lock_updated_tuple), and the relay holds other lanes meanwhile. Going back to the savepoint
-// gives up the lanes locked here, so that the relay goes on.
-func store(ctx context.Context, tx pgx.Tx, lanes, messages []any, many bool) (stored int, err error) {
-	batch := &pgx.Batch{}
-	if many {
-		batch.Queue("savepoint " + savepoint)
+// Queue adds to a batch what Publish does, so that it costs the caller no round trip of its own. The batch must be sent in
+// a transaction; its error is the caller's to tell.
+func Queue(batch *pgx.Batch, msgs ...Message) error {
+	for i, m := range msgs {
+		if err := m.validate(); err != nil {
+			return fmt.Errorf("publishing message %d of %d: %w", i+1, len(msgs), err)
+		}
 	}
-	batch.Queue(lockLanesAndWake, lanes...)
-	batch.Queue(insertMessages, messages...).QueryRow(func(row pgx.Row) error { return row.Scan(&stored) })
-	if many {
-		batch.Queue("release savepoint " + savepoint)
+	switch len(msgs) {
+	case 0:
+	case 1:
+		m := msgs[0]
+		batch.Queue(storeOne, lockKey(m.Destination), lockKey(m.Destination, m.Lane), m.Destination, m.Lane, m.Kind, m.Key, m.payload(), m.TraceParent,
+			m.Delay.Seconds(), m.expires(), m.Bulk)
+	default:
+		destinations, whole, lanes := lockKeys(msgs)
+		batch.Queue(lockDestinations, destinations, whole)
+		if len(lanes) > 0 {
+			batch.Queue(lockEach, lanes)
+		}
+		queueMany(batch, msgs)
 	}
-	return stored, tx.SendBatch(ctx, batch).Close()
+	return nil
 }
 
-// deadlocked says whether the database ended the transaction's work as the victim of a deadlock.
-func deadlocked(err error) bool {
-	pe, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && pe.Code == "40P01"
+func queueMany(batch *pgx.Batch, msgs []Message) {
+	n := len(msgs)
+	dests, lanes, kinds, keys, traces := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	payloads, delays, expiries, bulks := make([][]byte, n), make([]float64, n), make([]*float64, n), make([]bool, n)
+	for i, m := range msgs {
+		dests[i], lanes[i], kinds[i], keys[i], traces[i] = m.Destination, m.Lane, m.Kind, m.Key, m.TraceParent
+		payloads[i], delays[i], expiries[i], bulks[i] = m.payload(), m.Delay.Seconds(), m.expires(), m.Bulk
+	}
+	batch.Queue(storeMany, dests, lanes, kinds, keys, payloads, traces, delays, expiries, bulks)
+}
+
+func (m Message) payload() []byte {
+	if m.Payload == nil {
+		return []byte{}
+	}
+	return m.Payload
+}
+
+// expires is after how many seconds the message is of no use, nil for never.
+func (m Message) expires() *float64 {
+	if m.Expires <= 0 {
+		return nil
+	}
+	secs := m.Expires.Seconds()
+	return &secs
+}
+
+// mostLanes is how many lanes of a destination one call locks each by itself. PostgreSQL has room for 64 locks of every
+// connection, unless it is told otherwise.
+const mostLanes = 32
+
+// lockKeys are the keys of the locks for messages, in the order in which everybody locks: destinations, some of them as a
+// whole, and lanes of the others.
+func lockKeys(msgs []Message) (destinations []int64, whole []bool, lanes []int64) {
+	of := map[int64]map[int64]bool{}
+	for _, m := range msgs {
+		key := lockKey(m.Destination)
+		if of[key] == nil {
+			of[key] = map[int64]bool{}
+		}
+		of[key][lockKey(m.Destination, m.Lane)] = true
+	}
+	for _, destination := range slices.Sorted(maps.Keys(of)) {
+		all := len(of[destination]) > mostLanes
+		destinations, whole = append(destinations, destination), append(whole, all)
+		if !all {
+			lanes = slices.AppendSeq(lanes, maps.Keys(of[destination]))
+		}
+	}
+	slices.Sort(lanes)
+	return destinations, whole, lanes
+}
+
+// lockKey is the key of an advisory lock. Two names that have one key only wait for one another.
+func lockKey(names ...string) int64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, "outbox publish")
+	for _, name := range names {
+		_, _ = io.WriteString(h, "\x00"+name)
+	}
+	return int64(h.Sum64()) //nolint:gosec // any 64 bits do
 }
 
 const (
+	lockDestinations = `
+select case when w.whole then pg_advisory_xact_lock(w.k) else pg_advisory_xact_lock_shared(w.k) end
+from unnest($1::bigint[], $2::bool[]) as w(k, whole)`
+	lockEach = `select pg_advisory_xact_lock(w.k) from unnest($1::bigint[]) as w(k)`
+
+	// wake notifies those of the destinations stored for which a dispatcher sleeps.
+	wake = `
+select pg_notify('` + channelPrefix + `' || destination, '') from (select distinct destination from stored) s
+where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || destination, 0))`
+
+	// storeOne locks a message's lane and stores it. Its id is drawn after the lock is there, and so in the order of the
+	// commits of its lane.
+	storeOne = `
+with locked as materialized (
+    select pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock($2::bigint)
+), stored as (
+    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk, born)
+    select $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9), now() + make_interval(secs => $10), $11, pg_current_xact_id()
+    from locked
+    on conflict (destination, key) do nothing
+    returning destination
+)` + wake
+
+	// storeMany draws the ids in the order given.
+	storeMany = `
+with stored as (
+    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk, born)
+    select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay),
+           now() + make_interval(secs => w.expires), w.bulk, pg_current_xact_id()
+    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
+         as w(destination, lane, kind, key, payload, traceparent, delay, expires, bulk)
+    on conflict (destination, key) do nothing
+    returning destination
+)` + wake
+
 	// lockLanes creates the lanes that are missing and locks the others without writing to them; it returns the
 	// destinations of the created ones.
 	lockLanes = `
@@ -135,29 +185,6 @@ from unnest($1::text[], $2::text[], $3::float8[], $4::bool[]) as w(destination, 
 order by w.destination collate "C", w.key collate "C"
 on conflict (destination, key) do update set ready_at = lane.ready_at where false
 returning destination`
-
-	// lockLanesAndWake does the same and wakes the destinations of the created ones, where all sleep.
-	lockLanesAndWake = `with created as (` + lockLanes + `)
-select pg_notify('` + channelPrefix + `' || destination, '') from (select distinct destination from created) c
-where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || destination, 0))`
-
-	// insertMessages draws the ids after the lanes are locked, in the order given.
-	insertMessages = `
-with stored as (
-    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk)
-    select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay),
-           now() + make_interval(secs => w.expires), w.bulk
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
-         with ordinality as w(destination, lane, kind, key, payload, traceparent, delay, expires, bulk, ord)
-    order by w.ord
-    on conflict (destination, key) do nothing
-    returning id, destination, lane, not_before, expires_at, bulk
-), waiting as (
-    insert into outbox.pending (destination, lane, id, due, expires_at, bulk)
-    select s.destination, s.lane, s.id, s.not_before, s.expires_at, s.bulk from stored s
-    returning id
-)
-select count(*) from waiting`
 
 	// dueAsHeads makes lanes, locked by the caller, due when their heads are. A lane that is claimed keeps its lease:
 	// whoever holds it works its due time out when it gives the lane back.

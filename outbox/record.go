@@ -27,21 +27,26 @@ func (b *blamed) Unwrap() error { return b.err }
 // record stores what became of a message, and does not give up before it is stored, or the lane is somebody else's, or
 // the relay has to stop. While the database is away nobody else can take the lane either.
 func (r *Relay) record(d *destination, rec *record) {
-	if rec.plain(d) && d.together.submit(rec) == nil {
-		r.recorded(rec)
+	held := !rec.fed || d.recording(rec)
+	if held && rec.plain(d) && d.together.submit(rec) == nil {
+		r.recorded(d, rec)
 		return
 	}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
-		err := r.recordAlone(d, rec)
+		err := errLost
+		if held {
+			err = r.recordAlone(d, rec)
+		}
 		var b *blamed
 		switch {
 		case err == nil:
-			r.recorded(rec)
+			r.recorded(d, rec)
 			return
 		case errors.Is(err, errLost):
 			r.o.Log.Warn("outcome not recorded: the lane has been given to another worker",
 				"destination", d.Name, "message", rec.ID, "attempt", rec.Attempt)
 			r.observe(rec.observation(ObservedLost))
+			d.lose(rec)
 			return
 		case errors.As(err, &b):
 			r.o.Log.Error("recording an outcome", "destination", d.Name, "message", rec.ID, "error", err)
@@ -50,6 +55,7 @@ func (r *Relay) record(d *destination, rec *record) {
 			} else {
 				r.withoutHook(d, rec)
 			}
+			held = !rec.fed || d.recording(rec)
 			continue
 		}
 		r.o.Log.Warn("recording an outcome: trying again", "destination", d.Name, "message", rec.ID, "error", err)
@@ -103,13 +109,15 @@ func (r *Relay) recordAlone(d *destination, rec *record) error {
 func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *record) (whose string, changed bool, err error) {
 	hook := rec.state == stateDead && d.OnDead != nil
 	if rec.outcome.Apply != nil || hook { // not for nothing: a look without a lock
-		var held bool
-		err := tx.QueryRow(ctx, `select exists (select from outbox.lane where destination = $1 and key = $2 and fence = $3)`,
-			rec.Destination, rec.Lane, rec.fence).Scan(&held)
-		if err != nil {
+		held := `exists (select from outbox.lane where destination = $1 and key = $2 and fence = $3)`
+		if rec.fed {
+			held = `$2 <> '' and exists (select from outbox.feed where destination = $1 and fence = $3)`
+		}
+		var is bool
+		if err := tx.QueryRow(ctx, `select `+held, rec.Destination, rec.Lane, rec.fence).Scan(&is); err != nil {
 			return "", false, err
 		}
-		if !held {
+		if !is {
 			return "", false, errLost
 		}
 	}
@@ -125,12 +133,11 @@ func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *re
 			return whose, false, err
 		}
 	}
-	tag, err := tx.Exec(ctx, `select from outbox.lane where destination = $1 and key = $2 and fence = $3 for update`,
-		rec.Destination, rec.Lane, rec.fence)
+	held, err := rec.lock(ctx, tx)
 	if err != nil {
 		return whose, false, err
 	}
-	if tag.RowsAffected() == 0 {
+	if !held {
 		return whose, false, errLost
 	}
 	if err := r.write(ctx, tx, d, []*record{rec}); err != nil {
@@ -140,6 +147,23 @@ func (r *Relay) recordIn(ctx context.Context, tx pgx.Tx, d *destination, rec *re
 		changed, err = r.changeBreaker(ctx, tx, d, rec.change)
 	}
 	return whose, changed, err
+}
+
+// lock keeps the lane, or the destination, from being given away before the transaction ends, and says whether it has not
+// been already.
+func (rec *record) lock(ctx context.Context, tx pgx.Tx) (bool, error) {
+	if rec.fed {
+		return holdsFeed(ctx, tx, rec.Destination, rec.fence)
+	}
+	tag, err := tx.Exec(ctx, `select from outbox.lane where destination = $1 and key = $2 and fence = $3 for update`,
+		rec.Destination, rec.Lane, rec.fence)
+	return err == nil && tag.RowsAffected() > 0, err
+}
+
+// deadlocked says whether the database ended the transaction's work as the victim of a deadlock.
+func deadlocked(err error) bool {
+	pe, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pe.Code == "40P01"
 }
 
 // passing says whether the database's error may not come again: the transaction was the victim of another one, or the
@@ -166,26 +190,14 @@ func (r *Relay) recordTogether(d *destination, recs []*record) ([]bool, error) {
 	defer cancel()
 	written := make([]bool, len(recs))
 	err := pgx.BeginTxFunc(ctx, r.pool, pinned(), func(tx pgx.Tx) error {
-		destinations, lanes, fences := make([]string, len(recs)), make([]string, len(recs)), make([]int64, len(recs))
-		for i, rec := range recs {
-			destinations[i], lanes[i], fences[i] = rec.Destination, rec.Lane, rec.fence
-		}
-		rows, err := tx.Query(ctx, `
-select w.ord
-from unnest($1::text[], $2::text[], $3::bigint[]) with ordinality as w(destination, key, fence, ord)
-join outbox.lane l on l.destination = w.destination and l.key = w.key and l.fence = w.fence
-for update of l skip locked`, destinations, lanes, fences)
-		if err != nil {
-			return err
-		}
-		held, err := pgx.CollectRows(rows, pgx.RowTo[int])
+		held, err := r.lockHeld(ctx, tx, d, recs)
 		if err != nil {
 			return err
 		}
 		var own []*record
-		for _, ord := range held {
-			written[ord-1] = true
-			own = append(own, recs[ord-1])
+		for _, i := range held {
+			written[i] = true
+			own = append(own, recs[i])
 		}
 		if len(own) == 0 {
 			return nil
@@ -198,8 +210,51 @@ for update of l skip locked`, destinations, lanes, fences)
 	return written, nil
 }
 
-// recorded tells the observer.
-func (r *Relay) recorded(rec *record) {
+// lockHeld locks what is still this relay's and says which records are about that.
+func (r *Relay) lockHeld(ctx context.Context, tx pgx.Tx, d *destination, recs []*record) (held []int, err error) {
+	var fed, rowed []int
+	var lanes []string
+	var fences []int64
+	for i, rec := range recs {
+		if rec.fed {
+			fed = append(fed, i)
+			continue
+		}
+		rowed, lanes, fences = append(rowed, i), append(lanes, rec.Lane), append(fences, rec.fence)
+	}
+	if len(fed) > 0 {
+		var fence int64
+		err := tx.QueryRow(ctx, `select fence from outbox.feed where destination = $1 for key share`, d.Name).Scan(&fence)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range fed {
+			if recs[i].fence == fence {
+				held = append(held, i)
+			}
+		}
+	}
+	if len(rowed) == 0 {
+		return held, nil
+	}
+	rows, err := tx.Query(ctx, `
+select w.ord
+from unnest($2::text[], $3::bigint[]) with ordinality as w(key, fence, ord)
+join outbox.lane l on l.destination = $1 and l.key = w.key and l.fence = w.fence
+for update of l skip locked`, d.Name, lanes, fences)
+	if err != nil {
+		return nil, err
+	}
+	var ord int
+	_, err = pgx.ForEachRow(rows, []any{&ord}, func() error { held = append(held, rowed[ord-1]); return nil })
+	return held, err
+}
+
+// recorded counts what has been recorded and tells the observer.
+func (r *Relay) recorded(d *destination, rec *record) {
+	if rec.fed {
+		d.recordedAll(append(rec.behind, rec.claimed))
+	}
 	if rec.sent || rec.state == stateDead {
 		r.observe(rec.observation(ObservedAttempt))
 	}

@@ -19,7 +19,6 @@ type Relay struct {
 	pool   *pgxpool.Pool
 	o      Options
 	dests  []*destination
-	gates  map[string]*gateway // by name
 	budget *budget
 	asleep *sleepers
 
@@ -33,21 +32,29 @@ type Relay struct {
 // destination is a Destination as this relay serves it.
 type destination struct {
 	Destination
-	kinds    map[string]*Policy // of the kinds that have one of their own
-	retries  *retries
-	gateway  *gateway // nil: none
-	index    int
-	wake     chan struct{}
-	together *together
-	busy     look        // of the dispatcher: what it knew when its last claim found something, else empty
-	last     look        // of the dispatcher: what it saw last
-	asleep   bool        // of the dispatcher: publishers notify
-	claims   int         // of the dispatcher: made while there were bulk messages
-	starved  bool        // of the dispatcher: all slots are taken, and one that becomes free wakes
-	told     atomic.Bool // something was published
+	kinds     map[string]*Policy // of the kinds that have one of their own
+	retries   *retries
+	index     int
+	wake      chan struct{}
+	together  *together
+	last      look              // of the dispatcher: what it saw last
+	asleep    bool              // of the dispatcher: publishers notify
+	claims    int               // of the dispatcher: made while there were bulk messages
+	starved   bool              // of the dispatcher: all slots are taken, and one that becomes free wakes
+	positions map[bool]*reading // of the dispatcher: how far the log has been read, bulk messages apart
+	steps     int               // of the dispatcher
+	ousted    bool              // of the dispatcher: another relay has become the owner
+	overdue   time.Time         // of the dispatcher: when it last looked for sends that are overdue
 
-	mu      sync.Mutex
-	current *gate
+	mu       sync.Mutex
+	turn     *sync.Cond // some lane has been entered, or is not
+	current  *gate
+	gated    bool             // nothing may be sent now
+	fence    int64            // of this relay's ownership; 0 while another one, or nobody, owns the destination
+	lanes    map[string]*lane // of which a message from the log is being sent
+	queued   int              // messages waiting in them
+	rowed    map[string]bool  // lanes that got rows since the log was last read
+	recorded []int64          // batches of which nothing is left to record
 }
 
 // NewRelay makes a relay for the destinations; Run starts it. Names must differ, and each needs a Sender.
@@ -56,7 +63,7 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{pool: pool, o: o, gates: map[string]*gateway{}}
+	r := &Relay{pool: pool, o: o}
 	known := map[string]bool{}
 	most := make([]int, len(dests))
 	for i, d := range dests {
@@ -75,14 +82,7 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 		}
 		most[i] = d.Policy.MaxInFlight
 		served := &destination{Destination: d, index: i, wake: make(chan struct{}, 1), kinds: map[string]*Policy{}}
-		if through := d.Gateway; through != nil {
-			if r.gates[through.Name] == nil {
-				if r.gates[through.Name], err = newGateway(through); err != nil {
-					return nil, fmt.Errorf("destination %s: %w", d.Name, err)
-				}
-			}
-			served.gateway = r.gates[through.Name]
-		}
+		served.turn, served.lanes = sync.NewCond(&served.mu), map[string]*lane{}
 		served.retries = newRetries(d.Policy.RetryBudget, time.Now)
 		for kind := range d.Policy.Kinds {
 			p := d.Policy.of(kind)
@@ -90,11 +90,6 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 		}
 		served.together = &together{flush: func(recs []*record) ([]bool, error) { return r.recordTogether(served, recs) }}
 		r.dests = append(r.dests, served)
-	}
-	for name := range r.gates {
-		if known[name] {
-			return nil, fmt.Errorf("%w gateway %s: a destination has its name", ErrInvalid, name)
-		}
 	}
 	r.asleep = &sleepers{connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, pool.Config().ConnConfig) }}
 	r.budget = newBudget(o.Workers, most, func(i int) { r.dests[i].awaken() })
@@ -156,14 +151,13 @@ func (r *Relay) Run(ctx context.Context) error {
 	case <-began:
 	case <-ctx.Done():
 	}
-	parts.Go(func() { r.resume(ctx) })
 	parts.Go(func() { r.listen(ctx) })
-	for _, g := range r.gates {
-		parts.Go(func() { r.serveGateway(ctx, g) })
-	}
-	for _, d := range r.dests {
-		parts.Go(func() { r.serve(ctx, d) })
-	}
+	parts.Go(func() {
+		r.resume(ctx)
+		for _, d := range r.dests {
+			parts.Go(func() { r.serve(ctx, d) })
+		}
+	})
 	<-ctx.Done()
 	idle := make(chan struct{})
 	go func() {
@@ -198,7 +192,7 @@ func (r *Relay) resume(ctx context.Context) {
 	for ctx.Err() == nil {
 		moved, err := Resume(ctx, r.pool)
 		if moved {
-			r.o.Log.Warn("events were restored from another database cluster: their order goes on")
+			r.o.Log.Warn("events or messages were restored from another database cluster: their order goes on")
 		}
 		if err == nil || !pauseFor(ctx, r.o.Poll) {
 			return

@@ -37,7 +37,7 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 			uneasy = soonest
 			continue
 		}
-		if !d.last.sleeps() && !d.asleep && !d.starved {
+		if d.fence != 0 && !d.last.sleeps() && !d.asleep && !d.starved {
 			if d.asleep = r.asleep.lie(r.hard, d.Name); d.asleep {
 				continue // a last look: from now on publishers notify
 			}
@@ -48,10 +48,6 @@ func (r *Relay) serve(ctx context.Context, d *destination) {
 		select {
 		case <-ctx.Done():
 		case <-d.wake:
-			if d.told.Swap(false) && !d.last.sleeps() && !d.starved && d.Policy.Rate == 0 { // there is something to claim
-				d.busy = d.last
-				d.busy.due, d.busy.dueIn = true, 0
-			}
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -68,84 +64,204 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	if d.starved {
 		return r.o.Poll, nil // a slot that becomes free wakes
 	}
-	l, err := d.busy, error(nil)
-	hot := l.state != "" // the last claim found something: the next one is tried without looking first
-	d.busy = look{}
-	if !hot {
-		l, err = r.look(ctx, d)
+	n, used := slots, 0
+	defer func() { r.budget.give(d.index, slots-used, false) }()
+	if d.fence == 0 {
+		if owns, err := r.own(ctx, d); err != nil || !owns {
+			return r.o.Poll, err
+		}
 	}
+	read := slots
+	if d.Policy.Rate > 0 {
+		read = min(read, 1+int(d.Policy.Rate*window(d.Policy.Rate).Seconds()))
+	}
+	if d.last.sleeps() {
+		read = 0
+	}
+	l, pages, err := r.look(ctx, d, read)
 	if errors.Is(err, pgx.ErrNoRows) {
-		err = r.introduce(ctx, d)
-		l = look{due: true}
+		return 0, r.introduce(ctx, d)
 	}
 	if err == nil && d.Policy.Hours != nil {
 		err = r.openingHours(ctx, d, &l)
 	}
 	if err != nil {
-		r.budget.give(d.index, slots, false)
 		return 0, err
 	}
-	d.last = l
-	if d.gateway.shut() {
-		r.budget.give(d.index, slots, false)
-		return r.o.Poll, nil // its serving wakes
+	woken := d.last.sleeps() && !l.sleeps()
+	d.see(l)
+	if l.fence != d.fence {
+		r.o.Log.Warn("another relay sends to the destination now", "destination", d.Name)
+		d.disown(true)
+		r.rise(ctx, d)
+		return 0, nil
+	}
+	if err := r.keepUp(ctx, d, l); err != nil {
+		return 0, err
 	}
 	if l.state == breakerClosed {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
-			r.budget.give(d.index, slots, false)
-			if d.gateway.suspect() {
-				return again, nil
-			}
 			return 0, r.openTripped(ctx, d, g)
 		} else if keep, wait := r.room(d, g, l, slots); keep < slots {
-			r.budget.give(d.index, slots-keep, false)
-			if slots = keep; slots == 0 {
+			if n = keep; n == 0 {
 				return wait, nil
 			}
 		}
 	}
-	if d.asleep && l.sleeps() { // nobody need wake anybody
-		r.asleep.rise(ctx, d.Name)
-		d.asleep = false
+	if l.sleeps() { // nobody need wake anybody
+		r.rise(ctx, d)
 	}
-	if l.state == "" || !l.due || l.dueIn > 0 || l.closedFor > 0 || l.heldFor > 0 || l.shutFor > 0 || l.paceFor > 0 {
-		r.budget.give(d.index, slots, false)
-		if !l.due {
-			return r.o.Poll, nil
+	switch {
+	case l.closedFor > 0 || l.heldFor > 0 || l.shutFor > 0:
+		return max(l.closedFor, l.heldFor, l.shutFor), nil
+	case l.paceFor > 0 && l.state == breakerClosed:
+		return l.paceFor, nil
+	case l.state != breakerClosed: // one message may be tried
+		n = 1
+		if !l.dueNow() {
+			if l, pages, err = r.look(ctx, d, 1); err != nil {
+				return 0, err
+			}
 		}
-		return max(l.dueIn, l.closedFor, l.heldFor, l.shutFor, l.paceFor), nil
+		if there, err := r.mayTry(ctx, d, &l, pages); err != nil || !there {
+			return 0, err
+		}
+	case woken:
+		return 0, nil // nothing has been read
+	case d.Policy.Rate > 0:
+		n = min(n, l.tokens)
 	}
+	started, progress, err := r.start(ctx, d, l, pages, n)
+	used = started
+	if err == nil && l.probing && started == 0 {
+		err = r.endProbe(ctx, d, l)
+	}
+	if err != nil || progress {
+		return 0, err
+	}
+	if l.dueNow() || anyRead(pages) {
+		return again, nil
+	}
+	return l.next(r.o.Poll), nil
+}
+
+// anyRead says whether messages have been read.
+func anyRead(pages map[bool]*page) bool {
+	return pages != nil && len(pages[false].rows)+len(pages[true].rows) > 0
+}
+
+// mayTry asks the destination, where there is something to be tried and a way to ask, whether it is there.
+func (r *Relay) mayTry(ctx context.Context, d *destination, l *look, pages map[bool]*page) (bool, error) {
+	if d.Probe == nil || !l.dueNow() && !anyRead(pages) {
+		return true, nil
+	}
+	r.rise(ctx, d)
+	return r.probe(d, l)
+}
+
+// start claims and takes as much as there are slots for, and sends it. It says how many slots are in use now, and whether
+// it has done anything.
+func (r *Relay) start(ctx context.Context, d *destination, l look, pages map[bool]*page, slots int) (started int, progress bool, err error) {
+	locked := map[string]bool{}
+	d.steps++
+	for _, bulk := range d.order(l, pages) {
+		for _, fresh := range []bool{d.steps%2 == 0, d.steps%2 != 0} { // neither starves the other
+			if started == slots {
+				return started, progress, nil
+			}
+			var n, done int
+			var err error
+			if fresh {
+				n, done, err = r.startFresh(ctx, d, l, pages[bulk], slots-started, locked)
+			} else {
+				n, done, err = r.startRowed(ctx, d, l, bulk, slots-started, locked)
+			}
+			started, progress = started+n, progress || done > 0
+			if err != nil {
+				return started, progress, err
+			}
+		}
+	}
+	return started, progress, nil
+}
+
+// startRowed claims up to n lanes that have rows and sends their heads. It says how many.
+func (r *Relay) startRowed(ctx context.Context, d *destination, l look, bulk bool, n int, locked map[string]bool) (started, done int, err error) {
+	if in, due := l.dueIn[bulk]; !due || in > 0 {
+		return 0, 0, nil
+	}
+	r.rise(ctx, d)
+	held, err := r.claim(ctx, d, l, bulk, n)
+	for _, c := range held {
+		locked[c.Lane] = true
+		r.workers.Go(func() {
+			defer r.budget.give(d.index, 1, true)
+			r.record(d, r.attemptRowed(d, c))
+		})
+	}
+	return len(held), len(held), err
+}
+
+// startFresh takes messages from the log and sends up to n of them. It says how many it sends, and how many it took.
+func (r *Relay) startFresh(ctx context.Context, d *destination, l look, pg *page, n int, locked map[string]bool) (started, done int, err error) {
+	if pg == nil {
+		return 0, 0, nil
+	}
+	if len(pg.rows) > 0 {
+		r.rise(ctx, d)
+	}
+	list, taken, err := r.take(ctx, d, l, pg, n, locked)
+	if errors.Is(err, errNothing) {
+		return 0, 0, nil
+	}
+	for _, c := range list {
+		r.workers.Go(func() {
+			defer r.budget.give(d.index, 1, true)
+			r.deliver(d, c)
+		})
+	}
+	return len(list), taken, err
+}
+
+// attemptRowed sends a message whose lane has a row, unless one that goes first is still in the log or is being sent from
+// it: a person let the former go on meanwhile, or the version before has published it.
+func (r *Relay) attemptRowed(d *destination, c *claimed) *record {
+	if !c.early && !d.sendingFromLog(c.Lane) {
+		return r.attempt(d, c)
+	}
+	rec := r.unsent(d, c, stateReady, c.reason)
+	rec.wait = again
+	return rec
+}
+
+// rise says that the dispatcher is awake.
+func (r *Relay) rise(ctx context.Context, d *destination) {
 	if d.asleep {
 		r.asleep.rise(ctx, d.Name)
 		d.asleep = false
 	}
-	if l.state != breakerClosed && d.Probe != nil {
-		if there, err := r.probe(d, &l); err != nil || !there {
-			r.budget.give(d.index, slots, false)
-			return 0, err
+}
+
+// see notes what the dispatcher has seen.
+func (d *destination) see(l look) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.last, d.gated = l, l.sleeps()
+}
+
+// keepUp does what the owner of a destination has to do now and then.
+func (r *Relay) keepUp(ctx context.Context, d *destination, l look) error {
+	if l.owner == "" { // this relay was buried and nobody has taken the destination over yet
+		_, err := r.pool.Exec(ctx, `update outbox.feed set owner = $2 where destination = $1 and fence = $3 and owner is null`, d.Name, r.o.Owner, d.fence)
+		if err != nil {
+			return fmt.Errorf("owning %s again: %w", d.Name, err)
 		}
 	}
-	held, err := r.claim(ctx, d, l, slots)
-	r.budget.give(d.index, slots-len(held), false)
-	if err == nil && l.probing && len(held) == 0 {
-		err = r.endProbe(ctx, d, l)
+	if now := time.Now(); now.Sub(d.overdue) >= r.o.Poll {
+		d.overdue = now
+		return r.endOverdue(ctx, d)
 	}
-	if err != nil {
-		return 0, err
-	}
-	for _, c := range held {
-		r.workers.Go(func() {
-			defer r.budget.give(d.index, 1, true)
-			r.record(d, r.attempt(d, c))
-		})
-	}
-	switch {
-	case len(held) > 0 && l.state == breakerClosed && d.Policy.Rate == 0:
-		d.busy = l
-	case len(held) == 0 && !hot:
-		return again, nil
-	}
-	return 0, nil
+	return nil
 }
 
 // openingHours sees whether the destination is closed now, by the database's clock, and tells those who read its row.
@@ -166,19 +282,11 @@ update outbox.breaker set shut_until = clock_timestamp() + make_interval(secs =>
 	return nil
 }
 
-// through is the name of the destination's gateway, nil where there is none.
-func (d *destination) through() *string {
-	if d.gateway == nil {
-		return nil
-	}
-	return &d.gateway.Name
-}
-
 // introduce makes the breaker row of a destination that is served for the first time.
 func (r *Relay) introduce(ctx context.Context, d *destination) error {
 	_, err := r.pool.Exec(ctx, `
-with row as (insert into outbox.breaker (destination, gateway) values ($1, $2) on conflict (destination) do nothing)
-insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name, d.through())
+with row as (insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing)
+insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name)
 	if err != nil {
 		return fmt.Errorf("introducing %s: %w", d.Name, err)
 	}

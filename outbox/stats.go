@@ -21,8 +21,8 @@ type DestinationStats struct {
 	// Blocked messages wait behind a dead one that is the head of their lane, whatever the breaker does: only a person
 	// who retries or discards that one lets them go on.
 	Blocked int64
-	// Parked messages wait for the destination: for its breaker or that of its gateway to close, a person's pause to end or its
-	// opening hours to begin. That counts no attempt.
+	// Parked messages wait for the destination: for its breaker to close, a person's pause to end or its opening hours to
+	// begin. That counts no attempt.
 	Parked int64
 	// Dead messages need a person.
 	Dead int64
@@ -41,15 +41,26 @@ with unsent as (
     select p.destination,
            case when l.claimed_until > now() and (p.id = l.claimed or p.fence = l.fence) then 'sending'
                 when l.ready_at = 'infinity' and l.fence is null then 'blocked'
-                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() or g.state <> 'closed' or g.held_until > now() then 'parked'
+                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() then 'parked'
                 when p.due > now() or l.fence is null and l.ready_at > now() then 'waiting'
                 else 'ready' end as doing,
-           p.published_at
+           p.published_at, null::timestamptz as due
     from outbox.pending p
     left join outbox.lane l on l.destination = p.destination and l.key = p.lane
     left join outbox.breaker b on b.destination = p.destination
-    left join outbox.breaker g on g.destination = b.gateway
     where p.due < 'infinity'
+    union all
+    select m.destination,
+           case when l.ready_at = 'infinity' and l.fence is null then 'blocked'
+                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() then 'parked'
+                when greatest(m.not_before, l.ready_at) > now() then 'waiting'
+                else 'ready' end,
+           m.published_at, m.not_before
+    from outbox.untaken m
+    left join outbox.lane l on l.destination = m.destination and l.key = m.lane
+    left join outbox.breaker b on b.destination = m.destination
+    union all
+    select m.destination, 'sending', m.published_at, null from outbox.taken m
 ), waiting as (
     select destination,
            count(*) filter (where doing = 'ready') as ready,
@@ -60,7 +71,10 @@ with unsent as (
            extract(epoch from now() - min(published_at))::float8 as oldest
     from unsent group by destination
 ), next as (
-    select destination, min(ready_at) as due from outbox.lane where ready_at < 'infinity' group by destination
+    select destination, min(due) as due from (
+        select destination, ready_at as due from outbox.lane where ready_at < 'infinity'
+        union all select destination, due from unsent where due is not null and doing <> 'blocked') d
+    group by destination
 ), dead as (
     select destination, count(*) as dead from outbox.dead group by destination
 ), done as (
@@ -143,27 +157,35 @@ func List(ctx context.Context, db DB, f Filter) ([]Row, error) {
 		f.Limit = 100
 	}
 	source := `outbox.message m left join outbox.pending p
-    on m.state = 'ready' and p.destination = m.destination and p.lane = m.lane and p.id = m.id where true`
+    on m.state = 'ready' and p.destination = m.destination and p.lane = m.lane and p.id = m.id
+    left join lateral (select true as yes from outbox.attempt a where m.state = 'ready' and p.id is null and a.message = m.id limit 1) tried on true where true`
 	switch f.State { // the few that are unsent or dead are found through their own tables
 	case "":
 	case Delivered:
-		source += ` and (m.state = 'delivered' or m.state = 'ready' and p.id is null)`
+		source += ` and (m.state = 'delivered' or tried.yes)`
 	case Discarded:
 		source += ` and m.state = 'discarded'`
 	case Ready:
-		source = `outbox.pending p join outbox.message m on m.id = p.id where p.due < 'infinity'`
+		source = `(select p.id from outbox.pending p where p.due < 'infinity'
+          union all select id from outbox.untaken union all select id from outbox.taken) u
+    join outbox.message m on m.id = u.id
+    left join outbox.pending p on p.destination = m.destination and p.lane = m.lane and p.id = m.id
+    cross join (select null::boolean as yes) tried where true`
 	case Dead:
-		source = `(select m.id, m.destination, m.lane, m.kind, m.key, m.state, m.attempt, m.reason, m.published_at, m.settled_at
+		source = `(select m.id, m.destination, m.lane, m.kind, m.key, m.state, m.attempt, m.reason, m.published_at, m.not_before, m.settled_at
           from outbox.dead d join outbox.message m on m.id = d.id) m
-    left join outbox.pending p on false where true`
+    left join outbox.pending p on false cross join (select null::boolean as yes) tried where true`
 	default:
 		return nil, fmt.Errorf("%w state %q", ErrInvalid, f.State)
 	}
-	// A delivered message is not written again: it is no longer pending, and its last attempt says the rest.
+	// A delivered message is not written again: it is not pending although it has been tried, and its last attempt says the
+	// rest.
 	rows, err := db.Query(ctx, `
 with page as (
     select m.id, m.destination, m.lane, m.kind, m.key, m.state, coalesce(p.attempt, m.attempt) as attempt,
-           coalesce(p.reason, m.reason) as reason, m.published_at, p.due, m.settled_at, m.state = 'ready' and p.id is null as through
+           coalesce(p.reason, m.reason) as reason, m.published_at,
+           case when m.state = 'ready' and p.id is null and tried.yes is null then m.not_before else p.due end as due, m.settled_at,
+           m.state = 'ready' and p.id is null and tried.yes is not null as through
     from `+source+`
       and ($1 = '' or m.destination = $1) and ($2 = 0 or m.id < $2)
     order by m.id desc limit $3

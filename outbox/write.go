@@ -39,35 +39,50 @@ type sends struct {
 	results, reasons, exchanges []string
 }
 
-// write stores records whose lanes the caller has locked, and gives the lanes back.
+// write stores records whose lanes, or whose owner's row, the caller has locked, and gives the lanes back. Messages that
+// come from the log and stay get rows.
 func (r *Relay) write(ctx context.Context, tx pgx.Tx, d *destination, recs []*record) error {
 	var all, settled, gone, staying, dead columns
 	var sent sends
+	var placed placing
 	delivered := 0
 	for _, rec := range recs {
-		all.add(rec, "", nil)
+		if !rec.fed {
+			all.add(rec, "", nil)
+		}
 		if rec.sent {
 			attempt := rec.Attempt
 			sent.ids, sent.fences, sent.attempts = append(sent.ids, rec.ID), append(sent.fences, rec.fence), append(sent.attempts, attempt)
 			sent.took, sent.results = append(sent.took, rec.took.Seconds()), append(sent.results, string(rec.result))
 			sent.reasons, sent.exchanges = append(sent.reasons, rec.why), append(sent.exchanges, rec.exchange)
 		}
-		switch {
-		case rec.state == stateDelivered:
+		stays := rec.state == stateReady
+		switch rec.state {
+		case stateDelivered:
 			delivered++
-			gone.add(rec, "", nil)
-		case rec.state == stateDead:
+		case stateDead:
 			settled.add(rec, rec.why, nil)
 			dead.add(rec, rec.why, nil)
-			if d.policyOf(rec.claimed).OnDead == Skip {
-				gone.add(rec, "", nil)
-			} else {
-				staying.add(rec, rec.why, nil)
+			stays = d.policyOf(rec.claimed).OnDead != Skip
+		}
+		switch {
+		case rec.fed && stays:
+			placed.recordedAs(rec)
+			for _, c := range rec.behind {
+				placed.waiting(c)
 			}
+		case rec.fed: // it has no row, and needs none
+		case !stays:
+			gone.add(rec, "", nil)
+		case rec.state == stateDead:
+			staying.add(rec, rec.why, nil)
 		default:
 			wait := rec.wait.Round(time.Microsecond).Seconds()
 			staying.add(rec, rec.pendingReason(), &wait)
 		}
+	}
+	if err := placed.store(ctx, tx); err != nil {
+		return err
 	}
 	batch := &pgx.Batch{}
 	if len(sent.ids) > 0 {
@@ -110,11 +125,13 @@ insert into outbox.dead (id, destination, since, reason)
 select w.id, w.destination, clock_timestamp(), w.reason
 from unnest($1::bigint[], $2::text[], $3::text[]) as w(id, destination, reason)`, dead.ids, dead.destinations, dead.reasons)
 	}
-	kept := len(recs)
-	batch.Queue(dropEmptyLanes, all.destinations, all.lanes).Exec(func(tag pgconn.CommandTag) error {
-		kept -= int(tag.RowsAffected())
-		return nil
-	})
+	kept := len(all.lanes)
+	if kept > 0 {
+		batch.Queue(dropEmptyLanes, all.destinations, all.lanes).Exec(func(tag pgconn.CommandTag) error {
+			kept -= int(tag.RowsAffected())
+			return nil
+		})
+	}
 	if delivered > 0 {
 		batch.Queue(countDelivered, d.Name, slot(), delivered)
 	}

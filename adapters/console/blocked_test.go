@@ -110,7 +110,7 @@ func TestBlockedOfStrangersIsAddedUp(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	h.giveUp()
-	for _, table := range []string{"message", "pending", "lane", "dead", "breaker"} {
+	for _, table := range []string{"message", "pending", "lane", "dead", "breaker", "feed", "feed_position"} {
 		if _, err := h.pool.Exec(t.Context(), `update outbox.`+table+` set destination = 'stranger'`); err != nil {
 			t.Fatal(err)
 		}
@@ -152,8 +152,8 @@ func TestBreakerWithNothingToProbeWith(t *testing.T) {
 	// One that waits for its next attempt is tried then.
 	h.publish("tax", 1)
 	if _, err := h.pool.Exec(t.Context(), `
-with later as (update outbox.pending set due = now() + interval '30 minutes' where due < 'infinity' and lane <> 'person' returning lane)
-update outbox.lane set ready_at = now() + interval '30 minutes' where key in (select lane from later)`); err != nil {
+update outbox.message m set not_before = now() + interval '30 minutes'
+where exists (select from outbox.untaken u where u.id = m.id)`); err != nil {
 		t.Fatal(err)
 	}
 	if page := h.get("/?lang=en").body; !strings.Contains(page, open) || !strings.Contains(next.FindString(page), ">in 29 min<") {

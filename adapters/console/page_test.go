@@ -66,7 +66,12 @@ func TestOwnSecurityServerIsNamed(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	h.publish("security", 1)
-	if _, err := h.pool.Exec(t.Context(), `update outbox.pending set reason = 'own_server connect'`); err != nil {
+	if _, err := h.pool.Exec(t.Context(), `
+with tried as (update outbox.message set born = null returning destination, lane, id), lane as (
+    insert into outbox.lane (destination, key, ready_at) select destination, lane, now() from tried
+)
+insert into outbox.pending (destination, lane, id, due, attempt, reason)
+select destination, lane, id, now(), 1, 'own_server connect' from tried`); err != nil {
 		t.Fatal(err)
 	}
 	page := h.get("/?lang=en")

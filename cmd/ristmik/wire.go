@@ -179,7 +179,6 @@ func (h *hub) run(ctx context.Context) error {
 		core.WatchNotifications(ctx, h.db.pool, h.log, h.metrics.notified.Set)
 		return nil
 	})
-	g.Go(func() error { h.metrics.asked.watch(ctx, h.procedure, h.db.pool, h.log); return nil })
 	for _, d := range h.doors {
 		g.Go(func() error { return d.serve(ctx) })
 	}
@@ -255,7 +254,7 @@ func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 		return nil, err
 	}
 	c, err := console.New(console.Options{
-		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg), Gateway: ownServerName,
+		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg),
 		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg},
 	})
 	if err != nil {

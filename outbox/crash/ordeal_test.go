@@ -45,7 +45,7 @@ func (f *fleet) settled() {
 			return false
 		}
 		var pending int
-		err := f.pool.QueryRow(f.t.Context(), `select count(*) from outbox.pending`).Scan(&pending)
+		err := f.pool.QueryRow(f.t.Context(), `select (select count(*) from outbox.pending) + (select count(*) from outbox.untaken) + (select count(*) from outbox.taken)`).Scan(&pending)
 		return err == nil && pending == 0
 	})
 }
@@ -195,6 +195,8 @@ func (f *fleet) judge() {
 	for name, sql := range map[string]string{
 		"lanes":            `select count(*) from outbox.lane`,
 		"messages pending": `select count(*) from outbox.pending`,
+		"messages untaken": `select count(*) from outbox.untaken`,
+		"messages taken":   `select count(*) from outbox.taken`,
 		"messages not delivered": `select count(*) from outbox.message m where m.state not in ('dead', 'delivered') and not exists
 			(select from outbox.attempt a where a.message = m.id and a.result = 'delivered')`,
 	} {

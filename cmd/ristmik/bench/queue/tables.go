@@ -18,26 +18,17 @@ const destination = "bench"
 
 // empty makes the outbox as new.
 func empty(ctx context.Context, pool *pgxpool.Pool) error {
-	_, err := pool.Exec(ctx, `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.tally, outbox.breaker, outbox.breaker_change, outbox.pace`)
+	_, err := pool.Exec(ctx, `truncate outbox.message, outbox.pending, outbox.lane, outbox.attempt, outbox.dead, outbox.tally, outbox.breaker, outbox.breaker_change,
+    outbox.pace, outbox.feed, outbox.feed_position, outbox.held`)
 	return err
 }
 
 // fill stores n messages in one statement, as Publish would: each a lane of its own, which is the worst case.
 func fill(ctx context.Context, pool *pgxpool.Pool, to string, n int) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
-insert into outbox.lane (destination, key, ready_at) select $1, 'f' || i, now() from generate_series(1, $2::int) i`, to, n); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `
-with m as (
-    insert into outbox.message (destination, lane, kind, key, payload)
-    select $1, 'f' || i, 'bench', 'f' || i, decode(repeat('78', 512), 'hex') from generate_series(1, $2::int) i
-    returning id, lane
-)
-insert into outbox.pending (destination, lane, id, due) select $1, lane, id, now() from m`, to, n)
-		return err
-	})
+	_, err := pool.Exec(ctx, `
+insert into outbox.message (destination, lane, kind, key, payload, born)
+select $1, 'f' || i, 'bench', 'f' || i, decode(repeat('78', 512), 'hex'), pg_current_xact_id() from generate_series(1, $2::int) i`, to, n)
+	return err
 }
 
 // serial makes keys that were never used.
