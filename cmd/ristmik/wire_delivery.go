@@ -25,6 +25,9 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
 		a := cfg.Authorities[name]
+		if !a.Wire.Sends() {
+			continue // it fetches its questions, or reads them at the desk
+		}
 		wire, err := wireOf(a, xr, r)
 		if err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
