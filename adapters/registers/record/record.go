@@ -9,7 +9,6 @@
 package record
 
 import (
-	"context"
 	"embed"
 	"strings"
 	"sync"
@@ -128,9 +127,7 @@ func (b *Book) write(add func(*page)) error {
 	b.writing, b.open = true, nil
 	b.mu.Unlock()
 
-	ctx, cancel := context.WithTimeout(context.Background(), commitTimeout)
-	p.err = b.commit(ctx, p)
-	cancel()
+	p.err = b.commit(p)
 	close(p.done)
 
 	b.mu.Lock()

@@ -38,6 +38,32 @@ func ids(all []Exchange) string {
 	return strings.Join(out, " ")
 }
 
+// A connection that has lost what was prepared on it costs one page its record.
+func TestALostStatementIsPreparedAgain(t *testing.T) {
+	t.Parallel()
+	db := database(t)
+	b := NewBook(db)
+	record := func(id string) error { return b.Sent(Sent{MessageID: id, At: noon, Register: "cars"}) }
+	if err := record("m1"); err != nil {
+		t.Fatal(err)
+	}
+	for _, conn := range db.AcquireAllIdle(t.Context()) {
+		if _, err := conn.Conn().PgConn().Exec(t.Context(), "deallocate all").ReadAll(); err != nil {
+			t.Fatal(err)
+		}
+		conn.Release()
+	}
+	if err := record("m2"); err == nil {
+		t.Error("recorded by a statement that is not there")
+	}
+	if err := record("m3"); err != nil {
+		t.Errorf("behind it: %v", err)
+	}
+	if got := ids(list(t, db, Filter{}, 10)); got != "m1 m3" {
+		t.Errorf("recorded %s", got)
+	}
+}
+
 func TestWhatIsRecordedIsListed(t *testing.T) {
 	t.Parallel()
 	db := database(t)

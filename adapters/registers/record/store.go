@@ -9,48 +9,6 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-const (
-	insertSent = `
-		insert into register.exchange (message_id, sent_at, register, operation, service, caller, user_id, issue, request_hash)
-		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
-		on conflict do nothing`
-	insertEnded = `
-		insert into register.exchange_result (message_id, ended_at, result, code, stated_hash, request_id)
-		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
-		on conflict do nothing`
-)
-
-// commit writes a page in one transaction and one round trip.
-func (b *Book) commit(ctx context.Context, p *page) error {
-	var batch pgx.Batch
-	if n := len(p.sent); n > 0 {
-		columns, at := make([]string, 8*n), make([]time.Time, n)
-		column := func(i int) []string { return columns[i*n : (i+1)*n : (i+1)*n] }
-		for i, x := range p.sent {
-			at[i] = x.At
-			for j, text := range [8]string{x.MessageID, x.Register, x.Operation, x.Service, x.Caller, x.UserID, x.Issue, x.RequestHash} {
-				columns[j*n+i] = text
-			}
-		}
-		batch.Queue(insertSent, column(0), at, column(1), column(2), column(3), column(4), column(5), column(6), column(7))
-	}
-	if n := len(p.ended); n > 0 {
-		columns, at := make([]string, 5*n), make([]time.Time, n)
-		column := func(i int) []string { return columns[i*n : (i+1)*n : (i+1)*n] }
-		for i, x := range p.ended {
-			at[i] = x.At
-			for j, text := range [5]string{x.MessageID, x.Result, x.Code, x.StatedHash, x.RequestID} {
-				columns[j*n+i] = text
-			}
-		}
-		batch.Queue(insertEnded, column(0), at, column(1), column(2), column(3), column(4))
-	}
-	if err := b.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return fmt.Errorf("recording %d exchanges and %d results: %w", len(p.sent), len(p.ended), err)
-	}
-	return nil
-}
-
 // Exchange is an exchange with its end.
 type Exchange struct {
 	Sent
