@@ -27,6 +27,7 @@ func (s *Sandbox) controlHandler() http.Handler {
 	mux.HandleFunc("PUT /control/v1/services/{name}", s.putService)
 	mux.HandleFunc("GET /control/v1/authorities/{name}", s.getAuthority)
 	mux.HandleFunc("PUT /control/v1/authorities/{name}", s.putAuthority)
+	mux.HandleFunc("POST /control/v1/authorities/{name}/downtimes", s.postDowntime)
 	mux.HandleFunc("GET /control/v1/received/{name}", s.getReceived)
 	mux.HandleFunc("PUT /control/v1/registrations", s.putRegistration)
 	mux.HandleFunc("GET /control/v1/exchanges", s.getExchanges)
@@ -39,7 +40,7 @@ func (s *Sandbox) controlHandler() http.Handler {
 	mux.HandleFunc("DELETE /control/v1/faults/{id}", s.deleteFault)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
 		web.WriteProblem(w, web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound,
-			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, received/{name}, registrations, exchanges, clock, faults and faults/{id}."})
+			Detail: "The control API has /control/v1/persons, employments/end, services, services/{name}, authorities/{name}, authorities/{name}/downtimes, received/{name}, registrations, exchanges, clock, faults and faults/{id}."})
 	})
 	return mux
 }
@@ -154,6 +155,36 @@ func (s *Sandbox) putAuthority(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	web.WriteJSON(w, http.StatusOK, c)
+}
+
+// postDowntime lets an authority announce a downtime and go through with it.
+func (s *Sandbox) postDowntime(w http.ResponseWriter, r *http.Request) {
+	var q struct {
+		From  string `json:"from"`
+		Until string `json:"until"`
+	}
+	if !readControl(w, r, &q) {
+		return
+	}
+	var faults simulated.Faults
+	at := func(field, text string) time.Time {
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			faults = append(faults, simulated.Fault{Field: field, Message: "is a time, for example 2026-03-10T22:00:00Z"})
+		}
+		return t
+	}
+	from, until := at("from", q.From), at("until", q.Until)
+	if len(faults) > 0 {
+		writeError(w, faults)
+		return
+	}
+	id, err := s.world.Plan(r.PathValue("name"), from, until)
+	if err != nil {
+		writeError(w, err)
+		return
+	}
+	web.WriteJSON(w, http.StatusCreated, map[string]string{"downtime_id": id})
 }
 
 func (s *Sandbox) getReceived(w http.ResponseWriter, r *http.Request) {

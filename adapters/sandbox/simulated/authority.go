@@ -82,6 +82,7 @@ type authority struct {
 	character Character
 	list      []*consultation
 	byKey     map[consultationKey]*consultation
+	planned   []plannedRecord
 	position  int64         // up to where it has read what it has to know
 	changed   chan struct{} // closed, and made anew, when something may let it go on
 	slots     chan struct{} // how many of its messages are on their way at once

@@ -42,6 +42,8 @@ func (w *World) call(ctx context.Context, a *authority, hub soap.ClientID, opera
 		method, path = http.MethodGet, fmt.Sprintf("/notices?after=%v&limit=%v", content["after"], content["limit"])
 	case "getConsultation":
 		method = http.MethodGet
+	case "announceDowntime":
+		path = "/downtimes"
 	default:
 		path += map[string]string{
 			"acknowledgeConsultation": "/acknowledgement", "takeIntoReview": "/review", "requestInformation": "/inquiries",

@@ -21,6 +21,7 @@ type record struct {
 	Registered   *registeredRecord   `json:"registered,omitempty"`
 	Stepped      *steppedRecord      `json:"stepped,omitempty"`
 	Heard        *heardRecord        `json:"heard,omitempty"`
+	Planned      *plannedRecord      `json:"planned,omitempty"`
 }
 
 // consultationRecord is a consultation that reached an authority; the same one
@@ -72,6 +73,14 @@ type heardRecord struct {
 	ID       string `json:"id"`
 	Round    int    `json:"round"`
 	What     string `json:"what"`
+}
+
+// plannedRecord is a downtime that an authority announces and goes through with.
+type plannedRecord struct {
+	System string    `json:"system"`
+	ID     string    `json:"id"`
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
 }
 
 // noticeRecord is a permit notice that reached a register; the same event may

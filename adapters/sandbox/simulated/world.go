@@ -150,6 +150,11 @@ func (w *World) open() error {
 	for _, a := range w.authorities {
 		w.resume(a, a.list...)
 		w.listen(a)
+		for _, d := range a.planned {
+			if d.Until.After(w.o.Now()) || w.systems[a.name].down {
+				w.carryOut(a, d)
+			}
+		}
 	}
 	return nil
 }
@@ -229,6 +234,11 @@ func (w *World) apply(r record) error {
 		return nil
 	case r.Stepped != nil:
 		return w.applyStepped(r.At, *r.Stepped)
+	case r.Planned != nil:
+		if a := w.authorities[r.Planned.System]; a != nil {
+			a.planned = append(a.planned, *r.Planned)
+		}
+		return nil
 	case r.Heard != nil:
 		return w.applyHeard(*r.Heard)
 	case r.Registered != nil:
