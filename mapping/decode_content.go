@@ -262,8 +262,10 @@ func (r *reader) occurrences(el *contract.Element) {
 		r.out.endArray()
 	}
 	switch {
-	case n == 0 && el.Min > 0 && r.comesLater(el):
-		return // reported as out of order, not as missing
+	case n == 0 && el.Min > 0 && !r.grouped && r.comesLater(el):
+		// Reported as out of order, not as missing. In a repeating group what comes
+		// later belongs to another occurrence, and nothing is out of order.
+		return
 	case n >= el.Min && (el.Max == contract.Unbounded || n <= el.Max):
 		return
 	}
@@ -297,7 +299,7 @@ func (r *reader) comesLater(el *contract.Element) bool {
 			if number > r.number {
 				name.Space, name.Local = walk.Name()
 			}
-			if r.content.Takes(name) {
+			if own := r.content.Holds(name.Local); own != nil && own.Namespace == name.Space { // not one that only a wildcard takes
 				r.last[name.Local] = number
 			}
 			number++

@@ -150,6 +150,9 @@ func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, d
 		}
 		e.leave()
 	}
+	if t.AnyAttribute {
+		seen += e.looseAttributes(object, func(key string) bool { return !declares(t, key) }, t.TakesAttribute)
+	}
 	if t.Simple != nil {
 		if value, present := object.field(textKey); present {
 			seen++
@@ -159,9 +162,6 @@ func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, d
 		} else {
 			e.addIn(textKey, CodeRequired, "is required")
 		}
-	}
-	if t.AnyAttribute {
-		seen += e.looseAttributes(object, func(key string) bool { return !declares(t, key) }, t.TakesAttribute)
 	}
 	if t.Content != nil {
 		seen += e.particle(t.Content, object, depth)

@@ -157,8 +157,11 @@ func covers(branch, choice *contract.Particle, object source) bool {
 		el := field(key)
 		return el != nil && branch.Field(key) == nil && holds(el, object)
 	}
+	// A type has one wildcard and one repeating group: those of a choice are its own
+	// and no others.
 	return !slices.ContainsFunc(object.keys(), outside) &&
-		(branch.Wildcard() != nil || !holdsFilled(object, anyKey)) && (branch.Group() != nil || !holdsFilled(object, groupKey))
+		(branch.Wildcard() != nil || choice.Wildcard() == nil || !holdsFilled(object, anyKey)) &&
+		(branch.Group() != nil || choice.Group() == nil || !holdsFilled(object, groupKey))
 }
 
 // label names the elements of a branch for a message.

@@ -162,7 +162,9 @@ func (s *sampler) particle(p *contract.Particle, object map[string]any, path str
 			for _, member := range membersOf(p) {
 				s.once(member, one, joinIndex(join(path, groupKey), i), depth+1)
 			}
-			items = append(items, one)
+			if !writesNothing(one) {
+				items = append(items, one)
+			}
 		}
 		object[groupKey] = items
 		return
@@ -171,6 +173,17 @@ func (s *sampler) particle(p *contract.Particle, object map[string]any, path str
 		return
 	}
 	s.once(p, object, path, depth)
+}
+
+// writesNothing says whether an occurrence is empty: then nobody could tell that
+// there was one.
+func writesNothing(object map[string]any) bool {
+	for _, value := range object {
+		if items, is := value.([]any); !is || len(items) > 0 {
+			return false
+		}
+	}
+	return true
 }
 
 func (s *sampler) once(p *contract.Particle, object map[string]any, path string, depth int) {

@@ -95,8 +95,11 @@ func (s *Simple) numbers() []string {
 		} else {
 			near.Add(b.limit, one)
 		}
-		half := new(big.Rat).Quo(new(big.Rat).Add(near, b.limit), big.NewRat(2, 1))
-		for _, r := range []*big.Rat{b.limit, near, half} {
+		between := []*big.Rat{b.limit, near, middle(near, b.limit)}
+		for _, other := range s.bounds {
+			between = append(between, middle(other.limit, b.limit))
+		}
+		for _, r := range between {
 			if r.IsInt() {
 				out = append(out, r.Num().String())
 			} else {
@@ -105,6 +108,10 @@ func (s *Simple) numbers() []string {
 		}
 	}
 	return out
+}
+
+func middle(a, b *big.Rat) *big.Rat {
+	return new(big.Rat).Quo(new(big.Rat).Add(a, b), big.NewRat(2, 1))
 }
 
 // floats are floating-point numbers in and around the bounds.

@@ -138,6 +138,8 @@ func TestExamplesKeepTheRulesOfTheirTypes(t *testing.T) {
 		`xs:string"><xs:pattern value=".{2000,4000}"/>`,
 		`xs:string"><xs:pattern value="[\p{IsCyrillic}-[Ѐ-Я]]{3}"/>`,
 		`xs:integer"><xs:enumeration value="007"/>`,
+		`xs:decimal"><xs:minExclusive value="0"/><xs:maxExclusive value="0.5"/>`,
+		`xs:decimal"><xs:minInclusive value="2.04"/><xs:maxExclusive value="2.06"/><xs:fractionDigits value="2"/>`,
 	} {
 		c := load(t, map[string]string{"t.wsdl": describe(`<xs:element name="bad"><xs:simpleType><xs:restriction base="` + restriction + `</xs:restriction></xs:simpleType></xs:element>`)})
 		op := operation(t, c, "bad")
