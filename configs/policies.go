@@ -29,6 +29,7 @@ type Leg struct {
 	Extendable   bool       `yaml:"extendable"`
 	Questions    Questions  `yaml:"questions"`
 	QuestionTerm Term       `yaml:"question_term"`
+	Downtime     Downtimes  `yaml:"downtime"`
 }
 
 // Field is one field of the case that an authority may see, by its name in the
@@ -72,6 +73,13 @@ type Questions string
 
 // Allowed lists the values a file may hold.
 func (Questions) Allowed() []string { return []string{"none", "clock_runs", "clock_stops"} }
+
+// Downtimes says what a downtime does that the authority has announced: the clock
+// runs on, which is the default, or it stops.
+type Downtimes string
+
+// Allowed lists the values a file may hold.
+func (Downtimes) Allowed() []string { return []string{"clock_runs", "clock_stops"} }
 
 func (c *Config) checkConsultation(name string, at func(path, code, message string, allowed ...string)) {
 	path := "consultations." + name
@@ -121,7 +129,9 @@ func (l Leg) check(path string, at func(path, code, message string, allowed ...s
 			}
 		}
 	case l.Term == Term{}:
-		for key, set := range map[string]bool{"silence": l.Silence != "", "extendable": l.Extendable, "counts_from": l.CountsFrom != ""} {
+		for key, set := range map[string]bool{
+			"silence": l.Silence != "", "extendable": l.Extendable, "counts_from": l.CountsFrom != "", "downtime": l.Downtime != "",
+		} {
 			if set {
 				at(path+"."+key, "contradiction", "the leg has no term")
 			}

@@ -27,6 +27,7 @@ consultations:
       - authority: a
         binding: veto
         silence: no_objection
+        downtime: clock_stops
   z:
     legs:
       - authority: a
@@ -53,14 +54,14 @@ consultations:
 		"f.yaml:12: consultations.x.legs[0].silence: a mandatory answer cannot be done without",
 		"consultations.x.legs[0].question_term: a question that stops the clock needs a term",
 		"f.yaml:18: consultations.y.legs[0].silence: the leg has no term",
-		"f.yaml:23: consultations.z.legs[0].term.roll_over: only a term in calendar days",
-		"f.yaml:25: consultations.z.legs[0].counts_from: silence is no objection only when",
-		"f.yaml:30: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
+		"f.yaml:24: consultations.z.legs[0].term.roll_over: only a term in calendar days",
+		"f.yaml:26: consultations.z.legs[0].counts_from: silence is no objection only when",
+		"f.yaml:31: consultations.v.legs[0].term.calendar_days: a number from 1 to 10000",
 		"consultations.v.legs[0].silence: a term needs a rule for silence",
-		"f.yaml:33: consultations.w.legs[0].silence",
-		`f.yaml:33: consultations.w.legs[0].fields[1]: "health" is not one of the values (allowed: personal_code, given_name`,
+		"f.yaml:34: consultations.w.legs[0].silence",
+		`f.yaml:34: consultations.w.legs[0].fields[1]: "health" is not one of the values (allowed: personal_code, given_name`,
 		"consultations.w.legs[1].fields: the register finds people by their personal code",
-		"f.yaml:33: consultations.w.legs[0].fields[2]: the field stands twice",
+		"f.yaml:34: consultations.w.legs[0].fields[2]: the field stands twice",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("not named: %s\nin:\n%v", want, err)

@@ -52,6 +52,15 @@ func throughREST(w *world, from soap.ClientID, operation string, content map[str
 		method, path = http.MethodGet, "/consultations/"+url.PathEscape(id)
 	case "submitAnswers":
 		path = "/answers"
+	case "listDigests":
+		method, path = http.MethodGet, "/digests?"
+		for name, value := range body {
+			path += fmt.Sprintf("%s=%v&", name, value)
+		}
+	case "announceDowntime":
+		path = "/downtimes"
+	case "getStatistics":
+		method, path = http.MethodGet, "/statistics"
 	default:
 		path = "/consultations/" + url.PathEscape(id) + map[string]string{
 			"acknowledgeConsultation": "/acknowledgement", "takeIntoReview": "/review", "requestInformation": "/inquiries",
@@ -109,7 +118,8 @@ func respell(v any, name func(string) string) any {
 	return v
 }
 
-var lists = map[string]string{"notices": "notice", "inquiries": "inquiry", "answers": "answer", "results": "result", "conditions": "condition"}
+var lists = map[string]string{"notices": "notice", "inquiries": "inquiry", "answers": "answer", "results": "result", "conditions": "condition",
+	"digests": "digest", "reminders": "reminder", "statistics": "statistic"}
 
 func camel(s string) string {
 	if one, ok := lists[s]; ok {

@@ -60,6 +60,9 @@ var operations = []operation{
 	{code: "takeIntoReview", method: "POST", path: "/consultations/{id}/review", schema: "Action", work: act(consultation.HappenedTaken)},
 	{code: "requestInformation", method: "POST", path: "/consultations/{id}/inquiries", schema: "Inquiry", work: act(consultation.HappenedAsked)},
 	{code: "requestExtension", method: "POST", path: "/consultations/{id}/extensions", schema: "Extension", work: act(consultation.HappenedExtensionAsked)},
+	{code: "listDigests", method: "GET", path: "/digests", work: listDigests},
+	{code: "announceDowntime", method: "POST", path: "/downtimes", schema: "Downtime", work: announceDowntime},
+	{code: "getStatistics", method: "GET", path: "/statistics", work: getStatistics},
 	{code: "submitAnswers", method: "POST", path: "/answers", schema: "Answers", work: submitAnswers},
 }
 
@@ -260,6 +263,9 @@ func contentOfQuery(values url.Values, more map[string]string) []byte {
 		} else if values.Has(name) {
 			content[name] = -1
 		}
+	}
+	if values.Has("after_day") {
+		content["after_day"] = values.Get("after_day")
 	}
 	for name, value := range more {
 		content[name] = value

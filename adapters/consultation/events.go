@@ -29,6 +29,7 @@ const (
 	eventExtensionDenied    = "consultation.extension_denied"
 	eventReminded           = "consultation.reminded"
 	eventDigest             = "consultation.digest"
+	eventDowntime           = "consultation.downtime_announced"
 	eventOverdue            = "consultation.overdue"
 	eventDeemed             = "consultation.deemed_no_objection"
 	eventClosed             = "consultation.closed_without_answer"

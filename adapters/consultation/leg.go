@@ -35,10 +35,11 @@ type keptProgress struct {
 	Wanted    *Extension     `json:"wanted,omitempty"`
 	Late      bool           `json:"late,omitempty"`
 	Reminded  int            `json:"reminded,omitempty"`
+	Down      bool           `json:"down,omitempty"`
 }
 
 func (p progress) kept() keptProgress {
-	return keptProgress{p.Term, p.DuePassed, p.Asking, p.AskedTill, p.Wanted, p.Late, p.Reminded}
+	return keptProgress{p.Term, p.DuePassed, p.Asking, p.AskedTill, p.Wanted, p.Late, p.Reminded, p.Down}
 }
 
 // lockLeg locks the round of a leg and reads the leg; ErrNotFound when there is
@@ -89,6 +90,7 @@ func readLegs(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState, wher
 		}
 		l.progress.Term, l.progress.DuePassed, l.progress.Asking = kept.Term, kept.DuePassed, kept.Asking
 		l.progress.AskedTill, l.progress.Wanted, l.progress.Late, l.progress.Reminded = kept.AskedTill, kept.Wanted, kept.Late, kept.Reminded
+		l.progress.Down = kept.Down
 		return l, err
 	})
 	if err != nil {

@@ -28,8 +28,10 @@ const (
 	HappenedExtensionAsked   Happening = "extension_requested"
 	HappenedExtensionGranted Happening = "extension_granted"
 	HappenedExtensionDenied  Happening = "extension_denied"
-	HappenedDue              Happening = "due"        // the term ended
-	HappenedReminded         Happening = "reminded"   // a part of the term has passed and the authority still has it
+	HappenedDue              Happening = "due"            // the term ended
+	HappenedReminded         Happening = "reminded"       // a part of the term has passed and the authority still has it
+	HappenedDowntimeBegan    Happening = "downtime_began" // the authority's system is down, as announced
+	HappenedDowntimeEnded    Happening = "downtime_ended"
 	HappenedClosed           Happening = "closed"     // an official gave up waiting
 	HappenedWithdrawn        Happening = "withdrawn"  // the case no longer needs it
 	HappenedSuperseded       Happening = "superseded" // a new revision asks anew
@@ -55,6 +57,7 @@ type progress struct {
 	Wanted    *Extension     // the extension that waits for the case owner
 	DuePassed bool           // the end of the term has been acted on
 	Reminded  int            // the percent of the term of which the authority has been reminded last
+	Down      bool           // the authority's downtime has stopped the clock
 	Late      bool           // answered after the term
 	Version   int            // of the accepted answer; 0 without one
 	Problem   string         // why it could not be delivered
@@ -160,6 +163,9 @@ var transitions = []transition{
 	{on: HappenedDue, from: underway, to: LegOverdue, then: passDue, tell: eventOverdue},
 
 	{on: HappenedReminded, from: reminded, then: noteReminder, tell: eventReminded},
+	{on: HappenedDowntimeBegan, from: underway, when: downStops, then: beginDowntime},
+	{on: HappenedDowntimeEnded, from: open, when: down, then: endDowntime},
+
 	{on: HappenedClosed, from: []LegState{LegOverdue, LegDeliveryProblem}, to: LegClosedNoAnswer, then: finish, tell: eventClosed},
 	{on: HappenedWithdrawn, from: open, to: LegWithdrawn, then: finish, tell: eventWithdrawn},
 	{on: HappenedSuperseded, from: append(slices.Clone(open), LegAnswered, LegRejectedByReceiver, LegDeemedNoObjection, LegClosedNoAnswer),
@@ -175,6 +181,8 @@ var harmless = map[Happening][]LegState{
 	HappenedTaken:         {LegInReview, LegInfoRequested, LegExtensionRequested, LegOverdue},
 	HappenedNotSupplied:   append(slices.Clone(open), final...),
 	HappenedDue:           append([]LegState{LegOverdue}, final...),
+	HappenedDowntimeBegan: append(slices.Clone(open), final...),
+	HappenedDowntimeEnded: append(slices.Clone(open), final...),
 	HappenedWithdrawn:     final,
 	HappenedSuperseded:    {LegWithdrawn, LegSuperseded},
 }

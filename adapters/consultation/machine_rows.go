@@ -14,6 +14,7 @@ const (
 	startDelivered  = "delivered"
 	startRerouted   = "rerouted"
 	pauseQuestion   = "info_requested"
+	pauseDowntime   = "downtime"
 	problemUnproven = "not_proven"
 )
 
@@ -23,8 +24,12 @@ func silently(rule Silence) func(progress, LegPolicy) bool {
 	return func(_ progress, policy LegPolicy) bool { return policy.Silence == rule }
 }
 
-func unproven(p progress, _ LegPolicy) bool        { return p.Delivered.IsZero() }
-func asking(p progress, _ LegPolicy) bool          { return p.Asking }
+func unproven(p progress, _ LegPolicy) bool { return p.Delivered.IsZero() }
+func asking(p progress, _ LegPolicy) bool   { return p.Asking }
+func down(p progress, _ LegPolicy) bool     { return p.Down }
+func downStops(p progress, policy LegPolicy) bool {
+	return policy.Downtime == DowntimeStopsClock && p.Term != nil && !p.DuePassed && !p.Down
+}
 func informs(_ progress, policy LegPolicy) bool    { return policy.Information }
 func wants(p progress, _ LegPolicy) bool           { return p.Wanted != nil }
 func clockStops(_ progress, policy LegPolicy) bool { return policy.Questions == QuestionsStopClock }
@@ -80,6 +85,7 @@ func arrive(p progress, policy LegPolicy, e occurrence) progress {
 	if p.Term != nil && policy.CountsFrom != CountsFromOpening {
 		p.Reminded = 0
 		p.Term = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startDelivered}
+		p = stillDown(p, e)
 	}
 	return p
 }
@@ -100,6 +106,7 @@ func restart(p progress, _ LegPolicy, e occurrence) progress {
 	p.Problem = ""
 	if p.DuePassed {
 		p.Term, p.DuePassed, p.Reminded = &calendar.Term{Rule: p.Term.Rule, Start: e.At, StartEvent: startRerouted}, false, 0
+		p = stillDown(p, e)
 	}
 	return p
 }
@@ -147,7 +154,7 @@ func ask(p progress, policy LegPolicy, e occurrence) progress {
 }
 
 func askAndStop(p progress, policy LegPolicy, e occurrence) progress {
-	p = ask(p, policy, e)
+	p = resume(ask(p, policy, e), e) // from a downtime
 	if p.Term != nil {
 		paused := p.Term.Pause(e.At, pauseQuestion)
 		p.Term = &paused
@@ -157,7 +164,7 @@ func askAndStop(p progress, policy LegPolicy, e occurrence) progress {
 
 func supply(p progress, _ LegPolicy, e occurrence) progress {
 	p.Asking, p.AskedTill = false, time.Time{}
-	return resume(p, e)
+	return stillDown(resume(p, e), e)
 }
 
 func resume(p progress, e occurrence) progress {
@@ -190,6 +197,39 @@ func deny(p progress, _ LegPolicy, _ occurrence) progress {
 
 // finish leaves nothing waiting on a leg that has ended.
 func finish(p progress, _ LegPolicy, e occurrence) progress {
-	p.Asking, p.AskedTill, p.Wanted, p.Problem = false, time.Time{}, nil, ""
+	p.Asking, p.AskedTill, p.Wanted, p.Problem, p.Down = false, time.Time{}, nil, "", false
 	return resume(p, e)
+}
+
+// beginDowntime stops the clock, where no question back has stopped it already.
+func beginDowntime(p progress, _ LegPolicy, e occurrence) progress {
+	p.Down = true
+	return stillDown(p, e)
+}
+
+// stillDown keeps the clock stopped while the authority's system is down.
+func stillDown(p progress, e occurrence) progress {
+	if !p.Down || p.Term == nil || p.Term.Paused() {
+		return p
+	}
+	if n := len(p.Term.Pauses); n > 0 && p.Term.Pauses[n-1].To.After(e.At) {
+		e.At = p.Term.Pauses[n-1].To // pauses do not overlap
+	}
+	paused := p.Term.Pause(e.At, pauseDowntime)
+	p.Term = &paused
+	return p
+}
+
+func endDowntime(p progress, _ LegPolicy, e occurrence) progress {
+	p.Down = false
+	if p.Term == nil {
+		return p
+	}
+	if n := len(p.Term.Pauses); n > 0 && p.Term.Pauses[n-1].Reason == pauseDowntime {
+		if from := p.Term.Pauses[n-1].From; from.After(e.At) {
+			e.At = from
+		}
+		return resume(p, e)
+	}
+	return p
 }

@@ -16,7 +16,7 @@ import (
 var happenings = []Happening{
 	HappenedDelivered, HappenedUndeliverable, HappenedRerouted, HappenedTaken, HappenedAnswered, HappenedNotCompetent, HappenedCorrected,
 	HappenedAsked, HappenedSupplied, HappenedNotSupplied, HappenedExtensionAsked, HappenedExtensionGranted, HappenedExtensionDenied,
-	HappenedDue, HappenedReminded, HappenedClosed, HappenedWithdrawn, HappenedSuperseded,
+	HappenedDue, HappenedReminded, HappenedDowntimeBegan, HappenedDowntimeEnded, HappenedClosed, HappenedWithdrawn, HappenedSuperseded,
 }
 
 // timed happen by a timer only.
@@ -39,6 +39,7 @@ func anyPolicy(t *rapid.T) LegPolicy {
 		Extendable:   rapid.Bool().Draw(t, "extendable"),
 		QuestionTerm: &calendar.Rule{Unit: calendar.WorkingDays, Length: 3},
 	}
+	p.Downtime = rapid.SampledFrom([]Downtimes{"", DowntimeRunsClock, DowntimeStopsClock}).Draw(t, "downtime")
 	if p.Silence == SilenceNoObjection {
 		p.CountsFrom = CountsFromDelivery
 	}
@@ -108,13 +109,13 @@ func (w *walk) invariants(t *rapid.T) {
 		t.Fatalf("asking back: %v in %s", p.Asking, p.State)
 	case (p.State == LegExtensionRequested) != (p.Wanted != nil) && p.State != LegOverdue:
 		t.Fatalf("an extension is wanted: %v in %s", p.Wanted, p.State)
-	case p.Term.Paused() && p.State != LegInfoRequested:
+	case p.Term.Paused() && p.State != LegInfoRequested && !p.Down:
 		t.Fatalf("the clock stands still in %s", p.State)
 	case slices.Contains([]LegState{LegDelivered, LegInReview, LegAnswered}, p.State) && p.Delivered.IsZero():
 		t.Fatalf("%s without a proof of delivery", p.State)
 	case (p.Version > 0) != (p.State == LegAnswered || p.State == LegRejectedByReceiver) && p.State != LegSuperseded:
 		t.Fatalf("%d answers in %s", p.Version, p.State)
-	case slices.Contains(underway, p.State) && len(p.timers()) == 0 && !p.DuePassed:
+	case slices.Contains(underway, p.State) && len(p.timers()) == 0 && !p.DuePassed && !p.Down:
 		t.Fatalf("nothing will ever happen to %+v", p)
 	}
 }
@@ -186,6 +187,7 @@ func TestEveryLegEnds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := startWalk(t)
 		w.wander(t)
+		w.do(t, occurrence{What: HappenedDowntimeEnded, At: w.now}) // a downtime has an end
 		w.advance(t, w.now.AddDate(3, 0, 0))
 		if !w.leg.State.Final() {
 			w.do(t, occurrence{What: HappenedClosed, At: w.now, Reason: "no answer"})
@@ -230,11 +232,12 @@ func TestEveryRowAndStateOfTheTableIsReached(t *testing.T) {
 		policy                                  int
 		state                                   LegState
 		delivered, passed, asking, wants, stops bool
+		down                                    bool
 	}
 	start := time.Date(2026, 2, 16, 8, 0, 0, 0, time.UTC)
 	taken, reached := map[int]bool{}, map[LegState]bool{}
 	for i, policy := range []LegPolicy{
-		{Silence: SilenceEscalate, Mandatory: true, Extendable: true, Questions: QuestionsStopClock},
+		{Silence: SilenceEscalate, Mandatory: true, Extendable: true, Questions: QuestionsStopClock, Downtime: DowntimeStopsClock},
 		{Silence: SilenceNoObjection, Mandatory: true, Extendable: true, Questions: QuestionsRunClock},
 		{Silence: SilenceProceed, Questions: QuestionsNone},
 		{Information: true},
@@ -250,7 +253,7 @@ func TestEveryRowAndStateOfTheTableIsReached(t *testing.T) {
 			for state, list := range todo {
 				delete(todo, state)
 				for _, w := range list {
-					here := place{i, w.leg.State, !w.leg.Delivered.IsZero(), w.leg.DuePassed, w.leg.Asking, w.leg.Wanted != nil, w.leg.Term.Paused()}
+					here := place{i, w.leg.State, !w.leg.Delivered.IsZero(), w.leg.DuePassed, w.leg.Asking, w.leg.Wanted != nil, w.leg.Term.Paused(), w.leg.Down}
 					if seen[here] {
 						continue
 					}
@@ -313,7 +316,7 @@ func TestTheTableIsWellFormed(t *testing.T) {
 			t.Errorf("row %d leads to %q", i, row.to)
 		}
 	}
-	if n := reflect.TypeFor[progress]().NumField(); n != 11 {
+	if n := reflect.TypeFor[progress]().NumField(); n != 12 {
 		t.Errorf("progress has %d fields: do the table, the columns and kept know all of them?", n)
 	}
 }

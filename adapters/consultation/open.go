@@ -71,9 +71,9 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 			Mandatory: l.Mandatory, Binding: l.Binding, Because: l.Because, State: at.State, DueAt: orNull(due, hasDue),
 		}
 		batch.Queue(`
-			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
-			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt)
+			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at, asked_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt, now)
 		setTimers(batch, leg.ID, at)
 		payload, err := json.Marshal(questionOf(r, leg, c.Round, l.Fields))
 		if err != nil {

@@ -58,6 +58,15 @@ const (
 	QuestionsStopClock Questions = "clock_stops"
 )
 
+// Downtimes says what an announced downtime of the authority does.
+type Downtimes string
+
+// A downtime lets the clock run, or stops it.
+const (
+	DowntimeRunsClock  Downtimes = "clock_runs"
+	DowntimeStopsClock Downtimes = "clock_stops"
+)
+
 // Policy says, for every type of consultation, who is asked, and for every kind
 // of case, which types it needs.
 type Policy struct {
@@ -103,6 +112,7 @@ type LegPolicy struct {
 	Silence      Silence        `json:"silence,omitempty"`     // "" without a term
 	Extendable   bool           `json:"extendable,omitempty"`
 	Questions    Questions      `json:"questions,omitempty"`     // "" is clock_runs
+	Downtime     Downtimes      `json:"downtime,omitempty"`      // "" is clock_runs
 	QuestionTerm *calendar.Rule `json:"question_term,omitempty"` // how long the case owner has to answer a question back
 }
 
@@ -126,6 +136,9 @@ func (l LegPolicy) check() []error {
 	}
 	if !slices.Contains([]Questions{"", QuestionsNone, QuestionsRunClock, QuestionsStopClock}, l.Questions) {
 		fault("unknown rule for questions %q", l.Questions)
+	}
+	if !slices.Contains([]Downtimes{"", DowntimeRunsClock, DowntimeStopsClock}, l.Downtime) {
+		fault("unknown rule for downtimes %q", l.Downtime)
 	}
 	for _, term := range []*calendar.Rule{l.Term, l.QuestionTerm} {
 		if term != nil {

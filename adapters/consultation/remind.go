@@ -126,8 +126,13 @@ func (p *Procedure) remind(ctx context.Context, tx pgx.Tx, l *lockedLeg) (bool, 
 }
 
 // restsUntil is until when nobody is reminded because the fault is not the
-// authority's: our link to it is down. Zero when nothing speaks against it.
-func (p *Procedure) restsUntil(ctx context.Context, tx pgx.Tx, _, destination string) (time.Time, error) {
+// authority's, or one that it has announced: its downtime lasts, or our link to it
+// is down. Zero when nothing speaks against it.
+func (p *Procedure) restsUntil(ctx context.Context, tx pgx.Tx, authority, destination string) (time.Time, error) {
+	until, err := p.downUntil(ctx, tx, authority)
+	if err != nil || !until.IsZero() {
+		return until, err
+	}
 	if destination == "" {
 		return time.Time{}, nil
 	}

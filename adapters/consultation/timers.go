@@ -30,6 +30,9 @@ func (p *Procedure) RunTimers(ctx context.Context, pool *pgxpool.Pool, log *slog
 	look := time.NewTicker(timerLook)
 	defer look.Stop()
 	for {
+		if err := p.KeepDowntimes(ctx, pool); err != nil && ctx.Err() == nil { // first: they stop clocks
+			log.ErrorContext(ctx, "downtimes of authorities could not be kept", "error", err)
+		}
 		if _, err := p.FireTimers(ctx, pool); err != nil && ctx.Err() == nil {
 			log.ErrorContext(ctx, "timers of consultations could not be fired", "error", err)
 		}

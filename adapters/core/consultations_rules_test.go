@@ -1,11 +1,15 @@
 package core_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/consultation/receivers"
@@ -104,5 +108,35 @@ func TestFaultsOfFactsAndTypesAreNamedAtOnce(t *testing.T) {
 		if r := w.do("GET", "/v1/consultations/shadow"+query, ""); r.status != http.StatusBadRequest {
 			t.Errorf("%s: %d %s", query, r.status, r.body)
 		}
+	}
+}
+
+func TestStatisticsAndDowntimesOverTheDoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	c := w.opened(nil)
+	w.answers(c, 1, consultation.CodeNoObjection)
+	r := w.do("GET", "/v1/consultations/statistics?authority=labour&since="+url.QueryEscape("2026-03-01T00:00:00Z"), "")
+	want := `{"since":"2026-03-01T00:00:00Z","statistics":[{"authority":"labour","type":"residence_permit.employment","answered":1,"answered_in_time":1,` +
+		`"unanswered":0,"median_seconds":0,"p90_seconds":0,"open":0,"overdue":0,"due_this_week":0,"due_next_week":0}]}`
+	if r.status != http.StatusOK || strings.TrimSpace(r.body) != want {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	if r := w.do("GET", "/v1/consultations/statistics", ""); r.status != http.StatusOK || strings.Count(r.body, `"authority"`) != 5 {
+		t.Errorf("%d %s", r.status, r.body)
+	}
+	for _, query := range []string{"?since=yesterday", "?x=1", "?authority=a&authority=b"} {
+		if r := w.do("GET", "/v1/consultations/statistics"+query, ""); r.status != http.StatusBadRequest {
+			t.Errorf("%s: %d %s", query, r.status, r.body)
+		}
+	}
+	w.authority(func(ctx context.Context, tx pgx.Tx) error {
+		_, err := w.procedure.Announce(ctx, tx, consultation.DowntimeNotice{
+			ID: "d", Begins: noon.Add(time.Hour), Ends: noon.Add(2 * time.Hour), Reason: "Hooldus", From: clientOf("labour"), Door: "rest",
+		})
+		return err
+	})
+	if r := w.do("GET", "/v1/consultations/downtimes", ""); r.status != http.StatusOK || !strings.Contains(r.body, `"from":"2026-03-02T13:00:00Z"`) {
+		t.Errorf("%d %s", r.status, r.body)
 	}
 }

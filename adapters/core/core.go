@@ -143,6 +143,8 @@ func (a *API) routes() []route {
 		{"/v1/consultations", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.listConsultations, "POST": a.openConsultation}},
 		{"/v1/consultations/dry-run", false, "POST", map[string]http.HandlerFunc{"POST": a.tryConsultation}},
 		{"/v1/consultations/shadow", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.shadowReport}},
+		{"/v1/consultations/statistics", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.statistics}},
+		{"/v1/consultations/downtimes", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.downtimes}},
 		{"/v1/consultations/{id}/receivers", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.choices}},
 		{"/v1/consultations/{id}/timeline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.timeline}},
 		{"/v1/consultations/{id}/progress", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.neutralProgress}},

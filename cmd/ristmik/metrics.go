@@ -30,6 +30,7 @@ type meters struct {
 	answers  *prometheus.CounterVec
 	alarms   *prometheus.CounterVec
 	secrets  *prometheus.CounterVec
+	asked    *questionMeters
 	calls    *prometheus.HistogramVec
 	sent     *prometheus.HistogramVec
 
@@ -51,7 +52,12 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 	if err != nil {
 		return nil, err
 	}
+	asked, err := newQuestionMeters(reg)
+	if err != nil {
+		return nil, err
+	}
 	m := &meters{
+		asked:    asked,
 		requests: requests,
 		attempts: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ristmik_delivery_attempts_total", Help: "Attempts to deliver a message, by how they ended.",

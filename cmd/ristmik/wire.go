@@ -179,6 +179,7 @@ func (h *hub) run(ctx context.Context) error {
 		core.WatchNotifications(ctx, h.db.pool, h.log, h.metrics.notified.Set)
 		return nil
 	})
+	g.Go(func() error { h.metrics.asked.watch(ctx, h.procedure, h.db.pool, h.log); return nil })
 	for _, d := range h.doors {
 		g.Go(func() error { return d.serve(ctx) })
 	}

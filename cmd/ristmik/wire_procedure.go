@@ -55,6 +55,7 @@ func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
 		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
+		Downtime: consultation.Downtimes(leg.Downtime),
 	}
 }
 

@@ -125,6 +125,27 @@ func callOf(operation, question string) (sample, bool) {
 			refused: map[string]any{"request": map[string]any{"after": 0, "limit": 501}},
 			at:      []string{"response", "notice", "what"}, want: "opened", faultCode: "range",
 		}, true
+	case "listDigests":
+		return sample{
+			good:    map[string]any{"request": map[string]any{"afterDay": "2026-11-01", "limit": 100}},
+			refused: map[string]any{"request": map[string]any{"limit": 101}},
+			at:      []string{"response", "digest", "reminder", "caseType"}, want: "residence_permit.employment", faultCode: "range",
+		}, true
+	case "announceDowntime":
+		downtime := func(until string) map[string]any {
+			return map[string]any{"request": map[string]any{
+				"downtimeId": "K-" + uuid.NewString(), "from": "2026-12-01T20:00:00Z", "until": until, "reason": "Hooldus & uuendus",
+			}}
+		}
+		return sample{
+			good: downtime("2026-12-02T02:00:00Z"), refused: downtime("2026-12-01T19:00:00Z"),
+			at: []string{"response", "status"}, want: "accepted", faultCode: "range",
+		}, true
+	case "getStatistics":
+		return sample{
+			good: map[string]any{"request": map[string]any{}},
+			at:   []string{"response", "statistic", "caseType"}, want: "residence_permit.employment",
+		}, true
 	case "getConsultation":
 		return sample{
 			good:    map[string]any{"request": map[string]any{"consultationId": question}},

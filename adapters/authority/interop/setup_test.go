@@ -35,7 +35,8 @@ var (
 // its id, and the operations of the description that it serves.
 func provider(t *testing.T) (url string, ask func(*testing.T) string, operations []*contract.Operation) {
 	t.Helper()
-	now := func() time.Time { return time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC) }
+	moment := time.Date(2026, 11, 2, 13, 0, 0, 0, time.UTC)
+	now := func() time.Time { return moment }
 	pool := postgrestest.Pool(t,
 		postgres.MigrationSet{Name: "outbox", FS: outbox.Migrations},
 		postgres.MigrationSet{Name: "consultation", FS: consultation.Migrations})
@@ -83,6 +84,15 @@ func provider(t *testing.T) (url string, ask func(*testing.T) string, operations
 		}
 		return opened.Legs[0].ID
 	}
+	// One question has been waiting for so long that there is a digest with it.
+	ask(t)
+	for _, minute := range []int{0, 15} { // from 9 o'clock of the day on which half of the term has passed
+		moment = time.Date(2026, 11, 9, 7, minute, 0, 0, time.UTC)
+		if _, _, err := procedure.Remind(t.Context(), pool); err != nil {
+			t.Fatal(err)
+		}
+	}
+	moment = time.Date(2026, 11, 20, 13, 0, 0, 0, time.UTC)
 	return server.URL, ask, answers.Operations()
 }
 
