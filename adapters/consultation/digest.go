@@ -114,6 +114,13 @@ func (p *Procedure) makeDigest(ctx context.Context, tx pgx.Tx, authority, day st
 	if _, err := tx.Exec(ctx, `update consultation.digest set made_at = $3 where (authority, day) = ($1, $2::date)`, authority, day, now); err != nil {
 		return false, err
 	}
+	var shown bool // of a digest that is all of hidden questions nobody else may know
+	err = tx.QueryRow(ctx, `
+		select exists (select from consultation.reminder r join consultation.leg l on l.id = r.leg_id
+			where (r.authority, r.day) = ($1, $2::date) and r.told and not coalesce((l.policy->>'hidden')::boolean, false))`, authority, day).Scan(&shown)
+	if err != nil || !shown {
+		return true, err
+	}
 	data, _ := json.Marshal(digestData{authority, day}) // texts always marshal
 	return true, outbox.Append(ctx, tx, outbox.Event{
 		ID: uuid.NewSHA1(eventSpace, []byte(eventDigest+"/"+authority+"/"+day)).String(), Type: eventDigest, Source: eventSource,
@@ -155,6 +162,21 @@ func (p *Procedure) Digests(ctx context.Context, db outbox.DB, from soap.ClientI
 	if authority == "" {
 		return nil, nil
 	}
+	return digests(ctx, db, authority, after, limit)
+}
+
+// DigestsAtDesk gives the digests of the authority at whose desk the clerk works;
+// see [Procedure.Digests]. The error is a *[Refusal] of the kind forbidden for who
+// is no clerk or not surely enough who it says.
+func (p *Procedure) DigestsAtDesk(ctx context.Context, db outbox.DB, c Clerk, after calendar.Day, limit int) ([]Digest, error) {
+	authority, err := workplace(ctx, db, c)
+	if err != nil {
+		return nil, err
+	}
+	return digests(ctx, db, authority, after, limit)
+}
+
+func digests(ctx context.Context, db outbox.DB, authority string, after calendar.Day, limit int) ([]Digest, error) {
 	rows, err := db.Query(ctx, `
 		select d.day::text, d.made_at, l.id, l.round, r.case_reference, l.type, m.percent, l.state, l.due_at
 		from (select * from consultation.digest where authority = $1 and day > $2::date and made_at is not null order by day limit $3) d

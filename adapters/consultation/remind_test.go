@@ -99,6 +99,27 @@ func TestAnAuthorityIsRemindedAtPartsOfTheTermInOneDigestADay(t *testing.T) {
 	}
 }
 
+// The day's reminders are at the authority's desk as well, and at nobody else's.
+func TestTheDigestIsAtTheDesk(t *testing.T) {
+	t.Parallel()
+	w := newTimedWorld(t, one(national(5)))
+	w.at("2026-03-02 14:00:00")
+	w.deliver(w.open("one")) // half of five working days has passed with the 5th
+	w.remind("2026-03-05 09:15:00", 1, 1)
+	clerk := consultation.Clerk{Code: "EE81506150008", Assurance: "high"}
+	if _, err := w.DigestsAtDesk(context.Background(), w.pool, clerk, 0, 10); err == nil {
+		t.Error("a stranger reads the digest")
+	}
+	for authority, want := range map[string]int{"labour": 1, "security": 0} {
+		if err := w.in(func(ctx context.Context, tx pgx.Tx) error { return w.Enrol(ctx, tx, authority, clerk.Code) }); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := w.DigestsAtDesk(context.Background(), w.pool, clerk, 0, 10); err != nil || len(list) != want {
+			t.Errorf("%s: %+v %v", authority, list, err)
+		}
+	}
+}
+
 // While the authority waits for the case owner, while an extension lasts and after
 // an answer nobody is reminded; a digest that would say nothing is not made.
 func TestNobodyIsRemindedOfWhatTheyNeedNotDo(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/consultation/calendar"
@@ -57,6 +58,38 @@ func TestStatisticsAreWhatARecountComesTo(t *testing.T) {
 	}
 	if none, err := w.OwnStatistics(context.Background(), w.pool, clientOf("nobody"), since); err != nil || len(none) != 0 {
 		t.Errorf("of nobody: %+v %v", none, err)
+	}
+}
+
+// Of a hidden question nothing is in the numbers that everybody may see, and
+// nothing in the events of digests.
+func TestHiddenQuestionsAreNotCountedForEverybody(t *testing.T) {
+	t.Parallel()
+	w := newTimedWorld(t, one(national(5)))
+	c := w.open("one")
+	w.deliver(c)
+	for hidden, want := range []int{1, 0} {
+		if hidden == 1 {
+			if err := w.in(func(ctx context.Context, tx pgx.Tx) error {
+				_, err := tx.Exec(ctx, `update consultation.leg set policy = policy || '{"hidden": true}'`)
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if list, err := w.OpenStatistics(context.Background(), w.pool, noon); err != nil || len(list) != want {
+			t.Errorf("%+v %v", list, err)
+		}
+		if list, err := w.Statistics(context.Background(), w.pool, "", noon); err != nil || len(list) != 1 {
+			t.Errorf("for the case owner: %+v %v", list, err)
+		}
+	}
+	w.remind("2026-03-05 09:15:00", 1, 1)
+	if list := w.digests(); len(list) != 1 {
+		t.Errorf("%+v", list)
+	}
+	if got := w.types("authority/labour"); len(got) != 0 {
+		t.Errorf("%v", got)
 	}
 }
 

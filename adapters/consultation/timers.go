@@ -23,28 +23,40 @@ const (
 	timerWorkers = 4
 )
 
-// RunTimers fires timers and makes reminders until ctx is done. Any number of processes may run it
-// on one database: a timer happens once. What cannot be fired is logged and
-// tried again at the next look; it holds nothing else up.
+// RunTimers fires timers, keeps downtimes and makes reminders until ctx is done.
+// Any number of processes may run it on one database: a timer happens once. What
+// cannot be done is logged and tried again at the next look; it holds nothing else
+// up. Reminders are made beside timers, so that no term ends late for them.
 func (p *Procedure) RunTimers(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
-	look := time.NewTicker(timerLook)
-	defer look.Stop()
-	for {
-		if err := p.KeepDowntimes(ctx, pool); err != nil && ctx.Err() == nil { // first: they stop clocks
-			log.ErrorContext(ctx, "downtimes of authorities could not be kept", "error", err)
-		}
-		if _, err := p.FireTimers(ctx, pool); err != nil && ctx.Err() == nil {
-			log.ErrorContext(ctx, "timers of consultations could not be fired", "error", err)
-		}
-		if _, _, err := p.Remind(ctx, pool); err != nil && ctx.Err() == nil {
-			log.ErrorContext(ctx, "reminders of consultations could not be made", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-look.C:
+	look := func(what string, do func() error) error {
+		tick := time.NewTicker(timerLook)
+		defer tick.Stop()
+		for {
+			if err := do(); err != nil && ctx.Err() == nil {
+				log.ErrorContext(ctx, what, "error", err)
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
 		}
 	}
+	var work errgroup.Group
+	work.Go(func() error {
+		return look("timers of consultations could not be fired", func() error {
+			kept := p.KeepDowntimes(ctx, pool) // first: they stop clocks
+			_, err := p.FireTimers(ctx, pool)
+			return errors.Join(kept, err)
+		})
+	})
+	work.Go(func() error {
+		return look("reminders of consultations could not be made", func() error {
+			_, _, err := p.Remind(ctx, pool)
+			return err
+		})
+	})
+	return work.Wait()
 }
 
 // FireTimers fires every timer but the reminders that is due now and returns how many legs had

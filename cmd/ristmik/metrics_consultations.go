@@ -19,7 +19,7 @@ const (
 )
 
 // questionMeters show what waits for authorities and how they answer, by
-// authority and type.
+// authority and type; hidden questions are not counted.
 type questionMeters struct {
 	open, overdue, nextWeek, median *prometheus.GaugeVec
 }
@@ -61,7 +61,7 @@ func (m *questionMeters) watch(ctx context.Context, p *consultation.Procedure, p
 	tick := time.NewTicker(statisticsEvery)
 	defer tick.Stop()
 	for {
-		list, err := p.Statistics(ctx, pool, "", time.Now().Add(-statisticsOf))
+		list, err := p.OpenStatistics(ctx, pool, time.Now().Add(-statisticsOf))
 		if err == nil {
 			m.show(list)
 		} else if ctx.Err() == nil {
