@@ -82,6 +82,8 @@ type Breaker struct {
 	// Reason is the reason of the failure that opened it, ProbeReason that of the last trial that failed since; empty while
 	// closed.
 	Reason, ProbeReason string
+	// Gateway is the name of what the destination is reached through; empty where there is none.
+	Gateway string
 	// RampUntil is when the destination gets all of its pace again, after an outage; zero when it does.
 	RampUntil time.Time
 	// Openings is how often in a row it has opened without a success in between.
@@ -103,7 +105,7 @@ select destination, state, since, coalesce(open_until, 'epoch'), open_until is n
        case when state = 'closed' then 0 else open_count end, coalesce(probe_by, ''),
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
        coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end,
-       case when ramp_until > now() then ramp_until end, probe_reason
+       case when ramp_until > now() then ramp_until end, probe_reason, coalesce(gateway, '')
 from outbox.breaker order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
@@ -112,7 +114,7 @@ from outbox.breaker order by destination`)
 		var b Breaker
 		var waits bool
 		var shut, ramp *time.Time
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason)
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason, &b.Gateway)
 		if ramp != nil {
 			b.RampUntil = *ramp
 		}

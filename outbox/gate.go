@@ -158,7 +158,7 @@ func (d *destination) changeAfter(g *gate, verdict error, random func() float64)
 	p := d.Policy.Breaker
 	switch {
 	case g.probe && verdict == nil:
-		return &change{generation: g.generation, state: breakerClosed, reason: "probe succeeded"}
+		return &change{generation: g.generation, state: breakerClosed, reason: reasonProbed}
 	case g.probe && !g.tripped():
 		return &change{generation: g.generation, state: breakerOpen, wait: p.openFor(max(1, g.openings()), random()), reason: "probe told nothing"}
 	case g.tripped():

@@ -116,6 +116,8 @@ type Outcome struct {
 	// CountsAgainst says that the failure counts against the destination for its breaker. An attempt whose context
 	// was cancelled never counts.
 	CountsAgainst bool
+	// AgainstGateway says that the failure counts against the destination's Gateway, and so not against itself.
+	AgainstGateway bool
 	// Apply, when set, runs in the transaction that records the outcome, whatever the result is. If it fails, nothing
 	// is stored and the attempt counts as ResultRetry with the reason "apply" (after ResultDelivered as ResultUnknown
 	// with that reason, since sending again is only right where it has no second effect). It may run more than once,

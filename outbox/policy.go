@@ -104,6 +104,9 @@ type Destination struct {
 	// Probe, when set, asks whether the destination is there, without a message; it is called by one relay at a time while
 	// the breaker is not closed, before a message is tried, and must return soon after its context has ended.
 	Probe func(ctx context.Context) Outcome
+	// Gateway, when set, is what the destination is reached through, together with others; those with the name of the first
+	// one share it.
+	Gateway *Gateway
 	// OnDead, when set, runs in the transaction that records a message as dead. If it fails, the message is not yet
 	// dead: the recording is tried again later, without sending.
 	OnDead func(ctx context.Context, tx pgx.Tx, d Delivery, reason string) error

@@ -10,9 +10,10 @@ import (
 )
 
 const (
-	reasonProbe  = "probe"          // of a breaker that is half open
-	reasonUnused = "probe not sent" // of a breaker whose probe was not sent
-	probeFor     = 30 * time.Second // for Destination.Probe
+	reasonProbe  = "probe"           // of a breaker that is half open
+	reasonProbed = "probe succeeded" // of one that has closed
+	reasonUnused = "probe not sent"  // of a breaker whose probe was not sent
+	probeFor     = 30 * time.Second  // for Destination.Probe
 )
 
 // winProbe makes this relay the one that probes; errNothing if another one does. A relay that has won already, with

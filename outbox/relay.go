@@ -19,6 +19,7 @@ type Relay struct {
 	pool   *pgxpool.Pool
 	o      Options
 	dests  []*destination
+	gates  map[string]*gateway // by name
 	budget *budget
 	asleep *sleepers
 
@@ -34,6 +35,7 @@ type destination struct {
 	Destination
 	kinds     map[string]*Policy // of the kinds that have one of their own
 	retries   *retries
+	gateway   *gateway // nil: none
 	index     int
 	wake      chan struct{}
 	together  *together
@@ -63,7 +65,7 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 	if err != nil {
 		return nil, err
 	}
-	r := &Relay{pool: pool, o: o}
+	r := &Relay{pool: pool, o: o, gates: map[string]*gateway{}}
 	known := map[string]bool{}
 	most := make([]int, len(dests))
 	for i, d := range dests {
@@ -83,6 +85,14 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 		most[i] = d.Policy.MaxInFlight
 		served := &destination{Destination: d, index: i, wake: make(chan struct{}, 1), kinds: map[string]*Policy{}}
 		served.turn, served.lanes = sync.NewCond(&served.mu), map[string]*lane{}
+		if through := d.Gateway; through != nil {
+			if r.gates[through.Name] == nil {
+				if r.gates[through.Name], err = newGateway(through); err != nil {
+					return nil, fmt.Errorf("destination %s: %w", d.Name, err)
+				}
+			}
+			served.gateway = r.gates[through.Name]
+		}
 		served.retries = newRetries(d.Policy.RetryBudget, time.Now)
 		for kind := range d.Policy.Kinds {
 			p := d.Policy.of(kind)
@@ -90,6 +100,11 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 		}
 		served.together = &together{flush: func(recs []*record) ([]bool, error) { return r.recordTogether(served, recs) }}
 		r.dests = append(r.dests, served)
+	}
+	for name := range r.gates {
+		if known[name] {
+			return nil, fmt.Errorf("%w gateway %s: a destination has its name", ErrInvalid, name)
+		}
 	}
 	r.asleep = &sleepers{connect: func(ctx context.Context) (*pgx.Conn, error) { return pgx.ConnectConfig(ctx, pool.Config().ConnConfig) }}
 	r.budget = newBudget(o.Workers, most, func(i int) { r.dests[i].awaken() })
@@ -154,6 +169,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	parts.Go(func() { r.listen(ctx) })
 	parts.Go(func() {
 		r.resume(ctx)
+		for _, g := range r.gates {
+			parts.Go(func() { r.serveGateway(ctx, g) })
+		}
 		for _, d := range r.dests {
 			parts.Go(func() { r.serve(ctx, d) })
 		}

@@ -75,7 +75,8 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	if d.Policy.Rate > 0 {
 		read = min(read, 1+int(d.Policy.Rate*window(d.Policy.Rate).Seconds()))
 	}
-	if d.last.sleeps() {
+	away := d.gateway.shut()
+	if d.last.sleeps() || away {
 		read = 0
 	}
 	l, pages, err := r.look(ctx, d, read)
@@ -99,8 +100,14 @@ func (r *Relay) step(d *destination) (time.Duration, error) {
 	if err := r.keepUp(ctx, d, l); err != nil {
 		return 0, err
 	}
+	if away || d.gateway.shut() {
+		return r.o.Poll, nil // its serving wakes
+	}
 	if l.state == breakerClosed {
 		if g := d.gate(l.generation, l.opened); g.tripped() {
+			if d.gateway.suspect() {
+				return again, nil
+			}
 			return 0, r.openTripped(ctx, d, g)
 		} else if keep, wait := r.room(d, g, l, slots); keep < slots {
 			if n = keep; n == 0 {
@@ -246,7 +253,7 @@ func (r *Relay) rise(ctx context.Context, d *destination) {
 func (d *destination) see(l look) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.last, d.gated = l, l.sleeps()
+	d.last, d.gated = l, l.sleeps() || d.gateway.shut()
 }
 
 // keepUp does what the owner of a destination has to do now and then.
@@ -282,11 +289,19 @@ update outbox.breaker set shut_until = clock_timestamp() + make_interval(secs =>
 	return nil
 }
 
+// through is the name of the destination's gateway, nil where there is none.
+func (d *destination) through() *string {
+	if d.gateway == nil {
+		return nil
+	}
+	return &d.gateway.Name
+}
+
 // introduce makes the breaker row of a destination that is served for the first time.
 func (r *Relay) introduce(ctx context.Context, d *destination) error {
 	_, err := r.pool.Exec(ctx, `
-with row as (insert into outbox.breaker (destination) values ($1) on conflict (destination) do nothing)
-insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name)
+with row as (insert into outbox.breaker (destination, gateway) values ($1, $2) on conflict (destination) do nothing)
+insert into outbox.pace (destination) values ($1) on conflict (destination) do nothing`, d.Name, d.through())
 	if err != nil {
 		return fmt.Errorf("introducing %s: %w", d.Name, err)
 	}

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -73,7 +74,7 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 		rec.wait = policy.Base + policy.backoff(c.tries, r.o.Rand())
 		return rec
 	}
-	if c.gate.tripped() { // since the claim: the message waits behind the breaker, nothing is counted
+	if c.gate.tripped() || d.gateway.shut() { // since the claim: the message waits behind the breaker, nothing is counted
 		return r.unsent(d, c, stateReady, c.reason)
 	}
 	if c.tries == 1 {
@@ -85,9 +86,15 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 	o := r.send(ctx, d, c)
 	took := time.Since(started)
 	verdict := d.Policy.Breaker.health(o, ctx.Err())
+	if o.AgainstGateway && errors.Is(verdict, errAgainst) {
+		verdict = errNeutral
+	}
+	d.gateway.told(d, verdict, o)
 	c.gate.end(verdict, clip(o.Reason))
 	rec := &record{claimed: c, sent: true, exchange: clip(o.Exchange), took: took, outcome: o}
-	rec.change = d.changeAfter(c.gate, verdict, r.o.Rand)
+	if rec.change = d.changeAfter(c.gate, verdict, r.o.Rand); rec.change != nil && rec.change.failed && !c.gate.probe && d.gateway.suspect() {
+		rec.change = nil
+	}
 	d.retries.end(o.Result == ResultRetry || o.Result == ResultUnknown)
 	r.settle(d, rec, o.Result, o.After, clip(o.Reason))
 	return rec

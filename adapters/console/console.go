@@ -53,7 +53,10 @@ type Options struct {
 	// Titles are the destinations of the configuration, with their names for
 	// people. All of them are shown, also while nothing is sent to them; metrics
 	// have no other destinations.
-	Titles  map[string]Title
+	Titles map[string]Title
+	// Gateway is the one of them that is our own Security Server: it has a breaker
+	// and no messages.
+	Gateway string
 	Version string
 	Now     func() time.Time // the clock; time.Now by default
 	// Ready tells what, beside the database's answer, keeps this process from

@@ -73,6 +73,12 @@ type breakerRow struct {
 	State        string // of the breaker, or "idle": open, and there is no message to probe with
 	Since, Until *moment
 	Why          *why
+	Trial        *why   // why the last trial failed
+	Ramp         bool   // the pace grows
+	Held         string // who has paused it, and until when
+	HeldFor      string
+	Shut         *moment // until when it is outside its opening hours
+	Waits        bool    // for our own Security Server
 }
 
 // Level is the colour and the shape of a state; the state's text stands beside.
@@ -155,6 +161,11 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 	}
 	for _, b := range s.breakers {
 		row := c.breakerRow(l, b, now)
+		row.Trial, row.Ramp, row.Shut = explain(l, b.ProbeReason), b.RampUntil.After(now), c.moment(l, b.ShutUntil, now)
+		row.Waits = b.Gateway != "" && s.gatewayOpen()
+		if b.PausedBy != "" {
+			row.Held, row.HeldFor = c.paused(l, b, now), b.PausedFor
+		}
 		if b.State == "open" {
 			if row.Until = c.moment(l, s.nextProbe(b, now), now); row.Until == nil {
 				row.State = "idle"

@@ -64,19 +64,31 @@ type breaker struct {
 	State       string    `json:"state"` // "closed", "open" or "half_open"
 	Since       time.Time `json:"since"`
 	OpenUntil   time.Time `json:"open_until,omitzero"`
-	Reason      string    `json:"reason,omitempty"`
+	Reason      string    `json:"reason,omitempty"`       // what opened it
+	ProbeReason string    `json:"probe_reason,omitempty"` // why the last trial failed since
+	RampUntil   time.Time `json:"ramp_until,omitzero"`    // when it gets all of its pace again
+	ShutUntil   time.Time `json:"shut_until,omitzero"`    // outside its opening hours
+	PausedBy    string    `json:"paused_by,omitempty"`    // by a person
+	PausedFor   string    `json:"paused_reason,omitempty"`
+	PausedUntil time.Time `json:"paused_until,omitzero"` // none: until a person ends it
+	Gateway     string    `json:"gateway,omitempty"`
 }
+
+// endless is how far ahead the end of a pause without an end lies at least.
+const endless = 10 * 365 * 24 * time.Hour
 
 // job is one schedule with the run that goes on and the one that ended last.
 type job struct {
-	Name     string    `json:"name"`
-	Cron     string    `json:"cron"`
-	Zone     string    `json:"zone"`
-	PausedBy string    `json:"paused_by,omitempty"`
-	Waiting  int       `json:"waiting"` // runs that wait for their turn
-	Running  *run      `json:"running,omitempty"`
-	Last     *run      `json:"last,omitempty"`
-	Next     time.Time `json:"next,omitzero"`
+	Name      string    `json:"name"`
+	Cron      string    `json:"cron"`
+	Zone      string    `json:"zone"`
+	PausedBy  string    `json:"paused_by,omitempty"`
+	PausedFor string    `json:"paused_reason,omitempty"`
+	Missed    time.Time `json:"missed,omitzero"` // the due time at which it should have begun
+	Waiting   int       `json:"waiting"`         // runs that wait for their turn
+	Running   *run      `json:"running,omitempty"`
+	Last      *run      `json:"last,omitempty"`
+	Next      time.Time `json:"next,omitzero"`
 }
 
 type run struct {
@@ -92,6 +104,7 @@ type run struct {
 
 // snapshot is the state of the hub at one moment.
 type snapshot struct {
+	gateway    string
 	deliveries []delivery
 	dead       []deadMessage
 	stuck      stuck
@@ -127,6 +140,9 @@ func (s snapshot) nextProbe(b breaker, now time.Time) time.Time {
 			due = d.nextDue
 		}
 	}
+	if b.Destination == s.gateway {
+		return b.OpenUntil // it is asked without a message
+	}
 	switch {
 	case b.OpenUntil.After(now) || due.Before(b.OpenUntil) && !due.IsZero():
 		return b.OpenUntil
@@ -139,6 +155,7 @@ func (s snapshot) nextProbe(b breaker, now time.Time) time.Time {
 // so that the counts of one page agree with one another.
 func (c *Console) read(ctx context.Context) (s snapshot, err error) {
 	err = pgx.BeginTxFunc(ctx, c.o.Pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		s.gateway = c.o.Gateway
 		if s.deliveries, err = c.readDeliveries(ctx, tx); err != nil {
 			return err
 		}
@@ -172,6 +189,9 @@ func (c *Console) readDeliveries(ctx context.Context, db outbox.DB) ([]delivery,
 	}
 	counted := make(map[string]delivery, len(stats))
 	for _, s := range stats {
+		if s.Destination == c.o.Gateway {
+			continue
+		}
 		counted[s.Destination] = delivery{
 			Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Blocked: s.Blocked, Parked: s.Parked,
 			Delivered: s.Delivered, Dead: s.Dead, Discarded: s.Discarded, OldestSec: s.OldestUnsent.Seconds(),
@@ -179,7 +199,7 @@ func (c *Console) readDeliveries(ctx context.Context, db outbox.DB) ([]delivery,
 		}
 	}
 	for name := range c.o.Titles {
-		if _, ok := counted[name]; !ok {
+		if _, ok := counted[name]; !ok && name != c.o.Gateway {
 			counted[name] = delivery{} // it has no messages
 		}
 	}
@@ -239,7 +259,13 @@ func readBreakers(ctx context.Context, db outbox.DB) ([]breaker, error) {
 	}
 	list := make([]breaker, len(found))
 	for i, b := range found {
-		list[i] = breaker{Destination: b.Destination, State: b.State, Since: b.Since.UTC(), OpenUntil: b.OpenUntil, Reason: b.Reason}
+		list[i] = breaker{
+			Destination: b.Destination, State: b.State, Since: b.Since.UTC(), OpenUntil: b.OpenUntil, Reason: b.Reason, ProbeReason: b.ProbeReason,
+			RampUntil: b.RampUntil, ShutUntil: b.ShutUntil, PausedBy: b.HeldBy, PausedFor: b.HeldReason, Gateway: b.Gateway,
+		}
+		if time.Until(b.HeldUntil) < endless {
+			list[i].PausedUntil = b.HeldUntil
+		}
 	}
 	return list, nil
 }
@@ -265,7 +291,7 @@ func readJobs(ctx context.Context, db schedules.DB) ([]job, error) {
 	list := make([]job, len(found))
 	for i, s := range found {
 		list[i] = job{
-			Name: s.Name, Cron: s.Cron, Zone: s.Zone, PausedBy: s.PausedBy, Waiting: s.Waiting,
+			Name: s.Name, Cron: s.Cron, Zone: s.Zone, PausedBy: s.PausedBy, PausedFor: s.PausedReason, Missed: s.Missed, Waiting: s.Waiting,
 			Running: runOf(s.Running), Last: runOf(s.Last), Next: s.Next.UTC(),
 		}
 	}

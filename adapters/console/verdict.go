@@ -41,15 +41,26 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 		}
 		return destination
 	}
-	if s.stuck.count > 0 {
+	if s.stuck.count > 0 && !s.gatewayOpen() {
 		severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: say(l, "own_server"), What: say(l, "issue.own", s.stuck.count), Since: c.moment(l, s.stuck.since, now), Why: explain(l, s.stuck.reason), Anchor: "deliveries"})
 	}
 	open := map[string]bool{}
 	for _, b := range s.breakers {
+		if b.PausedBy != "" {
+			open[b.Destination] = true
+			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: name(b.Destination), What: c.paused(l, b, now), Why: &why{Text: b.PausedFor}, Anchor: "breaker-" + b.Destination})
+		}
+		if !b.ShutUntil.IsZero() || b.Gateway != "" && s.gatewayOpen() {
+			open[b.Destination] = true // messages wait as they should
+		}
 		if b.State != "open" && b.State != "half_open" {
 			continue
 		}
 		open[b.Destination] = true
+		if b.Destination == s.gateway { // it is asked itself, and everything waits meanwhile
+			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: name(b.Destination), What: say(l, "issue.gateway"), Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason), Anchor: "breaker-" + b.Destination})
+			continue
+		}
 		found := issue{Level: levelSevere, Word: "severe", Where: name(b.Destination), What: say(l, "issue."+b.State), Since: c.moment(l, b.Since, now), Why: explain(l, b.Reason), Anchor: "breaker-" + b.Destination}
 		if b.State == "open" && s.nextProbe(b, now).IsZero() {
 			found.Level, found.Word, found.What = levelMild, "mild", say(l, "issue.idle")
@@ -78,12 +89,31 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 		}
 	}
 	for _, j := range s.jobs {
+		if !j.Missed.IsZero() {
+			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: j.Name, What: say(l, "issue.missed"), Since: c.moment(l, j.Missed, now), Anchor: "job-" + j.Name})
+		}
+		if j.PausedBy != "" {
+			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: j.Name, What: say(l, "issue.paused", j.PausedBy), Why: &why{Text: j.PausedFor}, Anchor: "job-" + j.Name})
+		}
 		if j.Last != nil && j.Last.State == "failed" {
 			severe = append(severe, issue{Level: levelSevere, Word: "severe", Where: j.Name, What: say(l, "issue.job"), Since: c.moment(l, j.Last.Finished, now), Why: explainError(l, j.Last.Error), Anchor: "job-" + j.Name})
 		}
 	}
 	breaking, harmless := c.contractIssues(l, s.contracts, now)
 	return slices.Concat(severe, breaking, mild, harmless)
+}
+
+// paused says who has paused a destination, and until when.
+func (c *Console) paused(l lang, b breaker, now time.Time) string {
+	if until := c.moment(l, b.PausedUntil, now); until != nil {
+		return say(l, "issue.paused.until", b.PausedBy, until.Clock)
+	}
+	return say(l, "issue.paused", b.PausedBy)
+}
+
+// gatewayOpen says whether our own Security Server is left alone.
+func (s snapshot) gatewayOpen() bool {
+	return slices.ContainsFunc(s.breakers, func(b breaker) bool { return b.Destination == s.gateway && b.State != "closed" })
 }
 
 // firstDead is since when messages to destination have been dead, and the

@@ -38,8 +38,8 @@ var results = map[soap.Kind]outbox.Result{
 //
 // Nil is delivered. What passes by itself is tried again, and counts against
 // the partner only where its kind says so; trouble of our own Security Server
-// is waited out: it spends no attempts and counts against nobody, and the reason
-// begins with own_server. What
+// is waited out: it spends no attempts and counts against the gateway, which that
+// server is, and the reason begins with own_server. What
 // needs a person is refused. The reason is the kind and the code and never
 // holds data of the message; Exchange is the message id of the attempt. An
 // error without a *soap.Failure inside is unknown, since it does not say how
@@ -52,7 +52,7 @@ func Outcome(err error) outbox.Outcome {
 	out := outbox.Outcome{
 		Result:        results[kind],
 		Reason:        string(kind),
-		CountsAgainst: kind.CountsAgainstPartner(),
+		CountsAgainst: kind.CountsAgainstPartner(), AgainstGateway: kind == soap.KindOwnServer,
 	}
 	var f *soap.Failure
 	if errors.As(err, &f) {

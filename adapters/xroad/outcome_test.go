@@ -53,7 +53,7 @@ func TestEveryKindHasAnOutcome(t *testing.T) {
 		if !ok {
 			t.Errorf("%s is not in the table", kind)
 		}
-		if got.Result != w.result || got.CountsAgainst != w.counts || got.Exchange != "m-1" || got.Reason != string(kind)+" some.code" {
+		if got.AgainstGateway != (kind == soap.KindOwnServer) || got.Result != w.result || got.CountsAgainst != w.counts || got.Exchange != "m-1" || got.Reason != string(kind)+" some.code" {
 			t.Errorf("%s becomes %+v", kind, got)
 		}
 	}

@@ -189,6 +189,7 @@ func titles(cfg *configs.Config) map[string]console.Title {
 	for name := range cfg.Events.Webhooks {
 		out[subscriber.Destination(name)] = console.Title{ET: name + ": sündmused", EN: name + ": events"}
 	}
+	out[ownServerName] = console.Title{ET: "Meie turvaserver", EN: "Our Security Server"}
 	add(tax.Destination, "tax", "loateated", "permit notices")
 	add(labour.Destination, "labour", "loateated", "permit notices")
 	return out

@@ -78,6 +78,8 @@ type statsView struct {
 	OldestSeconds float64   `json:"oldest_unsent_seconds"`
 	Breaker       string    `json:"breaker"`
 	BreakerReason string    `json:"breaker_reason,omitempty"`
+	ProbeReason   string    `json:"probe_reason,omitempty"`
+	Gateway       string    `json:"gateway,omitempty"`
 	OpenUntil     time.Time `json:"open_until,omitzero"`
 	PausedBy      string    `json:"paused_by,omitempty"`
 	PausedReason  string    `json:"paused_reason,omitempty"`
@@ -96,7 +98,7 @@ func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []st
 		shown = append(shown, statsView{
 			Destination: s.Destination, Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Blocked: s.Blocked, Parked: s.Parked,
 			Dead: s.Dead, Delivered: s.Delivered, Discarded: s.Discarded, OldestSeconds: s.OldestUnsent.Seconds(),
-			Breaker: b.State, BreakerReason: b.Reason, OpenUntil: b.OpenUntil,
+			Breaker: b.State, BreakerReason: b.Reason, ProbeReason: b.ProbeReason, Gateway: b.Gateway, OpenUntil: b.OpenUntil,
 			PausedBy: b.HeldBy, PausedReason: b.HeldReason, PausedUntil: b.HeldUntil, ShutUntil: b.ShutUntil,
 		})
 	}

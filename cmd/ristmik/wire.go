@@ -255,7 +255,7 @@ func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 		return nil, err
 	}
 	c, err := console.New(console.Options{
-		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg),
+		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg), Gateway: ownServerName,
 		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg},
 	})
 	if err != nil {

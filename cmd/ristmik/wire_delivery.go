@@ -37,7 +37,28 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 			Name: destination, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
 		})
 	}
+	own := ownServer(cfg, xr)
+	for i := range all {
+		all[i].Gateway = own
+	}
 	return all, nil
+}
+
+// ownServerName is the row of the breaker of our own Security Server.
+const ownServerName = "security-server"
+
+// ownServer is what everything over X-Road goes through. Whether it is there,
+// the list of clients tells, which it gives by itself.
+func ownServer(cfg *configs.Config, xr *xroad.Client) *outbox.Gateway {
+	return &outbox.Gateway{
+		Name: ownServerName, Breaker: policyOfOwnServer(cfg),
+		Probe: func(ctx context.Context) outbox.Outcome {
+			_, err := xr.ListClients(ctx, "")
+			o := xroad.Outcome(err)
+			o.CountsAgainst = o.CountsAgainst || o.AgainstGateway
+			return o
+		},
+	}
 }
 
 // probeOf asks the provider of a service for the services that we may call,
@@ -64,17 +85,26 @@ func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	p := outbox.Policy{
 		Rate: rate, Base: c.Base, Cap: c.Cap, MaxAttempts: c.Attempts, MaxAge: c.MaxAge, MaxInFlight: c.MaxInFlight, OnDead: outbox.OnDead(c.OnDead),
 		RetryBudget: float64(c.RetryBudget) / 100, Kinds: map[string]outbox.KindPolicy{}, Hours: hoursOf(c.OpeningHours), Idempotent: true,
-		Breaker: outbox.BreakerPolicy{
-			Failures: uint32(c.Breaker.Failures), Lasting: c.Breaker.Lasting,
-			Share: float64(c.Breaker.Share) / 100, Least: uint32(c.Breaker.Least), Window: c.Breaker.Window,
-			Reasons: c.Breaker.Reasons, OpenFor: c.Breaker.OpenFor, MaxOpen: c.Breaker.MaxOpen, Calm: c.Breaker.Calm,
-			Ramp: c.Breaker.Ramp,
-		},
+		Breaker: breakerOf(c.Breaker),
 	}
 	for kind, o := range c.Operations {
 		p.Kinds[kind] = outbox.KindPolicy{Base: o.Base, Cap: o.Cap, MaxAttempts: o.Attempts, MaxAge: o.MaxAge, OnDead: outbox.OnDead(o.OnDead)}
 	}
 	return p
+}
+
+// policyOfOwnServer is the default, whichever failures of partners count.
+func policyOfOwnServer(cfg *configs.Config) outbox.BreakerPolicy {
+	p := breakerOf(cfg.Delivery.Default.Breaker)
+	p.Reasons = nil
+	return p
+}
+
+func breakerOf(b configs.Breaker) outbox.BreakerPolicy {
+	return outbox.BreakerPolicy{
+		Failures: uint32(b.Failures), Lasting: b.Lasting, Share: float64(b.Share) / 100, Least: uint32(b.Least), Window: b.Window,
+		Reasons: b.Reasons, OpenFor: b.OpenFor, MaxOpen: b.MaxOpen, Calm: b.Calm, Ramp: b.Ramp,
+	}
 }
 
 // operationsOf are the kinds of messages that go to a destination; nil where they
