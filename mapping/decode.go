@@ -121,6 +121,7 @@ func (d *decoder) isNil(el *contract.Element, depth int) bool {
 	if !el.Nillable {
 		d.add(CodeType, "must not be nil")
 	}
+	object := d.nilled(el.Type, depth)
 	empty := true
 	for token := d.walk.Next(); token != soap.TokenEnd; token = d.walk.Next() {
 		if token == soap.TokenStart {
@@ -133,13 +134,36 @@ func (d *decoder) isNil(el *contract.Element, depth int) bool {
 	if !empty {
 		d.add(CodeType, "must be empty when it is nil")
 	}
-	if depth == 0 {
-		d.out.beginObject()
+	if object {
 		d.out.endObject()
 	} else {
 		d.out.null()
 	}
 	return true
+}
+
+// nilled reads the attributes of an element that stands for null. Where there are
+// any, and for the wrapper of a message, it begins an object that says so.
+func (d *decoder) nilled(t *contract.Type, depth int) (object bool) {
+	_, object = d.instance("type")
+	for _, a := range d.walk.Attrs() {
+		object = object || a.Space != soap.NSXMLNS && a.Prefix != "xmlns" && a.Space != nsInstance
+	}
+	if t.Any || t.IsSimple() {
+		object = false
+	}
+	if object = object || depth == 0; object {
+		d.out.beginObject()
+		if of := d.ofType(t); of != nil {
+			t = of
+		}
+		d.out.key(nilKey)
+		d.out.bool(true)
+	}
+	if !t.Any {
+		d.attributes(t, object)
+	}
+	return object
 }
 
 // instance returns the attribute of XML Schema's own namespace with that name.

@@ -25,6 +25,7 @@ const (
 	groupKey        = "#group"    // occurrences of a repeating group, each an object
 	unknownKey      = "#unknown"  // elements of an answer that the contract does not have
 	typeKey         = "@xsi:type" // the derived type that an element is of
+	nilKey          = "@xsi:nil"  // true: the element is null, and has attributes
 )
 
 // encoder writes one element and all below it as XML.
@@ -91,6 +92,11 @@ func (e *encoder) inside(el *contract.Element, value source, depth int) {
 		if !el.Nillable {
 			e.add(CodeType, "must not be null; leave an optional field out")
 		}
+		for _, a := range t.Attributes {
+			if a.Required {
+				e.addIn(attributePrefix+a.Name, CodeRequired, "is required; an object with "+nilKey+" true has attributes and is null")
+			}
+		}
 		e.attribute(nsInstance, "nil", "true")
 	case t.Any:
 		e.anything(value)
@@ -100,9 +106,14 @@ func (e *encoder) inside(el *contract.Element, value source, depth int) {
 		e.add(CodeType, "must be an object")
 	default:
 		seen := 0
-		if t, seen = e.ofType(t, value); t != nil {
-			e.object(t, el.Fixed, value, seen, depth)
+		if t, seen = e.ofType(t, value); t == nil {
+			return
 		}
+		if said, given := value.field(nilKey); given {
+			e.nilled(el, t, value, said, seen+1)
+			return
+		}
+		e.object(t, el.Fixed, value, seen, depth)
 	}
 }
 
@@ -132,8 +143,26 @@ func (e *encoder) value(t *contract.Simple, fixed *string, value source) (string
 	return text, true
 }
 
-// object writes an object, of whose keys that many have been looked at.
-func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, depth int) {
+// nilled writes an element that is null and has attributes.
+func (e *encoder) nilled(el *contract.Element, t *contract.Type, object, said source, seen int) {
+	e.enter(nilKey)
+	if said.kind() != kindBool || !said.bool() {
+		e.add(CodeType, "must be true, or left out")
+	}
+	e.leave()
+	if !el.Nillable {
+		e.add(CodeType, "must not be null; leave an optional field out")
+	}
+	e.attribute(nsInstance, "nil", "true")
+	seen += e.attributes(t, object)
+	e.strangers(object, seen, func(key string) bool {
+		return key == typeKey || key == nilKey || strings.HasPrefix(key, attributePrefix) && hasPlace(t, key)
+	})
+}
+
+// attributes writes the attributes of an object and returns how many of its keys
+// were looked at.
+func (e *encoder) attributes(t *contract.Type, object source) (seen int) {
 	for _, a := range t.Attributes {
 		key := attributePrefix + a.Name
 		value, present := object.field(key)
@@ -153,6 +182,12 @@ func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, d
 	if t.AnyAttribute {
 		seen += e.looseAttributes(object, func(key string) bool { return !declares(t, key) }, t.TakesAttribute)
 	}
+	return seen
+}
+
+// object writes an object, of whose keys that many have been looked at.
+func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, depth int) {
+	seen += e.attributes(t, object)
 	if t.Simple != nil {
 		if value, present := object.field(textKey); present {
 			seen++

@@ -120,7 +120,7 @@ func (e *encoder) looseText(value source) {
 func (e *encoder) looseAttributes(object source, loose, takes func(string) bool) (seen int) {
 	keys := object.keys()
 	for i, key := range keys {
-		if !strings.HasPrefix(key, attributePrefix) || key == typeKey || !loose(key) || i > 0 && key == keys[i-1] {
+		if !strings.HasPrefix(key, attributePrefix) || key == typeKey || key == nilKey || !loose(key) || i > 0 && key == keys[i-1] {
 			continue
 		}
 		seen++

@@ -41,12 +41,35 @@ func (s *Schemas) Of(el *contract.Element) map[string]any {
 func (s *Schemas) element(el *contract.Element) map[string]any {
 	schema := s.typed(el)
 	if el.Nillable {
-		schema = map[string]any{"anyOf": []any{schema, map[string]any{"type": "null"}}}
+		schema = map[string]any{"anyOf": append([]any{schema}, s.null(el.Type)...)}
 	}
 	if el.Doc != "" {
 		schema["description"] = el.Doc
 	}
 	return schema
+}
+
+// null is how an element says that it is null: as null, or, with attributes, as an
+// object with nothing else.
+func (s *Schemas) null(t *contract.Type) (ways []any) {
+	properties, required := map[string]any{nilKey: map[string]any{"const": true}}, []string{nilKey}
+	for _, a := range t.Attributes {
+		properties[attributePrefix+a.Name] = s.simple(a.Type, a.Fixed)
+		if a.Required {
+			required = append(required, attributePrefix+a.Name)
+		}
+	}
+	if len(required) == 1 {
+		ways = append(ways, map[string]any{"type": "null"})
+	}
+	if len(t.Attributes) == 0 && !t.AnyAttribute {
+		return ways
+	}
+	object := map[string]any{"type": "object", "properties": properties, "required": required, "additionalProperties": false}
+	if t.AnyAttribute {
+		object["patternProperties"] = map[string]any{"^@([^x]|x[^s])": map[string]any{"type": "string"}}
+	}
+	return append(ways, object)
 }
 
 func (s *Schemas) typed(el *contract.Element) map[string]any {

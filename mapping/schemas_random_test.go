@@ -174,10 +174,10 @@ func (d *drawn) yes(label string) bool {
 }
 
 func (d *drawn) value(el *contract.Element, depth int) any {
-	if el.Nillable && d.yes(el.Name+" is null") {
-		return nil
-	}
 	t := el.Type
+	if el.Nillable && d.yes(el.Name+" is null") {
+		return d.null(t)
+	}
 	object := map[string]any{}
 	if named := d.derived(t); named != nil {
 		object["@xsi:type"] = named.Name.Local
@@ -202,6 +202,20 @@ func (d *drawn) value(el *contract.Element, depth int) any {
 	}
 	if t.Content != nil {
 		d.particle(t.Content, object, depth)
+	}
+	return object
+}
+
+// null is an element that is null: with attributes an object that says so.
+func (d *drawn) null(t *contract.Type) any {
+	object := map[string]any{"@xsi:nil": true}
+	for _, a := range t.Attributes {
+		if a.Required || d.yes("@"+a.Name) {
+			object["@"+a.Name] = d.simple(a.Type, a.Fixed, nil)
+		}
+	}
+	if len(object) == 1 {
+		return nil
 	}
 	return object
 }

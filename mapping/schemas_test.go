@@ -184,15 +184,15 @@ func (m *schemaMaker) elementOccurring(depth int, occurs string) string {
 	case 0, 1:
 		if deep {
 			body, _ := m.complex(depth + 1)
-			return head + ">" + strings.Replace(body, "NAME", "", 1) + "</xs:element>"
+			return head + nil_ + ">" + strings.Replace(body, "NAME", "", 1) + "</xs:element>"
 		}
 	case 2:
 		if len(m.bases) > 0 {
-			return fmt.Sprintf("%s type=%q/>", head, "t:"+rapid.SampledFrom(m.bases).Draw(m.T, "type").name)
+			return fmt.Sprintf("%s%s type=%q/>", head, nil_, "t:"+rapid.SampledFrom(m.bases).Draw(m.T, "type").name)
 		}
 	case 3:
 		if len(m.within) > 0 { // in itself, and free to be missing
-			return fmt.Sprintf("<xs:element name=%q minOccurs=\"0\"%s type=%q/>", name, form, "t:"+m.within[len(m.within)-1])
+			return fmt.Sprintf("<xs:element name=%q minOccurs=\"0\"%s%s type=%q/>", name, form, nil_, "t:"+m.within[len(m.within)-1])
 		}
 	case 4:
 		return head + nil_ + "><xs:simpleType>" + m.restriction() + "</xs:simpleType></xs:element>"
