@@ -329,6 +329,16 @@ func TestBothDoorsOfferTheSameOperations(t *testing.T) {
 			receipt("accepted", "ANSWERED", "submitAnswer", answer("b", "OPINION_NEGATIVE", correction))
 			receipt("duplicate", "ANSWERED", "submitAnswer", answer("b", "OPINION_NEGATIVE", correction))
 
+			// What comes by the other door now is kept, and counts for nothing.
+			for other, through := range doors {
+				if other == name {
+					continue
+				}
+				if got, code := through(w, labour, "submitAnswer", answer("c", "NO_OBJECTION", nil)); code != "" || got["status"] != "late" || got["leg_state"] != "ANSWERED" {
+					t.Errorf("by %s after %s: %v %s", other, name, got, code)
+				}
+			}
+
 			// Another authority's question is nobody's.
 			theirs := w.leg("security")
 			refused("consultation.unknown", "getConsultation", map[string]any{"consultation_id": theirs})
@@ -345,9 +355,13 @@ func TestBothDoorsOfferTheSameOperations(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if l := c.Legs[0]; l.Answer.Code != "OPINION_NEGATIVE" || l.Answer.Door != name || len(l.EarlierAnswers) != 1 {
+			if l := c.Legs[0]; l.Answer.Code != "OPINION_NEGATIVE" || l.Answer.Door != name || len(l.EarlierAnswers) != 1 || len(l.LateAnswers) != 1 {
 				t.Errorf("stored: %+v", l)
 			}
+
+			w.round = w.open()
+			leg = w.leg("labour")
+			receipt("accepted", "REJECTED_BY_RECEIVER", "submitAnswer", answer("d", "NOT_COMPETENT", nil))
 		})
 	}
 }
