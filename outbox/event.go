@@ -58,6 +58,23 @@ func Append(ctx context.Context, tx pgx.Tx, events ...Event) error {
 	if len(events) == 0 {
 		return nil
 	}
+	batch := &pgx.Batch{}
+	if err := QueueEvents(batch, events...); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("appending %d events: %w", len(events), err)
+	}
+	return nil
+}
+
+// QueueEvents adds to a batch what Append does, so that it costs the caller no
+// round trip of its own. The batch must be sent in a transaction; its error is the
+// caller's to tell.
+func QueueEvents(batch *pgx.Batch, events ...Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	n := len(events)
 	ids, types, sources, subjects := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	times, data := make([]time.Time, n), make([]*string, n)
@@ -71,7 +88,6 @@ func Append(ctx context.Context, tx pgx.Tx, events ...Event) error {
 			data[i] = &text
 		}
 	}
-	batch := &pgx.Batch{}
 	batch.Queue(`
 insert into outbox.stream (subject, label)
 select s.subject, pg_current_xact_id()::text::bigint + h.shift
@@ -91,9 +107,6 @@ from top, unnest($2::text[], $3::text[], $4::text[], $1::text[], $5::timestamptz
      with ordinality as w(event_id, type, source, subject, time, data, ord)
 order by w.ord
 on conflict (event_id) do nothing`, subjects, ids, types, sources, times, data)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("appending %d events: %w", n, err)
-	}
 	return nil
 }
 

@@ -169,11 +169,11 @@ func (w *writes) flush(ctx context.Context, tx pgx.Tx) error {
 	if w.batch.Len() == 0 {
 		return nil
 	}
+	if err := outbox.QueueEvents(&w.batch, w.events...); err != nil {
+		return fmt.Errorf("telling what happened to legs: %w", err)
+	}
 	if err := tx.SendBatch(ctx, &w.batch).Close(); err != nil {
 		return fmt.Errorf("noting what happened to legs: %w", err)
-	}
-	if err := outbox.Append(ctx, tx, w.events...); err != nil {
-		return fmt.Errorf("telling what happened to legs: %w", err)
 	}
 	return nil
 }

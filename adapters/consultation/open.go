@@ -50,19 +50,16 @@ func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, 
 	if choice != nil {
 		storeChoice(batch, c.ref(), *choice, c.OpenedAt)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("storing the round: %w", err)
-	}
-	return p.ask(ctx, tx, c, r, legs)
+	return p.ask(ctx, tx, batch, c, r, legs)
 }
 
 // ask puts the question to each of the authorities: a leg of the round with its
-// timers, an outbox message and an event. The legs are appended to c.
-func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenRequest, policies []LegPolicy) error {
+// timers, an outbox message and an event. The legs are appended to c. What stands
+// in the batch goes to the database before them, all in one round trip.
+func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Consultation, r OpenRequest, policies []LegPolicy) error {
 	now := p.clock()
 	messages := make([]outbox.Message, 0, len(policies))
 	events := make([]outbox.Event, 0, len(policies))
-	batch := &pgx.Batch{}
 	for _, l := range policies {
 		at := l.begin(now)
 		due, hasDue := at.due()
@@ -90,14 +87,14 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenR
 		}))
 		c.Legs = append(c.Legs, leg)
 	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("storing the legs: %w", err)
-	}
-	if err := outbox.Append(ctx, tx, events...); err != nil {
+	if err := outbox.QueueEvents(batch, events...); err != nil {
 		return fmt.Errorf("telling who is asked: %w", err)
 	}
-	if err := outbox.Publish(ctx, tx, messages...); err != nil {
+	if err := outbox.Queue(batch, messages...); err != nil {
 		return fmt.Errorf("publishing the questions: %w", err)
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("storing and publishing the questions: %w", err)
 	}
 	return nil
 }

@@ -208,7 +208,7 @@ func (p *Procedure) Readdress(ctx context.Context, tx pgx.Tx, id, leg, authority
 	policy.Authority, policy.Destination, policy.Pull, policy.Fallback = authority, other.Destination, other.Pull, other.Fallback
 	policy.Fields = p.fieldsFor(policy.Type, authority, policy.Fields)
 	c := Consultation{ID: r.ID, CaseReference: r.CaseReference, Type: r.Type, Round: r.Number, Legs: make([]Leg, len(legs))}
-	if err := p.ask(ctx, tx, &c, request, []LegPolicy{policy}); err != nil {
+	if err := p.ask(ctx, tx, &pgx.Batch{}, &c, request, []LegPolicy{policy}); err != nil {
 		return Consultation{}, err
 	}
 	batch := &pgx.Batch{}

@@ -72,7 +72,7 @@ func (p *Procedure) nextWave(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answ
 		return nil
 	}
 	round := Consultation{ID: l.round.ID, CaseReference: l.round.CaseReference, Type: l.round.Type, Round: l.round.Number, Legs: make([]Leg, len(legs))}
-	return p.ask(ctx, tx, &round, request, more)
+	return p.ask(ctx, tx, &pgx.Batch{}, &round, request, more)
 }
 
 // over tells whether any version has rules over answers to questions of a type.
