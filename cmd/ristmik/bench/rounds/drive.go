@@ -138,8 +138,11 @@ type driver struct {
 	errs []error
 }
 
+// giveUp is after how long an opening call is not made again.
+const giveUp = 2 * time.Minute
+
 // open opens one round: whatever happens to the hub, the same call is made again
-// until it is acknowledged.
+// until it is acknowledged; that counts as its time.
 func (d *driver) open(ctx context.Context, i int) error {
 	body := map[string]any{
 		"type": kind, "case_reference": fmt.Sprintf("B-%d", i), "legal_basis": "VMS § 31", "purpose": "Elamisloa taotluse läbivaatamine",
@@ -147,14 +150,13 @@ func (d *driver) open(ctx context.Context, i int) error {
 		"employer": map[string]any{"registry_code": "10000001"}, "official": "EE71506150007",
 	}
 	header := http.Header{"Idempotency-Key": {fmt.Sprintf("open-%d", i)}}
-	for {
-		began := time.Now()
+	for began := time.Now(); ; {
 		err := post(http.MethodPost, d.core.Load().(string)+"/v1/consultations", header, body, nil)
 		d.took[i] = time.Since(began)
 		if err == nil {
 			return nil
 		}
-		if _, refused := errors.AsType[*refusedError](err); refused || d.w.o.Kills == 0 {
+		if _, refused := errors.AsType[*refusedError](err); refused || time.Since(began) > giveUp {
 			return err
 		}
 		if err := until(ctx, time.Now().Add(20*time.Millisecond)); err != nil {
