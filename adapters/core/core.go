@@ -165,13 +165,14 @@ func (a *API) Handler() http.Handler {
 	for _, r := range a.routes() {
 		mux.Handle(r.path, a.methodsOf(r))
 	}
+	var registers http.Handler
 	if a.o.Registers != nil {
-		handler := a.whileConnected(a.o.Registers)
+		registers = a.whileConnected(a.o.Registers)
 		if len(a.o.Tokens) > 0 {
-			handler = web.Bearer(a.o.Tokens, handler)
+			registers = web.Bearer(a.o.Tokens, registers)
 		}
-		mux.Handle("/v1/registers", handler)
-		mux.Handle("/v1/registers/", handler)
+		mux.Handle("/v1/registers", registers)
+		mux.Handle("/v1/registers/", registers)
 	}
 	if a.o.RegisterPages != nil {
 		mux.Handle("/registers", a.o.RegisterPages)
@@ -183,6 +184,11 @@ func (a *API) Handler() http.Handler {
 		// has a defect then, and should see it.
 		if r.URL.Path != path.Clean(r.URL.Path) {
 			notFound(w, r)
+			return
+		}
+		// Calls of registers are most requests, and have a router of their own.
+		if registers != nil && r.URL.RawPath == "" && strings.HasPrefix(r.URL.Path, "/v1/registers/") {
+			registers.ServeHTTP(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)

@@ -3,7 +3,6 @@ package registers
 import (
 	"errors"
 	"net/http"
-	"regexp"
 
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
@@ -88,8 +87,12 @@ func serviceOf(r Register, op *contract.Operation) soap.ServiceID {
 	return soap.ServiceID{Provider: r.Provider, Code: op.Code, Version: op.Version}
 }
 
-// countryFirst is how X-Road wants a person to be named.
-var countryFirst = regexp.MustCompile(`^[A-Z]{2}[^A-Za-z]`)
+// countryFirst says whether a person is named as X-Road wants it: two capital
+// letters, and no third letter behind them.
+func countryFirst(user string) bool {
+	capital := func(c byte) bool { return c >= 'A' && c <= 'Z' }
+	return len(user) > 2 && capital(user[0]) && capital(user[1]) && !capital(user[2]&^0x20)
+}
 
 // read checks the request and makes the call of it, or says everything that is
 // wrong.
@@ -124,20 +127,33 @@ func unusable(why error) *web.Problem {
 	}
 }
 
+// userKey and issueKey are the headers as net/http keeps them.
+var userKey, issueKey = http.CanonicalHeaderKey(headerUser), http.CanonicalHeaderKey(headerIssue)
+
+// first is the first value of a header, "" where there is none.
+func first(values []string) string {
+	if len(values) == 0 {
+		return ""
+	}
+	return values[0]
+}
+
 // who reads on whose behalf and for which case a call is made.
 func who(r *http.Request, requireUser, requireIssue bool) (user, issue string, problem *web.Problem) {
 	var faults []web.FieldError
-	user, issue = r.Header.Get(headerUser), r.Header.Get(headerIssue)
-	for _, h := range []struct {
+	users, issues := r.Header[userKey], r.Header[issueKey]
+	user, issue = first(users), first(issues)
+	for _, h := range [...]struct {
 		name, value string
+		times       int
 		required    bool
 		message     string
 	}{
-		{headerUser, user, requireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
-		{headerIssue, issue, requireIssue, "The register wants to know why: the reference of the case."},
+		{headerUser, user, len(users), requireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
+		{headerIssue, issue, len(issues), requireIssue, "The register wants to know why: the reference of the case."},
 	} {
 		switch {
-		case len(r.Header.Values(h.name)) > 1:
+		case h.times > 1:
 			faults = append(faults, web.FieldError{Path: h.name, Code: "duplicate", Message: "The header is given more than once."})
 		case h.value == "" && h.required:
 			faults = append(faults, web.FieldError{Path: h.name, Code: "required", Message: h.message})
@@ -146,7 +162,7 @@ func who(r *http.Request, requireUser, requireIssue bool) (user, issue string, p
 		}
 	}
 	// PR-MESS 2.2: who asks is named with the country first.
-	if user != "" && len(faults) == 0 && !countryFirst.MatchString(user) {
+	if user != "" && len(faults) == 0 && !countryFirst(user) {
 		faults = append(faults, web.FieldError{Path: headerUser, Code: "country", Message: "The code must begin with the two letters of its country, such as EE38001085718."})
 	}
 	if len(faults) > 0 {

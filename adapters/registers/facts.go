@@ -43,8 +43,16 @@ func (e *exchange) appendJSON(out []byte) []byte {
 	out = mapping.AppendString(append(out, `{"service":`...), e.Service)
 	out = mapping.AppendString(append(out, `,"message_id":`...), e.MessageID)
 	out = mapping.AppendString(append(out, `,"request_hash":`...), e.RequestHash)
-	out = e.AnsweredAt.AppendFormat(append(out, `,"answered_at":"`...), time.RFC3339Nano)
-	out = e.DataAsOf.AppendFormat(append(out, `","data_as_of":"`...), time.RFC3339Nano)
+	out = append(out, `,"answered_at":"`...)
+	from := len(out)
+	out = e.AnsweredAt.AppendFormat(out, time.RFC3339Nano)
+	to := len(out)
+	out = append(out, `","data_as_of":"`...)
+	if e.DataAsOf.Equal(e.AnsweredAt) {
+		out = append(out, out[from:to]...)
+	} else {
+		out = e.DataAsOf.AppendFormat(out, time.RFC3339Nano)
+	}
 	out = strconv.AppendInt(append(out, `","data_age_s":`...), e.DataAge, 10)
 	out = strconv.AppendInt(append(out, `,"took_ms":`...), e.TookMS, 10)
 	return append(out, '}')
