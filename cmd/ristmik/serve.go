@@ -17,7 +17,7 @@ type serveCommand struct {
 }
 
 // settled is how long after its start the program is no longer busy with it.
-const settled = 100 * time.Millisecond
+const settled = time.Second
 
 // Run serves until the program is told to stop.
 func (s serveCommand) Run(p *surroundings) (err error) {
