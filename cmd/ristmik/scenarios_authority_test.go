@@ -112,9 +112,7 @@ func TestScenario22InfoRequest(t *testing.T) {
 		prior.Legs[0].Authority = "town" // who has a system of its own
 	}, consultations: one("national", "mandatory: true, binding: advisory, term: {working_days: 10}, silence: escalate, questions: clock_stops, question_term: {working_days: 10}")})
 	national, prior := s.open("national", "C-1"), s.open("VISA.PRIOR", "C-2")
-	for _, c := range []consultationView{national, prior} {
-		s.happened("consultation.delivered", c.leg("town").ID)
-	}
+	s.happenedToAll("consultation.delivered", national.leg("town").ID, prior.leg("town").ID)
 	before := s.get(prior.ID).leg("town").DueAt
 	s.clock("2026-03-06T08:00:00Z") // the fourth working day
 	for _, c := range []consultationView{national, prior} {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +139,19 @@ func (s *scene) event(what string, fits func(sceneEvent) bool) sceneEvent {
 func (s *scene) happened(kind, leg string) sceneEvent {
 	s.t.Helper()
 	return s.event(kind+" of "+leg, func(e sceneEvent) bool { return e.Type == kind && e.Data["leg_id"] == leg })
+}
+
+// happenedToAll waits for an event of a type about each of the legs, in whatever
+// order they come.
+func (s *scene) happenedToAll(kind string, legs ...string) {
+	s.t.Helper()
+	seen := map[string]bool{}
+	s.event(kind+" of all", func(e sceneEvent) bool {
+		if leg := fmt.Sprint(e.Data["leg_id"]); e.Type == kind && slices.Contains(legs, leg) {
+			seen[leg] = true
+		}
+		return len(seen) == len(legs)
+	})
 }
 
 // completed waits until a round is complete, and returns its outcome.

@@ -29,8 +29,8 @@ func (w *world) fill(ctx context.Context) error {
 			return err
 		}
 		_, err = tx.Exec(ctx, `
-			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, delivered_at, policy, progress, due_at)
-			select gen_random_uuid(), f.consultation_id, 1, a.n - 1, a.name, true, 'advisory', a.name || '.consultations', 'DELIVERED', f.start,
+			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, asked_at, delivered_at, policy, progress, due_at)
+			select gen_random_uuid(), f.consultation_id, 1, a.n - 1, a.name, true, 'advisory', a.name || '.consultations', 'DELIVERED', f.start, f.start,
 				jsonb_build_object('authority', a.name, 'mandatory', true, 'binding', 'advisory', 'destination', a.name || '.consultations',
 					'term', jsonb_build_object('unit', 'hours', 'length', $2::int), 'silence', 'escalate'),
 				jsonb_build_object('term', jsonb_build_object('rule', jsonb_build_object('unit', 'hours', 'length', $2::int), 'start', f.start, 'start_event', 'delivered')),
@@ -58,7 +58,8 @@ func (w *world) fill(ctx context.Context) error {
 // timers lets terms of some of the open legs end within the next seconds, evenly,
 // and sees how late the hub notes it.
 func (w *world) timers(ctx context.Context, r *Result) error {
-	const lead, spread = 5, 20 // seconds
+	const lead = 3                   // seconds
+	spread := min(20, 1+w.o.Due/100) // a hundred or more in a second
 	_, err := w.pool.Exec(ctx, `
 		with chosen as (
 			select l.id, now() + make_interval(secs => $2 + random() * $3) as due
