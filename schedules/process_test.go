@@ -2,6 +2,7 @@ package schedules_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -76,7 +77,17 @@ func serveSchedules(owner, url string) int {
 				return err
 			}
 		}
-		return run.Commit(ctx, nil, func(tx pgx.Tx) error {
+		// The database may have gone after the effect and before the run's end was written down: the cursor tells.
+		var done time.Time
+		if cursor := run.Cursor(); cursor != nil {
+			if err := json.Unmarshal(cursor, &done); err != nil {
+				return err
+			}
+		}
+		if done.Equal(run.Due) {
+			return nil
+		}
+		return run.Commit(ctx, run.Due, func(tx pgx.Tx) error {
 			_, err := tx.Exec(ctx, `insert into public.effect (due, owner) values ($1, $2)`, run.Due, owner)
 			return err
 		})

@@ -31,6 +31,9 @@ const (
 	batch       = 40  // messages of one transaction
 
 	childEnv = "RISTMIK_CRASH_CHILD"
+
+	// unknownKind is a kind of messages that programs do not know unless they are told.
+	unknownKind = "of a version to come"
 )
 
 // task is what a child process does: it always relays.
@@ -44,6 +47,8 @@ type task struct {
 	KillOn int
 	// Tell says that the receiver is to be told of each point.
 	Tell bool
+	// Knows is a kind of messages that only a newer program knows.
+	Knows string
 	// Attempts and Lease are the policy's and the relay's.
 	Attempts int
 	Lease    time.Duration
@@ -133,6 +138,10 @@ func (c *client) post(ctx context.Context, path string, form url.Values) int {
 // Send sends a message; some kinds of it are poison.
 func (c *client) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 	switch d.Kind {
+	case unknownKind:
+		if c.Knows != unknownKind {
+			return outbox.Outcome{Result: outbox.ResultDead, Reason: "unknown_kind"}
+		}
 	case "panics":
 		panic("poison")
 	case "exhausts memory":

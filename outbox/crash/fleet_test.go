@@ -32,6 +32,8 @@ type fleet struct {
 	pool     *pgxpool.Pool
 	receiver *receiver
 
+	program string // that processes run; "" is this one
+
 	mu     sync.Mutex
 	serial int
 	living map[int]*process
@@ -144,6 +146,9 @@ func (f *fleet) spawn(t task) *process {
 	}
 	if t.Lease == 0 {
 		t.Lease = 20 * time.Second
+	}
+	if f.program != "" {
+		self = f.program
 	}
 	text, err := json.Marshal(t)
 	if err != nil {
