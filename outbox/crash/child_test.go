@@ -47,6 +47,8 @@ type task struct {
 	KillOn int
 	// Tell says that the receiver is to be told of each point.
 	Tell bool
+	// Lanes is what the names of the lanes begin with that the process publishes to.
+	Lanes string
 	// Knows is a kind of messages that only a newer program knows.
 	Knows string
 	// Attempts and Lease are the policy's and the relay's.
@@ -172,7 +174,7 @@ func (c *client) publish(ctx context.Context, pool *pgxpool.Pool) {
 		keys := make([]string, batch)
 		for i := range msgs {
 			keys[i] = fmt.Sprintf("%s-%d-%d", c.Owner, n, i)
-			msgs[i] = outbox.Message{Destination: destination, Lane: fmt.Sprint(rand.IntN(lanes)), Kind: "test", Key: keys[i], Payload: []byte("{}")}
+			msgs[i] = outbox.Message{Destination: destination, Lane: fmt.Sprint(c.Lanes, rand.IntN(lanes)), Kind: "test", Key: keys[i], Payload: []byte("{}")}
 		}
 		for pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { return outbox.Publish(ctx, tx, msgs...) }) != nil {
 			if !pause(ctx, 20*time.Millisecond) {

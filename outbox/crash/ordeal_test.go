@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -36,9 +37,30 @@ func (f *fleet) survey() []string {
 	return points
 }
 
+// unsettledMessages counts what is neither delivered nor dead.
+const unsettledMessages = `
+select count(*) from outbox.message m where m.state = 'ready'
+  and not exists (select from outbox.attempt a where a.message = m.id and a.result = 'delivered')`
+
 // settled waits until as many messages as wanted are published, and all that are published are settled.
 func (f *fleet) settled() {
 	f.t.Helper()
+	defer func() {
+		if f.t.Failed() {
+			effects, _, acked := f.receiver.count()
+			f.t.Logf("%d acknowledged of %d wanted, %d settled", acked, f.receiver.target, effects)
+			for _, sql := range []string{unsettledMessages, `select string_agg(f::text, ' ') from outbox.feed f`, `select string_agg(h::text, ' ') from outbox.held h`,
+				`select count(*)::text || ' ' || coalesce(min(l.claimed_until), 'epoch')::text || ' ' || now()::text from outbox.lane l`, `select string_agg(r::text, ' ') from outbox.relay r`} {
+				var s *string
+				err := f.pool.QueryRow(context.Background(), `select (`+sql+`)::text`).Scan(&s)
+				if s == nil {
+					e := "null"
+					s = &e
+				}
+				f.t.Log(sql, *s, err)
+			}
+		}
+	}()
 	f.eventually("all that is acknowledged has taken effect", func() bool {
 		effects, _, acked := f.receiver.count()
 		if acked < f.receiver.target || effects < acked {

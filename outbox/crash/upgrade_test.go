@@ -42,7 +42,7 @@ func before(t *testing.T) string {
 }
 
 // Programs of this version and of the one before it, whose tables had not been changed yet, publish, deliver and die on
-// one database: nothing is lost or out of order. A kind of messages that a program does not know is refused by its
+// one database, into lanes of their own: nothing is lost or out of order. A kind of messages that a program does not know is refused by its
 // sender and kept for a person, and goes when a program that knows it has taken over.
 func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 	if !provetest.Long() {
@@ -52,7 +52,7 @@ func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 	f := newFleet(t)
 	kills, messages := provetest.Count(6, 200), provetest.Count(2000, 200_000)
 	programs := []string{old, ""}
-	steady := []*process{f.spawnOf(old, task{Publish: true}), f.spawn(task{Publish: true})}
+	steady := []*process{f.spawnOf(old, task{Publish: true}), f.spawnOf("", task{Publish: true})}
 	for i := range kills {
 		n := messages * (i + 1) / kills
 		f.receiver.want(n)
@@ -113,6 +113,7 @@ func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 // spawnOf starts a process of another program than this one; "" is this one.
 func (f *fleet) spawnOf(program string, t task) *process {
 	if program == "" {
+		t.Lanes = "new"
 		return f.spawn(t)
 	}
 	f.mu.Lock()
