@@ -14,7 +14,43 @@ type Events struct {
 	Clients map[string]EventClient `yaml:"clients"`
 	// Webhooks are receivers that events are posted to.
 	Webhooks map[string]Webhook `yaml:"webhooks"`
+	// Brokers are streams and topics that events are published to.
+	Brokers map[string]Broker `yaml:"brokers"`
 }
+
+// Broker is a stream of NATS JetStream or a topic of Kafka that events are
+// published to. Client, Types, From, Timeout, DisableAfter, CertificateFile and
+// Plaintext are those of a [Webhook].
+type Broker struct {
+	Kind    BrokerKind `yaml:"kind"`
+	Servers []string   `yaml:"servers"`
+	// Stream and Subject are NATS's: where events go, and what their subjects begin with.
+	Stream  string `yaml:"stream"`
+	Subject string `yaml:"subject"`
+	// Topic is Kafka's.
+	Topic string `yaml:"topic"`
+	// CredentialsFile holds a user's token and key (NATS), or "user:password" (Kafka, SCRAM-SHA-512).
+	CredentialsFile string        `yaml:"credentials_file"`
+	CertificateFile string        `yaml:"certificate_file"`
+	Plaintext       bool          `yaml:"plaintext"`
+	Client          string        `yaml:"client"`
+	Types           []string      `yaml:"types"`
+	From            EventStart    `yaml:"from"`
+	Timeout         time.Duration `yaml:"timeout"`
+	DisableAfter    time.Duration `yaml:"disable_after"`
+}
+
+// BrokerKind is what kind of broker it is.
+type BrokerKind string
+
+// The kinds of brokers.
+const (
+	BrokerNATS  BrokerKind = "nats"
+	BrokerKafka BrokerKind = "kafka"
+)
+
+// Allowed lists the values a file may hold.
+func (BrokerKind) Allowed() []string { return []string{string(BrokerNATS), string(BrokerKafka)} }
 
 // Webhook is a receiver that events are posted to, signed as Standard Webhooks
 // has it. Client is whose rights bound what it is told; Types narrow that. The
@@ -58,6 +94,9 @@ func (c *Config) checkEvents(at func(path, code, message string, allowed ...stri
 			at(path, "contradiction", "clients are known by their tokens; set listeners.core.tokens_file")
 		}
 	}
+	for _, name := range sorted(c.Events.Brokers) {
+		c.checkBroker(at, name)
+	}
 	for _, name := range sorted(c.Events.Webhooks) {
 		w, path := c.Events.Webhooks[name], "events.webhooks."+name
 		if !reName.MatchString(name) {
@@ -82,5 +121,41 @@ func (c *Config) checkEvents(at func(path, code, message string, allowed ...stri
 				}
 			}
 		}
+	}
+}
+
+func (c *Config) checkBroker(at func(path, code, message string, allowed ...string), name string) {
+	b, path := c.Events.Brokers[name], "events.brokers."+name
+	if !reName.MatchString(name) {
+		at(path, "bad-name", "lower-case letters, digits and hyphens are allowed, a letter first", "bus")
+	}
+	if _, twice := c.Events.Webhooks[name]; twice {
+		at(path, "contradiction", "a webhook has this name: each receiver has its own")
+	}
+	needed, foreign := map[string]string{"stream": b.Stream, "subject": b.Subject}, map[string]string{"topic": b.Topic}
+	if b.Kind == BrokerKafka {
+		needed, foreign = foreign, needed
+	}
+	if b.Kind == "" {
+		at(path+".kind", "missing", "a value is needed", BrokerKind("").Allowed()...)
+	}
+	if len(b.Servers) == 0 {
+		at(path+".servers", "missing", "an address is needed", "tls://nats.example:4222", "kafka.example:9093")
+	}
+	for _, key := range sorted(needed) {
+		if b.Kind != "" && needed[key] == "" {
+			at(path+"."+key, "missing", "a value is needed")
+		}
+	}
+	for _, key := range sorted(foreign) {
+		if b.Kind != "" && foreign[key] != "" {
+			at(path+"."+key, "contradiction", "a broker of the kind "+string(b.Kind)+" has none")
+		}
+	}
+	if b.Timeout < 0 || b.DisableAfter < 0 {
+		at(path, "not-positive", "timeout and disable_after are above zero")
+	}
+	if _, ok := c.Events.Clients[b.Client]; len(c.Events.Clients) > 0 && !ok {
+		at(path+".client", "unknown-client", "whose rights hold for it must be said: a client of events.clients", sorted(c.Events.Clients)...)
 	}
 }

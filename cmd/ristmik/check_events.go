@@ -27,6 +27,13 @@ func (m *meaning) events() {
 		}
 		m.eventTypes(path+".types", c.Types, known)
 	}
+	for name, b := range m.cfg.Events.Brokers {
+		path := "events.brokers." + name
+		m.eventTypes(path+".types", b.Types, known)
+		if _, err := brokerSink(b); err != nil && b.Kind != "" {
+			m.fault(path, "bad-broker", err.Error())
+		}
+	}
 	for name, w := range m.cfg.Events.Webhooks {
 		path := "events.webhooks." + name
 		m.eventTypes(path+".types", w.Types, known)

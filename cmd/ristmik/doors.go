@@ -190,6 +190,9 @@ func titles(cfg *configs.Config) map[string]console.Title {
 		out[subscriber.Destination(name)] = console.Title{ET: name + ": sündmused", EN: name + ": events"}
 	}
 	out[ownServerName] = console.Title{ET: "Meie turvaserver", EN: "Our Security Server"}
+	for name := range cfg.Events.Brokers {
+		out[subscriber.Destination(name)] = console.Title{ET: name + ": sündmused", EN: name + ": events"}
+	}
 	add(tax.Destination, "tax", "loateated", "permit notices")
 	add(labour.Destination, "labour", "loateated", "permit notices")
 	return out

@@ -63,6 +63,9 @@ func destinationNames(cfg *configs.Config) []string {
 	for name := range cfg.Events.Webhooks {
 		names = append(names, subscriber.Destination(name))
 	}
+	for name := range cfg.Events.Brokers {
+		names = append(names, subscriber.Destination(name))
+	}
 	slices.Sort(names)
 	return names
 }

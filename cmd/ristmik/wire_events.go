@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/core"
+	"ristmik/adapters/core/jetstream"
 	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/core/webhook"
 	"ristmik/configs"
@@ -46,6 +47,18 @@ func newSubscribers(cfg *configs.Config, pool *pgxpool.Pool, log *slog.Logger) (
 		}
 		subs = append(subs, s)
 	}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Events.Brokers)) {
+		b := cfg.Events.Brokers[name]
+		sink, err := brokerSink(b)
+		if err != nil {
+			return nil, usage(fmt.Errorf("events.brokers.%s: %w", name, err))
+		}
+		s := subscriber.Subscription{Name: name, Types: b.Types, From: subscriber.Start(b.From), DisableAfter: b.DisableAfter, Sink: sink}
+		if len(cfg.Events.Clients) > 0 {
+			s.Rights = cfg.Events.Clients[b.Client].Types
+		}
+		subs = append(subs, s)
+	}
 	return subscriber.New(subscriber.Options{Pool: pool, Log: log, Now: time.Now, NewID: uuid.NewString}, subs...)
 }
 
@@ -59,18 +72,47 @@ func webhookOptions(w configs.Webhook) (webhook.Options, error) {
 	if o.Allow, err = prefixes(w.AllowAddresses); err != nil {
 		return o, err
 	}
-	if w.CertificateFile == "" {
-		return o, nil
+	o.Roots, err = rootsOf(w.CertificateFile)
+	return o, err
+}
+
+// rootsOf reads whose certificates are trusted; nil means the system's.
+func rootsOf(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
 	}
-	text, err := os.ReadFile(w.CertificateFile)
+	text, err := os.ReadFile(file)
 	if err != nil {
-		return o, fmt.Errorf("reading certificate_file: %w", err)
+		return nil, fmt.Errorf("reading certificate_file: %w", err)
 	}
-	o.Roots = x509.NewCertPool()
-	if !o.Roots.AppendCertsFromPEM(text) {
-		return o, errors.New("certificate_file holds no certificate")
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, errors.New("certificate_file holds no certificate")
 	}
-	return o, nil
+	return roots, nil
+}
+
+// brokers make sinks, by the kind of broker: those that this program was built
+// with.
+var brokers = map[configs.BrokerKind]func(configs.Broker, *x509.CertPool) (subscriber.Sink, error){configs.BrokerNATS: natsSink}
+
+// brokerSink makes the sink of a broker's configuration.
+func brokerSink(b configs.Broker) (subscriber.Sink, error) {
+	roots, err := rootsOf(b.CertificateFile)
+	if err != nil {
+		return nil, err
+	}
+	sink, ok := brokers[b.Kind]
+	if !ok {
+		return nil, fmt.Errorf("this program was built without %s (go build -tags %s)", b.Kind, b.Kind)
+	}
+	return sink(b, roots)
+}
+
+func natsSink(b configs.Broker, roots *x509.CertPool) (subscriber.Sink, error) {
+	return jetstream.New(jetstream.Options{
+		Servers: b.Servers, Stream: b.Stream, Subject: b.Subject, CredentialsFile: b.CredentialsFile, Roots: roots, Plaintext: b.Plaintext, Timeout: b.Timeout,
+	})
 }
 
 // policyOfSubscription is the pace of a receiver of events: days of patience,

@@ -41,7 +41,7 @@ func (s *subscription) Send(ctx context.Context, d outbox.Delivery) outbox.Outco
 	if err := json.Unmarshal(d.Payload, &event); err != nil || event.ID == "" {
 		return outbox.Outcome{Result: outbox.ResultDead, Reason: "not_an_event"}
 	}
-	out := s.Sink.Deliver(ctx, Event{ID: event.ID, Type: d.Kind, Subject: d.Lane, Body: d.Payload, TraceParent: d.TraceParent})
+	out := s.Sink.Deliver(ctx, Event{ID: event.ID, Key: d.Key, Type: d.Kind, Subject: d.Lane, Body: d.Payload, TraceParent: d.TraceParent})
 	switch {
 	case out.Result != outbox.ResultDelivered && ctx.Err() == nil:
 		reason, gone := out.Reason, out.Reason == ReasonGone

@@ -37,6 +37,9 @@ func Destination(name string) string { return prefix + name }
 type Event struct {
 	// ID is the event's own; the same over all attempts and replays.
 	ID string
+	// Key is the same over all attempts to tell it, and another one when it is
+	// told again after a replay.
+	Key string
 	// Type and Subject are those of the event.
 	Type, Subject string
 	// Body is the CloudEvent in JSON.
