@@ -1,7 +1,6 @@
 package crash_test
 
 import (
-	"context"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -45,22 +44,6 @@ select count(*) from outbox.message m where m.state = 'ready'
 // settled waits until as many messages as wanted are published, and all that are published are settled.
 func (f *fleet) settled() {
 	f.t.Helper()
-	defer func() {
-		if f.t.Failed() {
-			effects, _, acked := f.receiver.count()
-			f.t.Logf("%d acknowledged of %d wanted, %d settled", acked, f.receiver.target, effects)
-			for _, sql := range []string{unsettledMessages, `select string_agg(f::text, ' ') from outbox.feed f`, `select string_agg(h::text, ' ') from outbox.held h`,
-				`select count(*)::text || ' ' || coalesce(min(l.claimed_until), 'epoch')::text || ' ' || now()::text from outbox.lane l`, `select string_agg(r::text, ' ') from outbox.relay r`} {
-				var s *string
-				err := f.pool.QueryRow(context.Background(), `select (`+sql+`)::text`).Scan(&s)
-				if s == nil {
-					e := "null"
-					s = &e
-				}
-				f.t.Log(sql, *s, err)
-			}
-		}
-	}()
 	f.eventually("all that is acknowledged has taken effect", func() bool {
 		effects, _, acked := f.receiver.count()
 		if acked < f.receiver.target || effects < acked {
@@ -119,6 +102,9 @@ func (f *fleet) ordeal(kills, stops, messages int) {
 		f.keepUp(published + (messages-published)*(i+1)/kills)
 	}
 	f.receiver.want(messages)
+	if steady.over() {
+		steady = f.spawn(task{Publish: true})
+	}
 	f.settled()
 	f.terminate(steady)
 	effects, duplicates, acked := f.receiver.count()
@@ -170,9 +156,12 @@ func (f *fleet) killAtReceiver() {
 	f.receiver.mu.Unlock()
 	select {
 	case <-p.ended:
-	case <-time.After(time.Second): // it was the other one
+	case <-time.After(time.Second): // it was the other one, or nobody has sent
 		f.kill(p.cmd.Process.Pid)
 	}
+	f.receiver.mu.Lock()
+	f.receiver.killNext = false
+	f.receiver.mu.Unlock()
 }
 
 // judge compares what the receiver has with what the database says was published.
