@@ -51,6 +51,8 @@ type task struct {
 	Lanes string
 	// Knows is a kind of messages that only a newer program knows.
 	Knows string
+	// Rate is the destination's pace, in messages a second; 0 is none.
+	Rate float64
 	// Attempts and Lease are the policy's and the relay's.
 	Attempts int
 	Lease    time.Duration
@@ -93,7 +95,7 @@ func child(text string) error {
 	}
 	defer pool.Close()
 	relay, err := outbox.NewRelay(pool, []outbox.Destination{{Name: destination, Sender: c, Policy: outbox.Policy{
-		Idempotent: true, MaxInFlight: inFlight, MaxAttempts: t.Attempts, OnDead: outbox.Skip, Base: time.Millisecond, Cap: 50 * time.Millisecond,
+		Idempotent: true, Rate: t.Rate, MaxInFlight: inFlight, MaxAttempts: t.Attempts, OnDead: outbox.Skip, Base: time.Millisecond, Cap: 50 * time.Millisecond,
 	}}}, outbox.Options{
 		Observe: func(o outbox.Observation) {
 			if o.Event == outbox.ObservedLost {
