@@ -92,29 +92,41 @@ func (a *API) readREST(w http.ResponseWriter, r *http.Request, reg *served, op *
 	if len(faults) > 0 {
 		return xroad.RESTCall{}, wrong(faults)
 	}
+	call, faults, err := RESTRequest(op, value, body)
+	if err != nil {
+		return xroad.RESTCall{}, &web.Problem{Type: web.TypeMalformed, Status: http.StatusBadRequest, Detail: "The body is not JSON."}
+	}
+	if len(faults) > 0 {
+		return xroad.RESTCall{}, wrong(reg.inCore(op, faults))
+	}
+	call.Service, call.UserID, call.Issue, call.Timeout = soap.ServiceID{Provider: reg.Provider, Code: reg.Service}, user, issue, reg.Timeout
+	return call, nil
+}
+
+// RESTRequest checks the one object of a request, which is value and text in one,
+// by the description, and writes method, path, query, headers and body of a call.
+// The faults are everything that is wrong with it; err is for text that is not
+// JSON.
+func RESTRequest(op *contract.RESTOperation, value any, text []byte) (call xroad.RESTCall, faults []web.FieldError, err error) {
 	if invalid, ok := errors.AsType[*jsonschema.ValidationError](op.CheckRequest(value)); ok {
-		return xroad.RESTCall{}, wrong(reg.inCore(op, schemaErrors(invalid)))
+		return xroad.RESTCall{}, schemaErrors(invalid), nil
 	}
 	object, _ := value.(map[string]any) // the schema says that it is one
 	written, faults := write(op, object)
 	if len(faults) > 0 {
-		return xroad.RESTCall{}, wrong(reg.inCore(op, faults))
+		return xroad.RESTCall{}, faults, nil
 	}
-	call := xroad.RESTCall{
-		Service: soap.ServiceID{Provider: reg.Provider, Code: reg.Service}, Method: op.Endpoint.Method,
-		Path: written.path, Query: written.query, Declared: written.header,
-		UserID: user, Issue: issue, Timeout: reg.Timeout,
-	}
+	call = xroad.RESTCall{Method: op.Endpoint.Method, Path: written.path, Query: written.query, Declared: written.header}
 	if _, has := object["body"]; has {
 		var whole struct {
 			Body json.RawMessage `json:"body"`
 		}
-		if err := json.Unmarshal(body, &whole); err != nil {
-			return xroad.RESTCall{}, &web.Problem{Type: web.TypeMalformed, Status: http.StatusBadRequest, Detail: "The body is not JSON."}
+		if err := json.Unmarshal(text, &whole); err != nil {
+			return xroad.RESTCall{}, nil, fmt.Errorf("reading the body: %w", err)
 		}
 		call.Body, call.ContentType = whole.Body, "application/json"
 	}
-	return call, nil
+	return call, nil, nil
 }
 
 // schemaErrors lists what a schema found, in the codes that all registers use.

@@ -23,6 +23,8 @@ type callCommand struct {
 	Data      string `short:"d" placeholder:"@FILE" help:"The request: JSON by the contract for SOAP, any body for REST. @FILE reads a file, @- standard input."`
 	XML       bool   `help:"SOAP without a contract: -d is the wrapper as XML, and so is what is printed."`
 
+	Operation string `placeholder:"ID" help:"REST: the operation of this operationId in the service's description; -d is {\"path\": {…}, \"query\": {…}, \"header\": {…}, \"body\": …}, checked before it is sent."`
+
 	Method string `short:"X" placeholder:"METHOD" help:"Call over REST with this method."`
 	Path   string `help:"REST: what follows the service code, percent-encoded."`
 	Query  string `help:"REST: the query, percent-encoded."`
@@ -31,7 +33,7 @@ type callCommand struct {
 	Attach       []string `placeholder:"FILE" type:"existingfile" help:"SOAP: send this file along; its Content-ID is its name. May be repeated."`
 	MTOM         bool     `help:"Pack attachments as MTOM instead of SOAP with attachments."`
 	Attachments  string   `placeholder:"DIR" type:"existingdir" help:"Keep the attachments of the answer in this directory."`
-	Contract     string   `placeholder:"WSDL" type:"path" help:"The contract; without it that of the configuration or what the provider describes (getWsdl)."`
+	Contract     string   `placeholder:"FILE" type:"path" help:"The contract, WSDL or with --operation OpenAPI; without it that of the configuration or what the provider describes (getWsdl, getOpenAPI)."`
 	UserID       string   `name:"user-id" placeholder:"EE…" help:"The person on whose behalf the call is made, with the country in front."`
 	Issue        string   `help:"The case for which the call is made."`
 	Represented  string   `name:"represented-party" placeholder:"[CLASS/]CODE" help:"For whom the call is made."`
@@ -57,6 +59,7 @@ func (callCommand) Help() string {
   ristmik call EE/GOV/70000349/tor/TORIK/v2 -d '{"request":{"isikukoodid":"38001085718","paringu_liik":"A"}}' --user-id EE80001010000
   ristmik call EE/GOV/70000349/tor/TORIK/v2 -d @in.json -o out.json
   ristmik call EE/GOV/79990000/jarelevalve/konsult -X POST --path /permit-notices -d @notice.json
+  ristmik call EE/GOV/70001490/liiklusregister/cars --operation getCar -d '{"path":{"plate":"123ABC"}}'
   ristmik call --documents 5505d92f-237a-469c-a218-0cc47331be1c -o evidence.zip
 
 ristmik contract sample shows what a request looks like.
@@ -83,6 +86,8 @@ func (c callCommand) Run(p *surroundings) error {
 		err = c.documents(p, xr)
 	case c.Service == "":
 		return usage(errors.New("call: which service? ristmik call --list shows what there is, ristmik call --help how"))
+	case c.Operation != "":
+		err = c.byOperation(p, cfg, xr, told)
 	case c.Method != "" || c.Path != "" || c.Query != "":
 		err = c.rest(p, xr, told)
 	default:

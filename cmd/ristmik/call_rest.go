@@ -50,6 +50,11 @@ func (c callCommand) rest(p *surroundings, xr *xroad.Client, told result) error 
 			call.Stream = f
 		}
 	}
+	return c.send(p, xr, call, told)
+}
+
+// send makes the call and writes the answer.
+func (c callCommand) send(p *surroundings, xr *xroad.Client, call xroad.RESTCall, told result) error {
 	a, err := xr.OpenREST(p.ctx, call)
 	if err != nil {
 		return err
