@@ -94,6 +94,8 @@ type Breaker struct {
 	// pause ends by itself.
 	HeldBy, HeldReason string
 	HeldUntil          time.Time
+	// RetriesOffBy is who has switched off that failed messages are tried again, and RetriesOffReason why; empty while they are.
+	RetriesOffBy, RetriesOffReason string
 	// ShutUntil is when the destination's opening hours begin again; zero within them.
 	ShutUntil time.Time
 }
@@ -105,7 +107,8 @@ select destination, state, since, coalesce(open_until, 'epoch'), open_until is n
        case when state = 'closed' then 0 else open_count end, coalesce(probe_by, ''),
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
        coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end,
-       case when ramp_until > now() then ramp_until end, probe_reason, coalesce(gateway, '')
+       case when ramp_until > now() then ramp_until end, probe_reason, coalesce(gateway, ''),
+       coalesce(retries_off_by, ''), coalesce(retries_off_reason, '')
 from outbox.breaker order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
@@ -114,7 +117,7 @@ from outbox.breaker order by destination`)
 		var b Breaker
 		var waits bool
 		var shut, ramp *time.Time
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason, &b.Gateway)
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason, &b.Gateway, &b.RetriesOffBy, &b.RetriesOffReason)
 		if ramp != nil {
 			b.RampUntil = *ramp
 		}

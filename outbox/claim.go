@@ -23,6 +23,7 @@ type claimed struct {
 	expired   bool          // of no use any more
 	early     bool          // something of its lane that goes first may still be in the log
 	age       time.Duration // since it was published, or a person let it go again
+	once      bool          // retries of the destination are switched off
 	gate      *gate
 	until     time.Time // when the lease ends, not later than by the database's clock
 
@@ -42,6 +43,7 @@ type look struct {
 	owner      string                 // of the log
 	fence      int64                  // of the owner
 	heldFor    time.Duration          // by a person; 0 while it is not
+	once       bool                   // retries are switched off
 	shut       bool                   // other relays have been told that the opening hours are over
 	shutFor    time.Duration          // outside the opening hours; 0 within them
 	probing    bool                   // this relay has won the probe, and asked the destination whether it is there
@@ -82,7 +84,7 @@ func (r *Relay) look(ctx context.Context, d *destination, n int) (l look, pages 
 	batch := &pgx.Batch{}
 	batch.Queue(pin)
 	batch.Queue(lookAround, d.Name, d.Policy.Breaker.MaxOpen.Seconds()).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.shut, &rampFor, &elapsed, &l.now, &l.owner, &l.fence, &dueIn, &bulkIn)
+		return row.Scan(&l.state, &l.generation, &l.opened, &closedFor, &heldFor, &l.once, &l.shut, &rampFor, &elapsed, &l.now, &l.owner, &l.fence, &dueIn, &bulkIn)
 	})
 	if n > 0 {
 		pages = d.queuePages(batch, n)
@@ -116,7 +118,7 @@ const lookAround = `
 select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
        coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
-       coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
+       b.retries_off_at is not null, coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
        (select least(extract(epoch from clock_timestamp() - p.next_at), 3600)::float8 from outbox.pace p where p.destination = $1),
        clock_timestamp(), coalesce(f.owner, ''), coalesce(f.fence, 0),
        (select extract(epoch from l.ready_at - clock_timestamp())::float8
@@ -184,7 +186,7 @@ func (r *Relay) claim(ctx context.Context, d *destination, l look, bulk bool, n 
 			}
 		}
 		for _, c := range out {
-			c.gate, c.until = g, started.Add(r.o.Lease)
+			c.gate, c.until, c.once = g, started.Add(r.o.Lease), l.once
 		}
 		return nil
 	})

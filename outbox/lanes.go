@@ -37,12 +37,12 @@ func (d *destination) enter(c chosen, g *gate, until time.Time, id int64) []*cla
 	}
 	for _, m := range c.start {
 		l := &lane{fence: d.fence, head: m}
-		m.gate, m.until, m.batch, m.lane = g, until, b, l
+		m.gate, m.until, m.batch, m.lane, m.once = g, until, b, l, d.last.once
 		d.lanes[m.Lane] = l
 	}
 	for _, m := range c.queue {
 		l := d.lanes[m.Lane]
-		m.gate, m.batch, m.lane = g, b, l
+		m.gate, m.batch, m.lane, m.once = g, b, l, d.last.once
 		l.queue = append(l.queue, m)
 	}
 	d.queued += len(c.queue)

@@ -13,18 +13,27 @@ import (
 // Retry makes a dead message go again, at its old place in its lane, with as many attempts as a new one. by says who
 // wants it and reason why; both are needed and kept. Errors: ErrNotFound, ErrNotDead, or one that wraps ErrInvalid.
 func Retry(ctx context.Context, db DB, id int64, by, reason string) error {
-	return intervene(ctx, db, id, "retry", by, reason)
+	return intervene(ctx, db, id, "retry", by, reason, nil)
 }
 
 // Discard gives a dead message up for good; what it blocks goes on. by says who decided it and reason why; both are
 // needed and kept. Errors: ErrNotFound, ErrNotDead, or one that wraps ErrInvalid.
 func Discard(ctx context.Context, db DB, id int64, by, reason string) error {
-	return intervene(ctx, db, id, "discard", by, reason)
+	return intervene(ctx, db, id, "discard", by, reason, nil)
 }
 
-func intervene(ctx context.Context, db DB, id int64, action, by, reason string) error {
+// signed says whether who and why are there.
+func signed(action string, id int64, by, reason string) error {
 	if strings.TrimSpace(by) == "" || strings.TrimSpace(reason) == "" || !storable(by) || !storable(reason) {
 		return fmt.Errorf("%w %s of message %d: who and why are needed", ErrInvalid, action, id)
+	}
+	return nil
+}
+
+// intervene does what a person wants; more, when set, runs in its transaction once the message is pending again.
+func intervene(ctx context.Context, db DB, id int64, action, by, reason string, more func(pgx.Tx) error) error {
+	if err := signed(action, id, by, reason); err != nil {
+		return err
 	}
 	err := pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		var destination, lane string
@@ -49,7 +58,7 @@ func intervene(ctx context.Context, db DB, id int64, action, by, reason string) 
 			return ErrNotDead
 		}
 		batch := &pgx.Batch{}
-		if action == "retry" {
+		if action != "discard" {
 			err = tx.QueryRow(ctx, `
 update outbox.message set state = 'ready', settled_at = null where id = $1 and state = 'dead' returning attempt`, id).Scan(&attempt)
 			if err != nil {
@@ -68,6 +77,15 @@ update outbox.message set state = 'discarded', settled_at = now() where id = $1 
 insert into outbox.tally (destination, slot, discarded) values ($1, $2, 1)
 on conflict (destination, slot) do update set discarded = tally.discarded + 1`, destination, slot())
 			batch.Queue(notify, channels(map[string]bool{destination: true}))
+		}
+		if more != nil {
+			if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+				return err
+			}
+			if err := more(tx); err != nil {
+				return err
+			}
+			batch = &pgx.Batch{}
 		}
 		batch.Queue(`insert into outbox.intervention (message, action, by, reason) values ($1, $2, $3, $4)`, id, action, by, reason)
 		batch.Queue(dueAsHeads, []string{destination}, []string{lane})
@@ -98,6 +116,8 @@ with old as (
     delete from outbox.attempt a using old where a.message = old.id
 ), interventions as (
     delete from outbox.intervention i using old where i.message = old.id
+), generations as (
+    delete from outbox.generation g using old where g.message = old.id
 ), messages as (
     delete from outbox.message m using old where m.id = old.id returning m.id
 )

@@ -107,6 +107,9 @@ type Destination struct {
 	// Gateway, when set, is what the destination is reached through, together with others; those with the name of the first
 	// one share it.
 	Gateway *Gateway
+	// Check, when set, says whether a message that a person has edited is one that Sender can send; was is what it was. Its
+	// error tells the person what is wrong, and holds no data of the message. For [Edit].
+	Check func(was, will Message) error
 	// OnDead, when set, runs in the transaction that records a message as dead. If it fails, the message is not yet
 	// dead: the recording is tried again later, without sending.
 	OnDead func(ctx context.Context, tx pgx.Tx, d Delivery, reason string) error

@@ -22,7 +22,7 @@ type Attempt struct {
 	Owner string
 }
 
-// Intervention is what a person did about a dead message.
+// Intervention is what a person did about a message: retry, discard, edit, or read (its payload).
 type Intervention struct {
 	Action, By, Reason string
 	At                 time.Time
@@ -31,6 +31,8 @@ type Intervention struct {
 // Story is a message, without its payload, with all that has happened to it.
 type Story struct {
 	Row
+	// Generation counts from 1; each edit makes the next one.
+	Generation    int
 	Attempts      []Attempt
 	Interventions []Intervention
 }
@@ -53,6 +55,9 @@ func show(ctx context.Context, db DB, id int64) (s Story, err error) {
 		return s, ErrNotFound
 	}
 	s.Row = list[0]
+	if err := db.QueryRow(ctx, `select generation from outbox.message where id = $1`, id).Scan(&s.Generation); err != nil {
+		return s, err
+	}
 	rows, err := db.Query(ctx, `
 select attempt, started_at, finished_at, result, reason, exchange, owner from outbox.attempt where message = $1 order by id`, id)
 	if err != nil {

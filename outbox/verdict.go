@@ -64,6 +64,8 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 			why = reasonLease
 		}
 		return r.unsent(d, c, stateDead, why)
+	case c.once && c.tries > 1:
+		return r.unsent(d, c, stateDead, reasonRetriesOff)
 	case c.expired:
 		return r.unsent(d, c, stateDead, reasonExpired)
 	case r.stopping():
@@ -166,6 +168,10 @@ func (r *Relay) settle(d *destination, rec *record, result Result, after time.Du
 		return
 	}
 	rec.state, rec.wait = stateReady, after
+	if rec.once { // it dies at the next claim; the attempt keeps its own reason
+		rec.wait = 0
+		return
+	}
 	if after <= 0 {
 		rec.wait = policy.backoff(rec.tries, r.o.Rand())
 	}

@@ -1,6 +1,7 @@
 package consultation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -44,6 +45,45 @@ func (p *Procedure) Sender(w Wire) outbox.Sender {
 		}
 		return outcome
 	})
+}
+
+// CheckEdited says whether a question that a person has edited may be put in the
+// place of what it was: it is the same question about the same case, in the name
+// of the same official and of the same secrecy, and tells the authority nothing
+// that it was not told before.
+func CheckEdited(was, will outbox.Message) error {
+	before, had, err := readEdited(was)
+	if err != nil {
+		return fmt.Errorf("what it was cannot be read, so nobody knows what the authority may see: %w", err)
+	}
+	q, has, err := readEdited(will)
+	if err != nil {
+		return fmt.Errorf("the question cannot be read: %w", err)
+	}
+	if q.LegID != will.Key || before.LegID != q.LegID || before.Round != q.Round || before.CaseReference != q.CaseReference ||
+		before.Official != q.Official || before.Classification != q.Classification {
+		return errors.New("leg_id, round, case_reference, official and classification must stay as they are")
+	}
+	for field := range has {
+		if _, ok := had[field]; !ok {
+			return fmt.Errorf("%s is new: the authority is told no more than before", field)
+		}
+	}
+	return nil
+}
+
+// readEdited reads a stored question strictly, with the names of its fields.
+func readEdited(m outbox.Message) (q Question, fields map[string]json.RawMessage, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(m.Payload))
+	decoder.DisallowUnknownFields()
+	if err = decoder.Decode(&q); err != nil {
+		return q, nil, err
+	}
+	if decoder.More() {
+		return q, nil, errors.New("something else follows")
+	}
+	err = json.Unmarshal(m.Payload, &fields)
+	return q, fields, err
 }
 
 // answeredByMachine takes the register's answer. The answer's id is made from

@@ -6,6 +6,7 @@
 package labour
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"encoding/json"
@@ -98,6 +99,27 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 		out.Exchange = answer.Exchange.MessageID
 	}
 	return out
+}
+
+// Check says whether a notice that a person has edited can be sent: it is about the
+// same event, and has what the inspectorate needs and nothing else.
+func Check(_, will outbox.Message) error {
+	decoder := json.NewDecoder(bytes.NewReader(will.Payload))
+	decoder.DisallowUnknownFields()
+	var n Notice
+	if err := decoder.Decode(&n); err != nil {
+		return fmt.Errorf("the notice cannot be read: %w", err)
+	}
+	if decoder.More() {
+		return errors.New("the notice is followed by something else")
+	}
+	switch {
+	case n.EventID != will.Key:
+		return errors.New("event_id must stay as it is: the inspectorate recognises repetitions by it")
+	case n.EventType == "" || n.OccurredAt == "" || n.PermitID == "" || n.PersonalCode == "":
+		return errors.New("event_type, occurred_at, permit_id and personal_code are needed")
+	}
+	return nil
 }
 
 // accepted reads what the inspectorate itself says: the notice is delivered when

@@ -3,6 +3,7 @@ package tax
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -71,6 +72,22 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 		out.Exchange = answer.Exchange.MessageID
 	}
 	return out
+}
+
+// Check says whether a notice that a person has edited can be sent: it is about the
+// same event, and fits the board's contract.
+func (r *Register) Check(_, will outbox.Message) error {
+	fields, err := table.ReadJSON(will.Payload)
+	if err != nil {
+		return fmt.Errorf("the notice is not JSON: %w", err)
+	}
+	if fields["event_id"] != will.Key {
+		return errors.New("event_id must stay as it is: the board recognises repetitions by it")
+	}
+	if _, err := write(r.o.PermitTable, fields, r.o.Now()); err != nil {
+		return fmt.Errorf("the notice does not fit the contract: %w", err)
+	}
+	return nil
 }
 
 // receipt says whether the board has taken the notice. Every element of its

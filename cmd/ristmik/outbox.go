@@ -15,6 +15,9 @@ type outboxCommand struct {
 	Show    outboxShow    `cmd:"" help:"One message with its attempts and what people did about it; never its payload."`
 	Retry   outboxRetry   `cmd:"" help:"Let dead messages go again, each at its old place in its lane."`
 	Discard outboxDiscard `cmd:"" help:"Give dead messages up for good; what they block goes on."`
+	Body    outboxBody    `cmd:"" help:"Write the body of a message into a file; who and why is kept."`
+	Edit    outboxEdit    `cmd:"" help:"Let a dead message go again with another body or at another time, at its old place."`
+	Retries outboxRetries `cmd:"" help:"Switch off or on that failed messages to a destination are tried again."`
 	Pause   outboxPause   `cmd:"" help:"Send nothing more to a destination; what is being sent goes on."`
 	Resume  outboxResume  `cmd:"" help:"Send to a paused destination again."`
 	Stats   outboxStats   `cmd:"" help:"What waits for each destination, and why."`
@@ -83,6 +86,7 @@ func (c outboxShow) Run(p *surroundings) error {
 		return c.print(p.out, v, func(w io.Writer) {
 			fmt.Fprintf(w, "message %d\t%s\n", v.ID, v.State)
 			fmt.Fprintf(w, "to\t%s, lane %s\n", v.Destination, v.Lane)
+			fmt.Fprintf(w, "generation\t%d\n", v.Generation)
 			fmt.Fprintf(w, "kind, key\t%s, %s\n", v.Kind, v.Key)
 			fmt.Fprintf(w, "published\t%s\n", moment(v.Published))
 			fmt.Fprintf(w, "due\t%s\n", moment(v.Due))

@@ -47,11 +47,19 @@ func (w *outboxWorld) publish(keys ...string) {
 // relay serves tax until the returned function is called; it delivers what accept lets pass and refuses the rest.
 func (w *outboxWorld) relay(accept func(key string) bool) (stop func()) {
 	w.t.Helper()
-	r, err := outbox.NewRelay(w.pool, []outbox.Destination{{Name: "tax", Sender: outbox.SenderFunc(func(_ context.Context, d outbox.Delivery) outbox.Outcome {
-		if accept(d.Key) {
-			return outbox.Outcome{Result: outbox.ResultDelivered, Exchange: "exchange-" + d.Key}
+	return w.serve(func(key string) outbox.Outcome {
+		if accept(key) {
+			return outbox.Outcome{Result: outbox.ResultDelivered, Exchange: "exchange-" + key}
 		}
 		return outbox.Outcome{Result: outbox.ResultRefused, Reason: "fix_data"}
+	})
+}
+
+// serve serves tax until the returned function is called.
+func (w *outboxWorld) serve(answer func(key string) outbox.Outcome) (stop func()) {
+	w.t.Helper()
+	r, err := outbox.NewRelay(w.pool, []outbox.Destination{{Name: "tax", Sender: outbox.SenderFunc(func(_ context.Context, d outbox.Delivery) outbox.Outcome {
+		return answer(d.Key)
 	})}}, outbox.Options{Owner: "hub", Poll: 10 * time.Millisecond})
 	if err != nil {
 		w.t.Fatal(err)

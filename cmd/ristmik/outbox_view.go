@@ -32,6 +32,7 @@ func viewOfMessage(m outbox.Row) messageView {
 // storyView is a message with all that has happened to it.
 type storyView struct {
 	messageView
+	Generation    int                `json:"generation"`
 	Tried         []attemptView      `json:"tried"`
 	Interventions []interventionView `json:"interventions"`
 }
@@ -54,7 +55,7 @@ type interventionView struct {
 }
 
 func viewOfStory(s outbox.Story) storyView {
-	v := storyView{messageView: viewOfMessage(s.Row), Tried: []attemptView{}, Interventions: []interventionView{}}
+	v := storyView{messageView: viewOfMessage(s.Row), Generation: s.Generation, Tried: []attemptView{}, Interventions: []interventionView{}}
 	for _, a := range s.Attempts {
 		v.Tried = append(v.Tried, attemptView{a.Attempt, a.Started, a.Finished, string(a.Result), a.Reason, a.Exchange, a.Owner})
 	}
@@ -81,6 +82,8 @@ type statsView struct {
 	ProbeReason   string    `json:"probe_reason,omitempty"`
 	Gateway       string    `json:"gateway,omitempty"`
 	OpenUntil     time.Time `json:"open_until,omitzero"`
+	RetriesOffBy  string    `json:"retries_off_by,omitempty"`
+	RetriesOff    string    `json:"retries_off_reason,omitempty"`
 	PausedBy      string    `json:"paused_by,omitempty"`
 	PausedReason  string    `json:"paused_reason,omitempty"`
 	PausedUntil   time.Time `json:"paused_until,omitzero"`
@@ -98,7 +101,7 @@ func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []st
 		shown = append(shown, statsView{
 			Destination: s.Destination, Ready: s.Ready, Sending: s.Sending, Waiting: s.Waiting, Blocked: s.Blocked, Parked: s.Parked,
 			Dead: s.Dead, Delivered: s.Delivered, Discarded: s.Discarded, OldestSeconds: s.OldestUnsent.Seconds(),
-			Breaker: b.State, BreakerReason: b.Reason, ProbeReason: b.ProbeReason, Gateway: b.Gateway, OpenUntil: b.OpenUntil,
+			Breaker: b.State, BreakerReason: b.Reason, ProbeReason: b.ProbeReason, RetriesOffBy: b.RetriesOffBy, RetriesOff: b.RetriesOffReason, Gateway: b.Gateway, OpenUntil: b.OpenUntil,
 			PausedBy: b.HeldBy, PausedReason: b.HeldReason, PausedUntil: b.HeldUntil, ShutUntil: b.ShutUntil,
 		})
 	}
@@ -110,6 +113,8 @@ func (v statsView) stands() string {
 	switch {
 	case v.PausedBy != "":
 		return fmt.Sprintf("paused by %s: %s", v.PausedBy, v.PausedReason)
+	case v.RetriesOffBy != "" && v.Breaker != "open" && v.Breaker != "half_open":
+		return fmt.Sprintf("failed ones are not tried again, by %s: %s", v.RetriesOffBy, v.RetriesOff)
 	case v.Breaker != "open" && v.Breaker != "half_open" && !v.ShutUntil.IsZero():
 		return "outside its opening hours until " + moment(v.ShutUntil)
 	case v.Breaker == "closed" || v.Breaker == "":

@@ -20,8 +20,8 @@ import (
 
 func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
-		{Name: tax.Destination, Sender: r.tax, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
-		{Name: labour.Destination, Sender: r.labour, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
+		{Name: tax.Destination, Sender: r.tax, Check: r.tax.Check, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
+		{Name: labour.Destination, Sender: r.labour, Check: labour.Check, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
 	}
 	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
 		a := cfg.Authorities[name]
@@ -34,7 +34,7 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 		}
 		destination := consultationsOf(name)
 		all = append(all, outbox.Destination{
-			Name: destination, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
+			Name: destination, Sender: p.Sender(wire), Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
 		})
 	}
 	own := ownServer(cfg, xr)
