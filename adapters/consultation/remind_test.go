@@ -154,6 +154,41 @@ func TestNobodyIsRemindedOfWhatTheyNeedNotDo(t *testing.T) {
 	}
 }
 
+// What has been answered between its reminder and the digest is left out, and a
+// hub that comes up at night reminds in the morning.
+func TestADigestIsOfWhatStillWaits(t *testing.T) {
+	t.Parallel()
+	w := newTimedWorld(t, one(national(10)))
+	w.at("2026-03-02 14:00:00")
+	answered, waits := w.open("one"), w.open("one")
+	w.deliver(answered)
+	w.deliver(waits)
+	w.remind("2026-03-09 20:00:00", 0, 0)
+	w.remind("2026-03-10 09:00:00", 2, 0)
+	w.mustReceive(answer(answered, "labour", "a", consultation.CodeOpinionPositive))
+	w.remind("2026-03-10 09:15:00", 0, 1)
+	if list := w.digests(); len(list) != 1 || len(list[0].Reminders) != 1 || list[0].Reminders[0].LegID != waits.Legs[0].ID {
+		t.Errorf("%+v", list)
+	}
+}
+
+// An authority that fetches its questions is not reminded while its downtime
+// lasts either, though nothing is sent to it.
+func TestRemindersRestWhileADowntimeLasts(t *testing.T) {
+	t.Parallel()
+	policy := national(10)
+	policy.Pull = true
+	w := newTimedWorld(t, one(policy))
+	w.at("2026-03-02 14:00:00")
+	w.open("one")
+	if _, err := w.announce("d", "2026-03-09 08:00:00", "2026-03-09 12:00:00"); err != nil {
+		t.Fatal(err)
+	}
+	w.remind("2026-03-09 09:00:00", 0, 0)
+	w.remind("2026-03-09 11:59:59", 0, 0)
+	w.remind("2026-03-09 12:00:00", 1, 0)
+}
+
 // Hours count at night as well; reminders wait for the office to open.
 func TestRemindersOfHoursWaitForTheOffice(t *testing.T) {
 	t.Parallel()

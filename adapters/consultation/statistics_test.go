@@ -37,6 +37,9 @@ func TestStatisticsAreWhatARecountComesTo(t *testing.T) {
 		authority := []string{"labour", "security"}[i%3%2]
 		if i%5 != 4 && leg2(w.get(c.ID), authority) {
 			w.mustReceive(answer(c, authority, "x", consultation.CodeNoObjection))
+			correction := answer(c, authority, "y", consultation.CodeApproved)
+			correction.Correction = "Vale nupp" // is no second answer
+			w.mustReceive(correction)
 		}
 	}
 	w.now = time.Date(2026, 3, 16, 10, 0, 0, 0, time.UTC)
