@@ -60,7 +60,6 @@ type game struct {
 	relays      []*Relay
 	held        [][]*claimed // by relay
 	answer      Outcome      // of the next send
-	generation  int64        // of the breaker when the history began
 }
 
 func (e *engine) newGame(ctx context.Context, relays int, policy Policy) (*game, error) {

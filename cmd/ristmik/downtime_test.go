@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"net/url"
 	"testing"
 
@@ -65,6 +64,6 @@ func (s *scene) isDown(system string) bool {
 			return one.Down
 		}
 	}
-	s.t.Fatal(fmt.Sprintf("no system %s", system))
+	s.t.Fatalf("no system %s", system)
 	return false
 }

@@ -36,11 +36,6 @@ func (f *fleet) survey() []string {
 	return points
 }
 
-// unsettledMessages counts what is neither delivered nor dead.
-const unsettledMessages = `
-select count(*) from outbox.message m where m.state = 'ready'
-  and not exists (select from outbox.attempt a where a.message = m.id and a.result = 'delivered')`
-
 // settled waits until as many messages as wanted are published, and all that are published are settled.
 func (f *fleet) settled() {
 	f.t.Helper()
