@@ -79,10 +79,25 @@ type EventStart string
 func (EventStart) Allowed() []string { return []string{"now", "beginning"} }
 
 // EventClient is what one client system may read: event types, or the
-// beginning of some and ".*", or "*".
+// beginning of some and ".*", or "*"; and how much of consultations.
 type EventClient struct {
 	Types []string `yaml:"types"`
+	// Consultations is what it may know of consultations; progress by default.
+	Consultations Sight `yaml:"consultations"`
 }
+
+// Sight is how much a client may know of consultations: whether they go on or
+// have ended, or everything, who is asked included.
+type Sight string
+
+// The sights.
+const (
+	SightProgress Sight = "progress"
+	SightWhole    Sight = "whole"
+)
+
+// Allowed lists the values a file may hold.
+func (Sight) Allowed() []string { return []string{string(SightProgress), string(SightWhole)} }
 
 func (c *Config) checkEvents(at func(path, code, message string, allowed ...string)) {
 	for _, name := range sorted(c.Events.Clients) {

@@ -14,7 +14,7 @@ type Consultation struct {
 }
 
 // Leg is one authority of a consultation type: whether its answer is needed,
-// what a negative one does, what of the case it may see, how long it has, and what
+// what a negative one does, whether it is hidden that it is asked, what of the case it may see, how long it has, and what
 // no answer means. Without a term the question waits without end. Information
 // only tells the authority: no answer is waited for.
 type Leg struct {
@@ -22,6 +22,7 @@ type Leg struct {
 	Mandatory    bool       `yaml:"mandatory"`
 	Information  bool       `yaml:"information"`
 	Binding      Binding    `yaml:"binding"`
+	Hidden       bool       `yaml:"hidden"`
 	Fields       []Field    `yaml:"fields"`
 	Term         Term       `yaml:"term"`
 	CountsFrom   CountsFrom `yaml:"counts_from"`
@@ -102,6 +103,9 @@ func (c *Config) checkConsultation(name string, at func(path, code, message stri
 		}
 		if c.Authorities[leg.Authority].Wire == WireEmploymentRegister && !slices.Contains(leg.Fields, "personal_code") {
 			at(legPath+".fields", "missing", "the register finds people by their personal code", "personal_code")
+		}
+		if leg.Hidden && c.Authorities[leg.Authority].Wire == WireEmploymentRegister {
+			at(legPath+".hidden", "contradiction", "calls of a register are counted; it cannot be hidden that it is asked")
 		}
 		fields := map[Field]bool{}
 		for j, field := range leg.Fields {

@@ -125,11 +125,29 @@ func (p *Provider) receive(ctx context.Context, a consultation.Answer) (consulta
 		return err
 	})
 	if err != nil {
-		return consultation.Receipt{}, fmt.Errorf("receiving an answer: %w", err)
+		return consultation.Receipt{}, p.aboutLeg(ctx, a.LegID, fmt.Errorf("receiving an answer: %w", err))
+	}
+	if receipt.Hidden {
+		return receipt, nil
 	}
 	p.o.Log.InfoContext(ctx, "message taken", "door", a.Door, "result", string(receipt.Status),
 		"client", a.From.String(), "message_id", a.MessageID)
 	return receipt, nil
+}
+
+// aboutHidden is an error about a question that is hidden: who caused it is not
+// for the log.
+type aboutHidden struct{ error }
+
+func (e aboutHidden) Unwrap() error { return e.error }
+
+// aboutLeg marks an error about a question that is hidden, or of which nobody
+// can tell now.
+func (p *Provider) aboutLeg(ctx context.Context, leg string, err error) error {
+	if hidden, wrong := p.o.Procedure.IsHidden(ctx, p.o.Pool, leg); hidden || wrong != nil {
+		return aboutHidden{err}
+	}
+	return err
 }
 
 // refusalOf finds what the procedure did not take, as one text: the message is
@@ -140,6 +158,7 @@ func refusalOf(err error) (*refusal, bool) {
 		return nil, false
 	}
 	r := &refusal{Code: string(why.Kind), Kind: why.Kind, Fields: len(why.Violations), Violations: why.Violations}
+	_, r.Hidden = errors.AsType[aboutHidden](err)
 	if why.Kind == consultation.RefusedUnknown {
 		// One answer for "there is none" and "it is another authority's", in
 		// words that do not depend on which of the two it was.

@@ -97,7 +97,7 @@ func act(what consultation.Happening) func(context.Context, *Provider, request) 
 			return err
 		})
 		if err != nil {
-			return nil, "", fmt.Errorf("doing what an authority wants: %w", err)
+			return nil, "", p.aboutLeg(ctx, d.LegID, fmt.Errorf("doing what an authority wants: %w", err))
 		}
 		return receipt{string(r.Status), string(r.LegState)}, string(r.Status), nil
 	}

@@ -39,6 +39,7 @@ type refusal struct {
 	// Of a refusal by the procedure only.
 	Kind       consultation.RefusalKind
 	Violations []consultation.Violation
+	Hidden     bool // it is about a question of which nobody else may know
 }
 
 func (r *refusal) Error() string { return r.Code + ": " + r.Message }
@@ -73,7 +74,7 @@ func (p *Provider) logRefused(ctx context.Context, door string, r *refusal, msg 
 	if r.Fields > 0 {
 		attrs = append(attrs, slog.Int("fields", r.Fields))
 	}
-	if msg != nil {
+	if msg != nil && !r.Hidden {
 		attrs = append(attrs, slog.String("client", msg.Header.Client.String()), slog.String("message_id", msg.Header.ID))
 	}
 	p.o.Log.LogAttrs(ctx, slog.LevelWarn, "message refused", attrs...)

@@ -162,9 +162,10 @@ func (p *Provider) serveREST(method, schema string, work restWork) http.HandlerF
 // rest returns what is answered, or the problem that the caller is told of (it
 // has been logged), or an error of ours.
 func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, work restWork) (any, string, *web.Problem, error) {
+	hidden := false
 	refused := func(code string, problem web.Problem, from *caller) (any, string, *web.Problem, error) {
 		why := refuse(code, "")
-		why.Fields = len(problem.Errors)
+		why.Fields, why.Hidden = len(problem.Errors), hidden
 		var msg *soap.Message
 		if from != nil {
 			msg = &soap.Message{Header: soap.Header{Client: from.client, ID: from.messageID}}
@@ -199,6 +200,7 @@ func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, w
 		return out, result, nil, nil
 	}
 	if why, ok := refusalOf(err); ok {
+		hidden = why.Hidden
 		return refused(why.Code, problemOf(why), &from)
 	}
 	return nil, "", nil, err

@@ -129,3 +129,44 @@ func TestNothingIsKeptOfWhatIsTooSecret(t *testing.T) {
 		})
 	}
 }
+
+// Whose answer it is that others may not know of does not stand in the log,
+// whether it is taken or refused.
+func TestTheLogDoesNotNameAHiddenAuthority(t *testing.T) {
+	t.Parallel()
+	for name, through := range doors {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w, _ := guardedWorld(t)
+			if _, err := w.pool.Exec(t.Context(), `update consultation.leg set hidden = true, policy = policy || '{"hidden": true}' where authority = 'security'`); err != nil {
+				t.Fatal(err)
+			}
+			w.log.take()
+			leg := w.leg("security")
+			answer := map[string]any{
+				"answer_id": "a", "consultation_id": leg, "round": 1, "answer_code": "NO_OBJECTION", "answered_at": "2026-03-02T12:00:00+02:00",
+			}
+			for range 2 { // the second one is a duplicate
+				if _, refused := through(w, security, "submitAnswer", answer); refused != "" {
+					t.Fatal(refused)
+				}
+			}
+			answer["justification"] = "muu"
+			if _, refused := through(w, security, "submitAnswer", answer); refused != consultation.FaultAnswerIDReused {
+				t.Error(refused)
+			}
+			if _, refused := through(w, security, "takeIntoReview", map[string]any{"action_id": "1", "consultation_id": leg, "round": 1}); refused != consultation.FaultState {
+				t.Error(refused)
+			}
+			lines := w.log.take()
+			for _, line := range lines {
+				if strings.Contains(line, security.Member) || strings.Contains(line, "security") || strings.Contains(line, messageID) {
+					t.Errorf("log: %s", line)
+				}
+			}
+			if len(lines) != 2 { // two refusals, of nobody
+				t.Errorf("%d lines", len(lines))
+			}
+		})
+	}
+}

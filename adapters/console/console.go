@@ -57,8 +57,10 @@ type Options struct {
 	// Gateway is the one of them that is our own Security Server: it has a breaker
 	// and no messages.
 	Gateway string
-	Version string
-	Now     func() time.Time // the clock; time.Now by default
+	// Uncounted are destinations that no metric tells of; nil: none.
+	Uncounted func(destination string) bool
+	Version   string
+	Now       func() time.Time // the clock; time.Now by default
 	// Ready tells what, beside the database's answer, keeps this process from
 	// working; nil means nothing.
 	Ready func(context.Context) error

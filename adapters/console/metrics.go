@@ -109,6 +109,9 @@ func (s *stateCollector) byConfiguration(all []delivery) []delivery {
 			known = append(known, d)
 			continue
 		}
+		if s.console.o.Uncounted != nil && s.console.o.Uncounted(d.Destination) {
+			continue
+		}
 		strangers = true
 		other.Ready, other.Sending, other.Waiting = other.Ready+d.Ready, other.Sending+d.Sending, other.Waiting+d.Waiting
 		other.Blocked, other.Parked, other.Delivered = other.Blocked+d.Blocked, other.Parked+d.Parked, other.Delivered+d.Delivered

@@ -74,6 +74,13 @@ func (p *Procedure) Check(r OpenRequest) []Violation {
 	}
 	f.text("/occupation", r.Occupation, false, maxLine)
 	f.official("/official", r.Official)
+	for i, name := range r.Hidden {
+		if asked, can := p.hideable(name); !asked {
+			f.add(fmt.Sprintf("/hidden/%d", i), "hidden.not_asked", "no type of consultation asks this authority")
+		} else if !can {
+			f.add(fmt.Sprintf("/hidden/%d", i), "hidden.impossible", "it cannot be hidden that this authority is asked")
+		}
+	}
 	return f
 }
 

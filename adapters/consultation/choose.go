@@ -195,6 +195,7 @@ func (p *Procedure) legsOf(types []string, decisions []receivers.Decision) []Leg
 				continue
 			}
 			legs[i].Because = append(slices.Clone(legs[i].Because), because...)
+			legs[i].Hidden = legs[i].Hidden || l.Hidden
 		}
 	}
 	return legs

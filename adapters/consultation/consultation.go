@@ -120,6 +120,10 @@ type OpenRequest struct {
 	// the Facts (JSON values).
 	Types []string       `json:"types,omitempty"`
 	Facts map[string]any `json:"facts,omitempty"`
+
+	// Hidden are authorities of which nobody else may know that they are asked,
+	// beside those that the policy hides.
+	Hidden []string `json:"hidden,omitempty"`
 }
 
 // Consultation is a consultation as the core sees it: its current round and
@@ -146,6 +150,7 @@ type Leg struct {
 	AuthorityTitle string             `json:"authority_title"`
 	Mandatory      bool               `json:"mandatory"`
 	Binding        Binding            `json:"binding"`
+	Hidden         bool               `json:"hidden,omitempty"`  // nobody but the case owner may know of it
 	Because        []receivers.Reason `json:"because,omitempty"` // why rules asked
 	State          LegState           `json:"state"`
 	ReceiptID      string             `json:"receipt_id,omitempty"`     // what the authority acknowledged with
@@ -219,4 +224,5 @@ type Receipt struct {
 	Status   ReceiptStatus
 	First    ReceiptStatus
 	LegState LegState
+	Hidden   bool // nobody else may know of the question
 }

@@ -79,6 +79,7 @@ type eventData struct {
 	Adverse        bool               `json:"adverse,omitempty"` // a late answer that would have counted against
 	Percent        int                `json:"percent,omitempty"` // of the term that has passed
 	DueAt          *time.Time         `json:"due_at,omitempty"`
+	Hidden         bool               `json:"hidden,omitempty"` // nobody else may know of the question
 	Outcome        Outcome            `json:"outcome,omitempty"`
 	ViaSilence     bool               `json:"via_silence,omitempty"` // an answer was deemed
 	Unanswered     bool               `json:"unanswered,omitempty"`  // an optional answer did not come
@@ -89,6 +90,7 @@ type eventData struct {
 type eventLeg struct {
 	LegID      string     `json:"leg_id"`
 	Authority  string     `json:"authority"`
+	Hidden     bool       `json:"hidden,omitempty"`
 	LegState   LegState   `json:"leg_state"`
 	AnswerCode AnswerCode `json:"answer_code,omitempty"`
 }

@@ -197,6 +197,8 @@ func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) (
 					where other.consultation_id = l.consultation_id and other.round = l.round
 						and (h.recorded_at >= $1 or other.state not in (`+finalStates+`)))
 				limit $2 for update of q skip locked
+			), sent as (
+				delete from consultation.sent s using old where s.leg_id = old.leg_id
 			)
 			delete from consultation.question q using old, consultation.leg l where q.leg_id = old.leg_id and l.id = q.leg_id
 			returning l.consultation_id, l.round`, before, limit)

@@ -20,7 +20,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 	}
 	rows, err := db.Query(ctx, `
 		select r.consultation_id, r.number, r.case_reference, r.type, r.state, coalesce(r.outcome, $2), r.opened_at, r.completed_at, r.via_silence, r.unanswered,
-			l.id, l.type, l.authority, l.mandatory, l.binding, l.policy->'because', l.state, coalesce(l.receipt_id, ''), l.delivered_at, coalesce(l.problem_reason, ''),
+			l.id, l.type, l.authority, l.mandatory, l.binding, l.hidden, l.policy->'because', l.state, coalesce(l.receipt_id, ''), l.delivered_at, coalesce(l.problem_reason, ''),
 			l.due_at, coalesce((l.progress->>'late')::boolean, false),
 			(l.progress->'wanted'), coalesce(l.replaced_by::text, ''),
 			(select jsonb_agg(jsonb_strip_nulls(jsonb_build_object('text', i.text, 'asked_at', i.asked_at, 'answer', i.answer,
@@ -45,7 +45,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 		var facts []byte
 		var answered, received *time.Time
 		err := rows.Scan(&c.ID, &c.Round, &c.CaseReference, &c.Type, &c.State, &c.Outcome, &c.OpenedAt, &c.CompletedAt, &c.ViaSilence, &c.Unanswered,
-			&l.ID, &l.Type, &l.Authority, &l.Mandatory, &l.Binding, &l.Because, &l.State, &l.ReceiptID, &l.DeliveredAt, &l.ProblemReason, &l.DueAt, &l.Late, &l.Wanted, &l.ReplacedBy, &l.Inquiries,
+			&l.ID, &l.Type, &l.Authority, &l.Mandatory, &l.Binding, &l.Hidden, &l.Because, &l.State, &l.ReceiptID, &l.DeliveredAt, &l.ProblemReason, &l.DueAt, &l.Late, &l.Wanted, &l.ReplacedBy, &l.Inquiries,
 			&status, &a.AnswerID, &a.Code, &a.LegalGround, &a.Justification, &a.Conditions, &facts, &answered, &received, &a.Door, &a.MessageID, &a.Classification)
 		if err != nil {
 			return Consultation{}, fmt.Errorf("reading the consultation: %w", err)

@@ -224,7 +224,7 @@ func (p *Procedure) note(w *writes, l *lockedLeg, e occurrence, n news) (bool, e
 	}
 	d := eventData{
 		LegID: l.id, Authority: l.policy.Authority, LegState: after.State, AnswerCode: n.code, Door: n.door, Reason: after.Problem,
-		Late: after.Late, Percent: e.Percent,
+		Late: after.Late, Percent: e.Percent, Hidden: l.policy.Hidden,
 	}
 	if hasDue && !after.State.Final() {
 		d.DueAt = &due

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,16 +62,19 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 	messages := make([]outbox.Message, 0, len(policies))
 	events := make([]outbox.Event, 0, len(policies))
 	for _, l := range policies {
+		if l.Hidden = l.Hidden || slices.Contains(r.Hidden, l.Authority); l.Hidden {
+			l.Destination = l.HiddenDestination
+		}
 		at := l.begin(now)
 		due, hasDue := at.due()
 		leg := Leg{
 			ID: p.newID(), Type: l.Type, Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
-			Mandatory: l.Mandatory, Binding: l.Binding, Because: l.Because, State: at.State, DueAt: orNull(due, hasDue),
+			Mandatory: l.Mandatory, Binding: l.Binding, Hidden: l.Hidden, Because: l.Because, State: at.State, DueAt: orNull(due, hasDue),
 		}
 		batch.Queue(`
-			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at, asked_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt, now)
+			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at, asked_at, hidden)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt, now, l.Hidden)
 		setTimers(batch, leg.ID, at)
 		payload, err := json.Marshal(questionOf(r, leg, c.Round, l.Fields))
 		if err != nil {
@@ -83,7 +87,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 			messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
 		}
 		events = append(events, event(c.ref(), leg.ID, eventRequested, now, eventData{
-			LegID: leg.ID, LegType: leg.Type, Because: leg.Because, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt,
+			LegID: leg.ID, LegType: leg.Type, Because: leg.Because, Authority: leg.Authority, Mandatory: &leg.Mandatory, Binding: leg.Binding, DueAt: leg.DueAt, Hidden: l.Hidden,
 		}))
 		c.Legs = append(c.Legs, leg)
 	}

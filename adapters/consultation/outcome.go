@@ -28,6 +28,7 @@ type LegResult struct {
 	Conditions []Condition
 	Confirmed  bool // an official has read what was answered out of band
 	Replaced   bool // another authority was asked instead
+	Hidden     bool // nobody else may know of the question
 }
 
 // OutcomeOf works out the outcome: the first rule that fits decides. It is a

@@ -99,6 +99,11 @@ type LegPolicy struct {
 	// Fields are the names of the case's fields that the authority may see beside
 	// what is in every question; see [CaseFields].
 	Fields []string `json:"fields,omitempty"`
+	// Hidden keeps from everybody but the case owner that the authority is asked:
+	// its messages go by HiddenDestination, which no metric counts, and its veto
+	// ends no other question early.
+	Hidden            bool   `json:"hidden,omitempty"`
+	HiddenDestination string `json:"hidden_destination,omitempty"`
 	// Information only tells the authority: once it has been delivered, nothing is
 	// waited for.
 	Information bool `json:"information,omitempty"`
@@ -116,12 +121,19 @@ type LegPolicy struct {
 	QuestionTerm *calendar.Rule `json:"question_term,omitempty"` // how long the case owner has to answer a question back
 }
 
+// canHide tells whether a question can be put without the traces that others
+// see.
+func (l LegPolicy) canHide() bool { return l.Pull || l.HiddenDestination != "" }
+
 // check names the faults of one leg.
 func (l LegPolicy) check() []error {
 	var problems []error
 	fault := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if !slices.Contains(bindings, l.Binding) {
 		fault("unknown binding %q", l.Binding)
+	}
+	if l.Hidden && !l.canHide() {
+		fault("a hidden question needs a destination of its own")
 	}
 	for _, name := range l.Fields {
 		if caseFields[name] == nil {
@@ -176,8 +188,10 @@ type Authority struct {
 	Title       string
 	Client      soap.ClientID
 	Destination string
-	Pull        bool
-	Fallback    bool
+	// HiddenDestination is for questions that nobody else may know of.
+	HiddenDestination string
+	Pull              bool
+	Fallback          bool
 }
 
 // authoritiesByName refuses authorities without a name, ones that are sent their

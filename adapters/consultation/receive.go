@@ -55,6 +55,7 @@ func (p *Procedure) receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, 
 	// since; only an id that cannot be stored cannot have been used.
 	if !f.about("/answer_id") {
 		if first, ok, err := firstReceipt(ctx, tx, a, content); err != nil || ok {
+			first.Hidden = l.policy.Hidden
 			return first, err
 		}
 	}
@@ -64,7 +65,9 @@ func (p *Procedure) receive(ctx context.Context, tx pgx.Tx, a Answer) (Receipt, 
 	if len(f) > 0 {
 		return Receipt{}, &Refusal{RefusedInvalid, f}
 	}
-	return p.take(ctx, tx, l, a, content)
+	r, err := p.take(ctx, tx, l, a, content)
+	r.Hidden = l.policy.Hidden
+	return r, err
 }
 
 // mayAnswer tells whether the leg is there and belongs to the authority for
@@ -228,7 +231,7 @@ func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answ
 		return Receipt{}, err
 	}
 	err := outbox.Append(ctx, tx, event(l.round, l.id+"/"+a.AnswerID, eventLateAnswer, now, eventData{
-		LegID: l.id, Authority: l.policy.Authority, LegState: l.progress.State, AnswerCode: a.Code, Door: a.Door, Adverse: a.Code.negative(),
+		LegID: l.id, Authority: l.policy.Authority, LegState: l.progress.State, AnswerCode: a.Code, Door: a.Door, Adverse: a.Code.negative(), Hidden: l.policy.Hidden,
 	}))
 	if err != nil {
 		return Receipt{}, fmt.Errorf("telling about the late answer: %w", err)

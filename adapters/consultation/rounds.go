@@ -206,6 +206,11 @@ func (p *Procedure) Readdress(ctx context.Context, tx pgx.Tx, id, leg, authority
 	}
 	policy := legs[at].policy
 	policy.Authority, policy.Destination, policy.Pull, policy.Fallback = authority, other.Destination, other.Pull, other.Fallback
+	policy.HiddenDestination = other.HiddenDestination
+	if policy.Hidden && !policy.canHide() {
+		f.add("/authority", "hidden.impossible", "it cannot be hidden that this authority is asked")
+		return Consultation{}, &Refusal{RefusedInvalid, f}
+	}
 	policy.Fields = p.fieldsFor(policy.Type, authority, policy.Fields)
 	c := Consultation{ID: r.ID, CaseReference: r.CaseReference, Type: r.Type, Round: r.Number, Legs: make([]Leg, len(legs))}
 	if err := p.ask(ctx, tx, &pgx.Batch{}, &c, request, []LegPolicy{policy}); err != nil {

@@ -29,15 +29,22 @@ func (p *Procedure) Sender(w Wire) outbox.Sender {
 				Kind: soap.KindInternal, Code: "payload", Message: "the stored question cannot be read", Err: err,
 			})
 		}
-		reply, err := w.Ask(ctx, q)
+		var left []xroad.Sent
+		reply, err := w.Ask(xroad.WatchSent(ctx, func(s xroad.Sent) { left = append(left, s) }), q)
 		outcome := xroad.Outcome(err)
 		if reply.MessageID != "" {
 			outcome.Exchange = reply.MessageID
 		}
 		if err != nil {
+			if len(left) > 0 {
+				outcome.Apply = func(ctx context.Context, tx pgx.Tx) error { return keepSent(ctx, tx, q.LegID, left) }
+			}
 			return outcome
 		}
 		outcome.Apply = func(ctx context.Context, tx pgx.Tx) error {
+			if err := keepSent(ctx, tx, q.LegID, left); err != nil {
+				return err
+			}
 			if reply.Answer == nil {
 				return p.delivered(ctx, tx, q.LegID, reply.ReceiptID)
 			}

@@ -48,7 +48,8 @@ func (p *Procedure) settle(ctx context.Context, tx pgx.Tx, r roundRef, state Rou
 // left.
 func needless(legs []LegResult) map[int]Happening {
 	ends := map[int]Happening{}
-	if slices.ContainsFunc(legs, func(l LegResult) bool { return l.FailFast && blocked([]LegResult{l}) }) {
+	// That a question is no longer needed must not tell others of a hidden one.
+	if slices.ContainsFunc(legs, func(l LegResult) bool { return l.FailFast && !l.Hidden && blocked([]LegResult{l}) }) {
 		for i, l := range legs {
 			if !l.State.Final() {
 				ends[i] = HappenedWithdrawn
@@ -97,7 +98,7 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 	results := make([]LegResult, len(legs))
 	for i, l := range legs {
 		results[i] = answers[l.id]
-		results[i].Mandatory, results[i].Binding, results[i].FailFast = l.policy.Mandatory, l.policy.Binding, l.policy.FailFast
+		results[i].Mandatory, results[i].Binding, results[i].FailFast, results[i].Hidden = l.policy.Mandatory, l.policy.Binding, l.policy.FailFast, l.policy.Hidden
 		results[i].State, results[i].DuePassed = l.progress.State, l.progress.DuePassed || l.policy.Information
 	}
 	return legs, results, nil
@@ -110,7 +111,7 @@ func (p *Procedure) complete(ctx context.Context, tx pgx.Tx, r roundRef, legs []
 	viaSilence, unanswered := false, false
 	told := make([]eventLeg, len(legs))
 	for i, l := range legs {
-		told[i] = eventLeg{l.id, l.policy.Authority, l.progress.State, results[i].Code}
+		told[i] = eventLeg{l.id, l.policy.Authority, l.policy.Hidden, l.progress.State, results[i].Code}
 		viaSilence = viaSilence || l.progress.State == LegDeemedNoObjection
 		unanswered = unanswered || l.progress.State == LegClosedNoAnswer && !results[i].Replaced && !l.policy.Information
 	}

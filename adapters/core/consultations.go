@@ -47,6 +47,7 @@ func openRequestOf(tree any) consultation.OpenRequest {
 			Surname:      text(tree, "person", "surname"),
 		},
 		Occupation: text(tree, "occupation"), Official: text(tree, "official"), Classification: consultation.Classification(text(tree, "classification")),
+		Hidden: texts(tree, "hidden"),
 	}
 	if has(tree, "employer") {
 		r.Employer = &consultation.Employer{RegistryCode: text(tree, "employer", "registry_code")}
@@ -73,6 +74,30 @@ func (a *API) admit(r *http.Request, tree any) error {
 func (a *API) getConsultation(w http.ResponseWriter, r *http.Request) {
 	c, err := a.o.Procedure.Get(r.Context(), a.o.Pool, r.PathValue("id"))
 	a.show(w, r, c, err)
+}
+
+// sees tells whether the caller may know who is asked.
+func (a *API) sees(r *http.Request) bool {
+	return a.o.Questions == nil || len(a.o.Tokens) == 0 || a.o.Questions[web.Caller(r.Context())]
+}
+
+// entitled lets only those through who may know who is asked. Everybody else
+// gets one answer, whatever there is.
+func (a *API) entitled(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !a.sees(r) {
+			web.WriteProblem(w, web.Problem{
+				Type: typeForbidden, Status: http.StatusForbidden, Detail: "Your token may read how far a consultation is, at /v1/consultations/{id}/progress, and no more.",
+			})
+			return
+		}
+		next(w, r)
+	}
+}
+
+func (a *API) showSent(w http.ResponseWriter, r *http.Request) {
+	list, err := consultation.SentTo(r.Context(), a.o.Pool, r.PathValue("id"), r.PathValue("leg"))
+	a.show(w, r, map[string]any{"messages": list}, err)
 }
 
 func (a *API) explainDeadline(w http.ResponseWriter, r *http.Request) {

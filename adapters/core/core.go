@@ -50,6 +50,11 @@ type Options struct {
 	// Rights are the event types that each client, by the name of its token, may
 	// read; a client that is not there reads none. Nil lets everybody read all.
 	Rights map[string]Types
+	// Questions are the clients, by the names of their tokens, that see and do
+	// what there is of consultations. Every other one sees that a consultation
+	// goes on or has ended, and nothing of who is asked: no questions, hidden or not,
+	// so that nothing tells where one is hidden. Nil lets everybody see all.
+	Questions map[string]bool
 	// Heartbeat is how often a stream without events gives a sign of life, 15
 	// seconds by default; WriteTimeout how long a reader of a stream may take to
 	// read what it was sent, 10 seconds by default; MaxStreams how many streams
@@ -149,6 +154,7 @@ func (a *API) routes() []route {
 		{"/v1/consultations/{id}/timeline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.timeline}},
 		{"/v1/consultations/{id}/progress", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.neutralProgress}},
 		{"/v1/consultations/{id}", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.getConsultation}},
+		{"/v1/consultations/{id}/legs/{leg}/sent", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.showSent}},
 		{"/v1/consultations/{id}/legs/{leg}/deadline", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.explainDeadline}},
 		{"/v1/events", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.readEvents, "POST": a.takeEvent}},
 		{"/v1/events/stream", false, "GET", map[string]http.HandlerFunc{"GET": a.streamEvents}},
@@ -207,6 +213,9 @@ func (a *API) methodsOf(r route) http.Handler {
 	methods := map[string]http.Handler{}
 	for method, h := range r.methods {
 		var handler http.Handler = h
+		if strings.HasPrefix(r.path, "/v1/consultations") && !strings.HasSuffix(r.path, "/progress") {
+			handler = a.entitled(h)
+		}
 		if !r.open {
 			handler = a.whileConnected(handler)
 		}

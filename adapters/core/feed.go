@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"ristmik/adapters/consultation"
 	"ristmik/adapters/web"
 	"ristmik/outbox"
 )
@@ -27,13 +28,15 @@ var errStopping = errors.New("the hub is stopping")
 type feed struct {
 	db    outbox.DB
 	match func(kind string) bool // nil: everything
+	// neutral leaves out who is asked in consultations.
+	neutral bool
 }
 
 // feedFor is the feed for the caller of the request who asks for these types;
 // none means all that it may read. Asking for a type that it may not read is an
 // error that names it.
 func (a *API) feedFor(r *http.Request, asked Types) (feed, error) {
-	f := feed{db: a.o.Pool}
+	f := feed{db: a.o.Pool, neutral: !a.sees(r)}
 	caller := web.Caller(r.Context())
 	if a.o.Rights == nil || len(a.o.Tokens) == 0 {
 		if len(asked) > 0 {
@@ -65,7 +68,7 @@ func (a *API) feedFor(r *http.Request, asked Types) (feed, error) {
 func (f feed) read(ctx context.Context, after outbox.Position, limit int, wait time.Duration) (events []outbox.Recorded, next outbox.Position, err error) {
 	deadline := time.Now().Add(wait)
 	batch := limit
-	if f.match != nil {
+	if f.match != nil || f.neutral {
 		batch = max(limit, feedBatch)
 	}
 	next = after
@@ -86,7 +89,11 @@ func (f feed) read(ctx context.Context, after outbox.Position, limit int, wait t
 		}
 		for _, e := range list {
 			next = e.Position
-			if f.match == nil || f.match(e.Event.Type) {
+			mine := f.match == nil || f.match(e.Event.Type)
+			if mine && f.neutral {
+				e.Event.Data, mine = consultation.Neutral(e.Event.Type, e.Event.Data)
+			}
+			if mine {
 				events = append(events, e)
 			}
 			if len(events) == limit {

@@ -63,6 +63,18 @@ func text(tree any, steps ...string) string {
 	return s
 }
 
+// texts finds a list of texts in a tree; what is none of them has been found by
+// the schema.
+func texts(tree any, step string) (list []string) {
+	items, _ := child(tree, step).([]any)
+	for _, item := range items {
+		if s, ok := item.(string); ok {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
 // child is a field of a tree; nil when there is none.
 func child(tree any, step string) any {
 	m, _ := tree.(map[string]any)

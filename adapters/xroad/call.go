@@ -154,6 +154,9 @@ func (c *Client) open(ctx context.Context, call Call) (*Exchange, *AnswerStream,
 	if err := tell(call.Before, *x, hash); err != nil {
 		return x, nil, err
 	}
+	told := *x
+	told.RequestHash = hash
+	leaves(ctx, Sent{Exchange: told, Content: sent})
 	got, err := c.send(ctx, r)
 	if err != nil {
 		return x, nil, err

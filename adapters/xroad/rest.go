@@ -130,6 +130,7 @@ func (c *Client) openREST(ctx context.Context, call RESTCall) (*Exchange, *reply
 	if err := tell(call.Before, *x, ""); err != nil {
 		return x, nil, err
 	}
+	leaves(ctx, Sent{Exchange: *x, REST: true, Method: r.method, Path: r.target.RequestURI(), Header: r.header, Content: r.whole})
 	got, err := c.send(ctx, r)
 	if err != nil {
 		return x, nil, err

@@ -34,6 +34,7 @@ type commands struct {
 	Sandbox   sandboxCommand   `cmd:"" help:"Run a development Security Server with simulated registers and authorities."`
 	Jobs      jobsCommand      `cmd:"" help:"Scheduled jobs: how they stand, run, pause, cancel, fill in what was missed, rehearse."`
 	Outbox    outboxCommand    `cmd:"" help:"Show and steer deliveries: what waits, what is dead, pauses."`
+	Sent      sentCommand      `cmd:"" help:"What left for an authority with a question, to the byte."`
 	Exchanges exchangesCommand `cmd:"" help:"The record of calls of registers: ids, hash, times, why, result."`
 	Webhooks  webhooksCommand  `cmd:"" help:"Receivers of events: how they stand, disable, enable, tell again."`
 	Migrate   migrateCommand   `cmd:"" help:"Bring the database to this program's version."`

@@ -109,7 +109,7 @@ func newMeters(reg prometheus.Registerer) (*meters, error) {
 }
 
 func (m *meters) delivery(o outbox.Observation) {
-	if o.Event != outbox.ObservedAttempt {
+	if o.Event != outbox.ObservedAttempt || isHidden(o.Destination) {
 		return
 	}
 	m.attempts.WithLabelValues(o.Destination, string(o.Result)).Inc()

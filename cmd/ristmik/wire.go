@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strings"
 	"time"
 	_ "time/tzdata" // Europe/Tallinn must be known on every machine
 
@@ -51,6 +54,19 @@ func jobNames() []string { return []string{jobContractWatch, jobEmploymentChange
 
 // consultationsOf names the outbox destination of questions to an authority.
 func consultationsOf(authority string) string { return authority + ".consultations" }
+
+// hiddenOf names the outbox destination of questions to an authority of which
+// nobody else may know; the name does not say whose it is.
+func hiddenOf(authority string) string {
+	sum := sha256.Sum256([]byte("ristmik hidden " + authority))
+	return consultationsOf(hiddenPrefix + hex.EncodeToString(sum[:4]))
+}
+
+const hiddenPrefix = "hidden-"
+
+// isHidden tells whether what goes to a destination is to leave no trace that
+// others see.
+func isHidden(destination string) bool { return strings.HasPrefix(destination, hiddenPrefix) }
 
 // destinationNames are all destinations of the outbox under this configuration.
 func destinationNames(cfg *configs.Config) []string {
@@ -132,7 +148,15 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, xr, synced, procedure)
+	// What is hidden is counted nowhere: its calls go by a client that tells nobody.
+	quiet, err := newXRoad(cfg.XRoad, client, nil, func(a xroad.Alarm) {
+		metrics.alarm(a)
+		logAlarm(log, a)
+	})
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := newDestinations(cfg, xr, quiet, synced, procedure)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +268,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	api, err := core.New(core.Options{
 		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(), RegisterPages: r.calls.Pages(),
-		Log: log, Now: r.now, NewID: uuid.NewString, Rights: rightsOf(cfg), Stop: r.stop,
+		Log: log, Now: r.now, NewID: uuid.NewString, Rights: rightsOf(cfg), Questions: questionsOf(cfg), Stop: r.stop,
 	})
 	if err != nil {
 		return nil, err
@@ -258,7 +282,7 @@ func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 		return nil, err
 	}
 	c, err := console.New(console.Options{
-		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg), Gateway: ownServerName,
+		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg), Gateway: ownServerName, Uncounted: isHidden,
 		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg},
 	})
 	if err != nil {

@@ -18,7 +18,7 @@ import (
 	"ristmik/soap"
 )
 
-func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
+func newDestinations(cfg *configs.Config, xr, quiet *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
 		{Name: tax.Destination, Sender: r.tax, Check: r.tax.Check, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
 		{Name: labour.Destination, Sender: r.labour, Check: labour.Check, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
@@ -35,6 +35,15 @@ func newDestinations(cfg *configs.Config, xr *xroad.Client, r syncedRegisters, p
 		destination := consultationsOf(name)
 		all = append(all, outbox.Destination{
 			Name: destination, Sender: p.Sender(wire), Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
+		})
+		if cfg.Authorities[name].Wire == configs.WireEmploymentRegister {
+			continue
+		}
+		if wire, err = wireOf(cfg.Authorities[name], quiet, r); err != nil {
+			return nil, fmt.Errorf("authority %s: %w", name, err)
+		}
+		all = append(all, outbox.Destination{
+			Name: hiddenOf(name), Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead,
 		})
 	}
 	own := ownServer(cfg, xr)

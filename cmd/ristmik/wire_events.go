@@ -44,6 +44,7 @@ func newSubscribers(cfg *configs.Config, pool *pgxpool.Pool, log *slog.Logger) (
 		s := subscriber.Subscription{Name: name, Types: w.Types, From: subscriber.Start(w.From), DisableAfter: w.DisableAfter, Sink: sink}
 		if len(cfg.Events.Clients) > 0 {
 			s.Rights = cfg.Events.Clients[w.Client].Types
+			s.Neutral = cfg.Events.Clients[w.Client].Consultations != configs.SightWhole
 		}
 		subs = append(subs, s)
 	}
@@ -128,6 +129,19 @@ func policyOfSubscription(cfg *configs.Config) func(destination string) outbox.P
 		}
 		return p
 	}
+}
+
+// questionsOf are the clients that may know who is asked in consultations; nil
+// when the configuration leaves that open.
+func questionsOf(cfg *configs.Config) map[string]bool {
+	if len(cfg.Events.Clients) == 0 {
+		return nil
+	}
+	sees := make(map[string]bool, len(cfg.Events.Clients))
+	for name, c := range cfg.Events.Clients {
+		sees[name] = c.Consultations == configs.SightWhole
+	}
+	return sees
 }
 
 // rightsOf are the event types that each client may read; nil when the

@@ -38,7 +38,7 @@ func newProcedure(cfg *configs.Config, now func() time.Time, alarm func(consulta
 			}
 		}
 		authorities = append(authorities, consultation.Authority{
-			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
+			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), HiddenDestination: hiddenDestinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		})
 	}
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: now, Alarm: alarm})
@@ -52,6 +52,7 @@ func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
 	return consultation.LegPolicy{
 		Authority: leg.Authority, Mandatory: leg.Mandatory, Information: leg.Information, Fields: fields,
 		Binding: consultation.Binding(leg.Binding), Destination: destinationOf(leg.Authority, a),
+		Hidden: leg.Hidden, HiddenDestination: hiddenDestinationOf(leg.Authority, a),
 		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
@@ -90,6 +91,15 @@ func destinationOf(name string, a configs.Authority) string {
 		return ""
 	}
 	return consultationsOf(name)
+}
+
+// hiddenDestinationOf is that of questions of which nobody else may know; "" for
+// an authority that cannot be asked so.
+func hiddenDestinationOf(name string, a configs.Authority) string {
+	if !a.Wire.Sends() || a.Wire == configs.WireEmploymentRegister {
+		return ""
+	}
+	return hiddenOf(name)
 }
 
 // termOf is nil for a term that is not there.

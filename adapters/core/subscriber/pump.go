@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"ristmik/adapters/consultation"
 	"ristmik/adapters/core"
 	"ristmik/adapters/postgres"
 	"ristmik/outbox"
@@ -96,6 +97,12 @@ func (s *subscription) step(ctx context.Context) error {
 	for _, e := range events {
 		if !s.wants(e.Event.Type) {
 			continue
+		}
+		if s.Neutral {
+			var mine bool
+			if e.Event.Data, mine = consultation.Neutral(e.Event.Type, e.Event.Data); !mine {
+				continue
+			}
 		}
 		body, err := core.CloudEvent(e)
 		if err != nil {

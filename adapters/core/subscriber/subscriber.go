@@ -78,6 +78,9 @@ type Subscription struct {
 	Types core.Types
 	// Rights, when not nil, bound Types by what the client may read.
 	Rights core.Types
+	// Neutral leaves out who is asked in consultations, as for a client that may
+	// not know it.
+	Neutral bool
 	// From is StartNow when empty.
 	From Start
 	// DisableAfter is for how long it may take nothing before it is disabled; 0
