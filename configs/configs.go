@@ -9,7 +9,9 @@ package configs
 
 import (
 	"embed"
+	"fmt"
 	"io/fs"
+	"mime"
 	"path"
 	"strings"
 	"time"
@@ -36,6 +38,7 @@ type Config struct {
 	Authorities   map[string]Authority    `yaml:"authorities"`
 	Consultations map[string]Consultation `yaml:"consultations"`
 	Cases         map[string]Case         `yaml:"cases"`
+	Attachments   Attachments             `yaml:"attachments"`
 	Registers     Registers               `yaml:"registers"`
 	Contracts     map[string]Contract     `yaml:"contracts"`
 	CodeLists     []string                `yaml:"code_lists"`
@@ -290,6 +293,28 @@ const (
 
 // Allowed lists the values a file may hold.
 func (Requirement) Allowed() []string { return []string{string(RequireUserID), string(RequireIssue)} }
+
+// Attachments bound the files that come with questions and answers: how large
+// one may be, 20 MiB by default, and of which media types; without any, those of
+// documents, pictures and signed containers.
+type Attachments struct {
+	MaxMiB int      `yaml:"max_mib"`
+	Types  []string `yaml:"types"`
+}
+
+// maxAttachmentMiB is the largest limit.
+const maxAttachmentMiB = 2048
+
+func (a Attachments) check(at func(path, code, message string, allowed ...string)) {
+	if a.MaxMiB < 0 || a.MaxMiB > maxAttachmentMiB {
+		at("attachments.max_mib", "out-of-range", fmt.Sprintf("a number from 1 to %d is needed", maxAttachmentMiB))
+	}
+	for i, t := range a.Types {
+		if media, params, err := mime.ParseMediaType(t); err != nil || media != t || len(params) > 0 {
+			at(fmt.Sprintf("attachments.types[%d]", i), "not-a-media-type", "a media type without parameters is needed, in lower case", "application/pdf")
+		}
+	}
+}
 
 // Exchanges says whether calls of the contracts are recorded: durably, before the
 // request leaves and before the answer is given, without their bodies. Keep is how

@@ -125,6 +125,7 @@ func (c *Config) check() Problems {
 	c.checkSchedules(at)
 	c.checkDelivery(at)
 	c.checkEvents(at)
+	c.Attachments.check(at)
 	return problems
 }
 

@@ -26,6 +26,7 @@ type restAnswer struct {
 	Conditions     []consultation.Condition    `json:"conditions"`
 	Correction     string                      `json:"correction"`
 	AnsweredAt     string                      `json:"answered_at"`
+	Attachments    []string                    `json:"attachments"`
 	Classification consultation.Classification `json:"classification"`
 }
 
@@ -45,7 +46,7 @@ func (a restAnswer) answer(legID string) (consultation.Answer, error) {
 	return consultation.Answer{
 		AnswerID: a.AnswerID, LegID: legID, Round: int(round), Code: consultation.AnswerCode(a.AnswerCode),
 		LegalGround: a.LegalGround, Justification: a.Justification, Conditions: a.Conditions,
-		Correction: a.Correction, Classification: a.Classification, AnsweredAt: at, Door: doorREST,
+		Correction: a.Correction, Classification: a.Classification, AnsweredAt: at, Door: doorREST, Attachments: a.Attachments,
 	}, nil
 }
 

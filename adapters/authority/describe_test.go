@@ -170,7 +170,9 @@ func TestOpenAPIDescribesTheService(t *testing.T) {
 			if err := json.Unmarshal(operation, &o); err != nil {
 				t.Fatal(err)
 			}
-			described = append(described, o.OperationID)
+			if !strings.HasSuffix(o.OperationID, "Attachment") { // files have paths of their own here only
+				described = append(described, o.OperationID)
+			}
 		}
 	}
 	slices.Sort(described)

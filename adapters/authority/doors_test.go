@@ -119,7 +119,7 @@ func respell(v any, name func(string) string) any {
 }
 
 var lists = map[string]string{"notices": "notice", "inquiries": "inquiry", "answers": "answer", "results": "result", "conditions": "condition",
-	"digests": "digest", "reminders": "reminder", "statistics": "statistic"}
+	"attachments": "attachment", "digests": "digest", "reminders": "reminder", "statistics": "statistic"}
 
 func camel(s string) string {
 	if one, ok := lists[s]; ok {

@@ -81,6 +81,7 @@ func act(what consultation.Happening) func(context.Context, *Provider, request) 
 			Round          json.Number                 `json:"round"`
 			Text           string                      `json:"text"`
 			Until          string                      `json:"until"`
+			Attachments    []string                    `json:"attachments"`
 			Reason         string                      `json:"reason"`
 			Classification consultation.Classification `json:"classification"`
 		}
@@ -89,7 +90,7 @@ func act(what consultation.Happening) func(context.Context, *Provider, request) 
 		}
 		d := consultation.Deed{
 			ID: c.ActionID, LegID: straight(c.ConsultationID), Round: whole(c.Round), What: what, Text: c.Text, Until: c.Until, Reason: c.Reason,
-			Classification: c.Classification, From: in.from, Door: in.door, MessageID: in.messageID,
+			Classification: c.Classification, Attachments: c.Attachments, From: in.from, Door: in.door, MessageID: in.messageID,
 		}
 		var r consultation.Receipt
 		err := pgx.BeginFunc(ctx, p.o.Pool, func(tx pgx.Tx) (err error) {
@@ -152,6 +153,7 @@ type asked struct {
 	LatestExtension *time.Time                  `json:"latest_extension,omitempty"`
 	ExtensionAsked  *time.Time                  `json:"extension_asked,omitempty"`
 	Inquiries       []consultation.Inquiry      `json:"inquiries,omitempty"`
+	Attachments     []consultation.Attached     `json:"attachments,omitempty"`
 }
 
 func getConsultation(ctx context.Context, p *Provider, in request) (any, string, error) {
@@ -169,7 +171,7 @@ func getConsultation(ctx context.Context, p *Provider, in request) (any, string,
 	return asked{
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType, LegalBasis: q.LegalBasis, Purpose: q.Purpose,
 		PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname, EmployerCode: q.EmployerCode, Occupation: q.Occupation,
-		Classification: q.Classification, State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
+		Classification: q.Classification, Attachments: a.Attachments, State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
 	}, resultRead, nil
 }
 
@@ -240,7 +242,7 @@ func (p *Provider) one(ctx context.Context, in request, b batchAnswer) (consulta
 	}
 	return p.receive(ctx, consultation.Answer{
 		AnswerID: b.AnswerID, LegID: b.ConsultationID, Round: whole(b.Round), Code: consultation.AnswerCode(b.AnswerCode), LegalGround: b.LegalGround,
-		Justification: b.Justification, Conditions: b.Conditions, Correction: b.Correction, Classification: b.Classification, AnsweredAt: at,
+		Justification: b.Justification, Conditions: b.Conditions, Correction: b.Correction, Classification: b.Classification, Attachments: b.Attachments, AnsweredAt: at,
 		From: in.from, Door: in.door, MessageID: in.messageID,
 	})
 }

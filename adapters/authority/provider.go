@@ -29,6 +29,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/consultation/files"
 	"ristmik/adapters/web"
 	"ristmik/soap"
 	"ristmik/soap/contract"
@@ -64,6 +65,9 @@ type Options struct {
 	// the field optional (PR-MESS 2.2); an authority whose system answers
 	// without a person has none to name.
 	RequireUserID bool
+	// Files keeps attachments; without one they are kept with the defaults of
+	// [files.Store].
+	Files *files.Store
 	// Limits bound a SOAP message; its Bytes bounds a REST body as well. A
 	// zero field means the one of [soap.DefaultLimits].
 	Limits soap.Limits
@@ -93,6 +97,8 @@ type Provider struct {
 	// operations are the ones beside submitAnswer, by the codes of their SOAP services.
 	operations map[string]operation
 	location   *time.Location
+	files      *files.Store
+	uploads    chan struct{} // one token for each file that comes
 }
 
 // New makes a provider. It fails when something needed is missing or when a
@@ -130,7 +136,10 @@ func New(o Options) (*Provider, error) {
 	if o.Observe == nil {
 		o.Observe = func(Observation) {}
 	}
-	p := &Provider{o: o, operations: map[string]operation{}}
+	p := &Provider{o: o, operations: map[string]operation{}, files: o.Files, uploads: make(chan struct{}, maxUploads)}
+	if p.files == nil {
+		p.files = &files.Store{Pool: o.Pool, Now: o.Now}
+	}
 	for _, one := range operations {
 		p.operations[one.code] = one
 	}
@@ -155,6 +164,7 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("/soap", p.serveSOAP)
 	mux.HandleFunc("/rest/openapi.json", p.guarded(p.serveOpenAPI))
 	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveREST(http.MethodPost, "Answer", p.answerREST)))
+	mux.HandleFunc("/rest/v1/consultations/{id}/attachments/{attachment}", p.guarded(p.serveAttachment))
 	for _, o := range operations {
 		mux.HandleFunc("/rest/v1"+o.path, p.guarded(p.serveREST(o.method, o.schema, p.workREST(o))))
 	}

@@ -14,7 +14,7 @@ import (
 // repeated element in the contract's.
 var many = map[string]string{
 	"notices": "notice", "inquiries": "inquiry", "answers": "answer", "results": "result", "conditions": "condition",
-	"digests": "digest", "reminders": "reminder", "statistics": "statistic",
+	"attachments": "attachment", "digests": "digest", "reminders": "reminder", "statistics": "statistic",
 }
 
 // restSpelling turns content in the contract's spelling into JSON in that of the

@@ -74,6 +74,7 @@ func (p *Procedure) Check(r OpenRequest) []Violation {
 	}
 	f.text("/occupation", r.Occupation, false, maxLine)
 	f.official("/official", r.Official)
+	f.attachments(r.Attachments)
 	for i, name := range r.Hidden {
 		if asked, can := p.hideable(name); !asked {
 			f.add(fmt.Sprintf("/hidden/%d", i), "hidden.not_asked", "no type of consultation asks this authority")
@@ -144,6 +145,7 @@ func checkAnswer(a Answer) faults {
 			}
 		}
 	}
+	f.attachments(a.Attachments)
 	f.text("/correction", a.Correction, false, maxText)
 	if y := a.AnsweredAt.Year(); y < 2000 || y > 9999 {
 		f.add("/answered_at", "range", "a moment in this century is needed")

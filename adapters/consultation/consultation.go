@@ -124,6 +124,9 @@ type OpenRequest struct {
 	// Hidden are authorities of which nobody else may know that they are asked,
 	// beside those that the policy hides.
 	Hidden []string `json:"hidden,omitempty"`
+
+	// Attachments are ids of attachments that the core has sent before.
+	Attachments []string `json:"attachments,omitempty"`
 }
 
 // Consultation is a consultation as the core sees it: its current round and
@@ -200,6 +203,7 @@ type Answer struct {
 	Facts          json.RawMessage // what a register holds, with FACTS; nil from people
 	Correction     string          // why it replaces the answer before; "" for a first answer
 	Classification Classification  // how secret it is; "" is AK
+	Attachments    []string        // ids of attachments that the authority has sent before
 	AnsweredAt     time.Time
 	From           soap.ClientID // who says so, as the Security Server vouches
 	Door           string        // how it came: "soap", "rest", "register", "desk"

@@ -17,13 +17,14 @@ import (
 
 // Deed is what an authority does with its question beside answering it.
 type Deed struct {
-	ID     string // the authority's own id; repeating it repeats the receipt
-	LegID  string
-	Round  int
-	What   Happening // delivered (it acknowledges), taken, info_requested or extension_requested
-	Text   string    // what it asks back
-	Until  string    // the end that it asks for: a date, or a date-time where the term counts hours
-	Reason string    // why it needs more time
+	ID          string // the authority's own id; repeating it repeats the receipt
+	LegID       string
+	Round       int
+	What        Happening // delivered (it acknowledges), taken, info_requested or extension_requested
+	Text        string    // what it asks back
+	Until       string    // the end that it asks for: a date, or a date-time where the term counts hours
+	Reason      string    // why it needs more time
+	Attachments []string  // ids of attachments to what it asks back
 	// Classification is how secret it is; "" is AK.
 	Classification Classification
 	From           soap.ClientID
@@ -52,6 +53,10 @@ func (d Deed) check() faults {
 		}
 		f.text(field.path, field.value, field.fits, maxText)
 	}
+	if len(d.Attachments) > 0 && !asks {
+		f.add("/attachments", "not_allowed", "this action has none")
+	}
+	f.attachments(d.Attachments)
 	if extends && !f.about("/until") {
 		if _, err := until(d.Until); err != nil {
 			f.add("/until", "format", "a date or a date-time is needed")
@@ -121,6 +126,9 @@ func (p *Procedure) act(ctx context.Context, tx pgx.Tx, d Deed) (Receipt, error)
 	if err != nil {
 		return Receipt{}, err
 	}
+	if err := attachDeed(ctx, tx, l.id, d.ID, d.Attachments); err != nil {
+		return Receipt{}, err
+	}
 	batch := &pgx.Batch{}
 	if changed && d.What == HappenedAsked {
 		batch.Queue(`insert into consultation.inquiry (leg_id, number, text, asked_at) values ($1, $2, $3, $4)`, l.id, l.changes, d.Text, now)
@@ -142,7 +150,8 @@ func (d Deed) content() []byte {
 		Round               int
 		What                Happening
 		Text, Until, Reason string
-	}{d.Round, d.What, d.Text, d.Until, d.Reason})
+		Attachments         []string `json:",omitempty"`
+	}{d.Round, d.What, d.Text, d.Until, d.Reason, d.Attachments})
 	sum := sha256.Sum256(data)
 	return sum[:]
 }

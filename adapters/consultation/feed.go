@@ -114,12 +114,13 @@ func (p *Procedure) authorityOf(from soap.ClientID) string {
 
 // Asked is a question as its authority sees it.
 type Asked struct {
-	Question  Question
-	State     LegState
-	DueAt     *time.Time // none while the clock stands still
-	Latest    *time.Time // the latest end that an extension may reach
-	Inquiries []Inquiry
-	Wanted    *time.Time // the end that an extension asks for
+	Question    Question
+	State       LegState
+	DueAt       *time.Time // none while the clock stands still
+	Latest      *time.Time // the latest end that an extension may reach
+	Inquiries   []Inquiry
+	Attachments []Attached // the core's, and its own
+	Wanted      *time.Time // the end that an extension asks for
 }
 
 // Inquiry is a question back, with its answer.
@@ -160,6 +161,13 @@ func (p *Procedure) fetch(ctx context.Context, db outbox.DB, authority, leg stri
 	}
 	if err != nil {
 		return Asked{}, fmt.Errorf("reading a question: %w", err)
+	}
+	attached, err := readAttached(ctx, db, ofLeg, leg)
+	if err != nil {
+		return Asked{}, err
+	}
+	for _, s := range attached {
+		a.Attachments = append(a.Attachments, s.Attached)
 	}
 	a.DueAt = inUTC(a.DueAt)
 	if kept.Term != nil {
@@ -214,6 +222,9 @@ func Prune(ctx context.Context, db *pgxpool.Pool, before time.Time, limit int) (
 		for _, r := range ended {
 			if err == nil {
 				_, err = tx.Exec(ctx, `delete from consultation.content where consultation_id = $1 and round = $2`, r.Consultation, r.Number)
+			}
+			if err == nil {
+				err = detach(ctx, tx, r.Consultation, r.Number)
 			}
 		}
 		return err

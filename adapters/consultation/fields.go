@@ -10,10 +10,11 @@ import (
 // that the core gets later is sent when somebody gives it a name here and lists
 // the name.
 var caseFields = map[string]func(*Question, OpenRequest){
-	"personal_code": func(q *Question, r OpenRequest) { q.PersonalCode = r.Person.PersonalCode },
-	"given_name":    func(q *Question, r OpenRequest) { q.GivenName = r.Person.GivenName },
-	"surname":       func(q *Question, r OpenRequest) { q.Surname = r.Person.Surname },
-	"occupation":    func(q *Question, r OpenRequest) { q.Occupation = r.Occupation },
+	"personal_code":  func(q *Question, r OpenRequest) { q.PersonalCode = r.Person.PersonalCode },
+	"given_name":     func(q *Question, r OpenRequest) { q.GivenName = r.Person.GivenName },
+	"surname":        func(q *Question, r OpenRequest) { q.Surname = r.Person.Surname },
+	"occupation":     func(q *Question, r OpenRequest) { q.Occupation = r.Occupation },
+	fieldAttachments: func(*Question, OpenRequest) {}, // they are not in the request; see ask
 	"employer_code": func(q *Question, r OpenRequest) {
 		if r.Employer != nil {
 			q.EmployerCode = r.Employer.RegistryCode

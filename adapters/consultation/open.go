@@ -51,6 +51,15 @@ func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, 
 	if choice != nil {
 		storeChoice(batch, c.ref(), *choice, c.OpenedAt)
 	}
+	if len(r.Attachments) > 0 {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("storing the round: %w", err)
+		}
+		batch = &pgx.Batch{}
+		if err := attachRound(ctx, tx, c.ref(), r.Attachments); err != nil {
+			return err
+		}
+	}
 	return p.ask(ctx, tx, batch, c, r, legs)
 }
 
@@ -61,6 +70,13 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 	now := p.clock()
 	messages := make([]outbox.Message, 0, len(policies))
 	events := make([]outbox.Event, 0, len(policies))
+	var attached []Attached
+	if len(r.Attachments) > 0 || len(c.Legs) > 0 { // a round that has just begun has those of its request
+		var err error
+		if attached, err = attachedTo(ctx, tx, c.ref()); err != nil {
+			return err
+		}
+	}
 	for _, l := range policies {
 		if l.Hidden = l.Hidden || slices.Contains(r.Hidden, l.Authority); l.Hidden {
 			l.Destination = l.HiddenDestination
@@ -76,7 +92,11 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
 			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt, now, l.Hidden)
 		setTimers(batch, leg.ID, at)
-		payload, err := json.Marshal(questionOf(r, leg, c.Round, l.Fields))
+		question := questionOf(r, leg, c.Round, l.Fields)
+		if slices.Contains(l.Fields, fieldAttachments) {
+			question.Attachments = attached
+		}
+		payload, err := json.Marshal(question)
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}

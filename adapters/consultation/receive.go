@@ -113,7 +113,8 @@ func contentOf(a Answer) ([]byte, error) {
 		Correction                 string         `json:",omitempty"`
 		AnsweredAt                 string         // also a moment that JSON cannot write; the rules refuse it later
 		Classification             Classification `json:",omitempty"`
-	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.Correction, a.AnsweredAt.Format(time.RFC3339Nano), level})
+		Attachments                []string       `json:",omitempty"`
+	}{a.Round, a.Code, a.LegalGround, a.Justification, a.Conditions, facts.String(), a.Correction, a.AnsweredAt.Format(time.RFC3339Nano), level, a.Attachments})
 	if err != nil {
 		return nil, fmt.Errorf("writing down what the answer says: %w", err)
 	}
@@ -240,6 +241,9 @@ func (p *Procedure) keepLate(ctx context.Context, tx pgx.Tx, l lockedLeg, a Answ
 }
 
 func storeAnswer(ctx context.Context, tx pgx.Tx, a Answer, r Receipt, version int, content []byte, now time.Time) error {
+	if err := attachDeed(ctx, tx, a.LegID, a.AnswerID, a.Attachments); err != nil {
+		return err
+	}
 	_, err := tx.Exec(ctx, `
 		insert into consultation.answer (leg_id, answer_id, version, status, leg_state, code, legal_ground, justification,
 			conditions, facts, answered_at, received_at, from_client, door, message_id, content_sha256, classification, official)

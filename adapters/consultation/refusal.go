@@ -39,6 +39,8 @@ const (
 	FaultNoClerk             = "desk.no_clerk"           // the official works at no desk, or not at this one
 	FaultAway                = "desk.away"               // the official is away
 	FaultAssigned            = "desk.assigned"           // it is another official's
+	FaultUnknownAttachment   = "attachment.unknown"
+	FaultAttachmentIDReused  = "attachment.id_reused"
 	FaultClassified          = "classification.too_high" // it is more secret than AK
 )
 

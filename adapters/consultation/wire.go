@@ -26,6 +26,8 @@ type Question struct {
 	Occupation     string         `json:"occupation,omitempty"`
 	Official       string         `json:"official"` // X-Road user id
 	Classification Classification `json:"classification,omitempty"`
+	// Attachments are of the core; what was attached since is fetched.
+	Attachments []Attached `json:"attachments,omitempty"`
 }
 
 // Reply is what comes back at once when an authority is asked: either an

@@ -36,6 +36,8 @@ type restQuestion struct {
 	EmployerCode   string         `json:"employer_code,omitempty"`
 	Occupation     string         `json:"occupation,omitempty"`
 	Classification Classification `json:"classification,omitempty"`
+	// Attachments are passed by reference: they are fetched at our REST service.
+	Attachments []Attached `json:"attachments,omitempty"`
 }
 
 // Ask sends the question with the case as X-Road-Issue and the official as
@@ -45,7 +47,7 @@ func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	body, err := json.Marshal(restQuestion{
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
 		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
-		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification,
+		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: q.Attachments,
 	})
 	if err != nil {
 		return Reply{}, &soap.Failure{Kind: soap.KindInternal, Code: "question", Message: "the question cannot be written", Err: err}

@@ -3,7 +3,6 @@ package core
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"github.com/jackc/pgx/v5"
@@ -28,7 +27,7 @@ func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 		return func(ctx context.Context, tx pgx.Tx) (answer, error) {
 			c, err := a.o.Procedure.Open(ctx, tx, request)
 			if err != nil {
-				return answer{}, fmt.Errorf("opening the consultation: %w", err)
+				return answer{}, toldAs(err)
 			}
 			return answer{status: http.StatusAccepted, location: "/v1/consultations/" + c.ID, body: c}, nil
 		}, nil
@@ -47,7 +46,7 @@ func openRequestOf(tree any) consultation.OpenRequest {
 			Surname:      text(tree, "person", "surname"),
 		},
 		Occupation: text(tree, "occupation"), Official: text(tree, "official"), Classification: consultation.Classification(text(tree, "classification")),
-		Hidden: texts(tree, "hidden"),
+		Hidden: texts(tree, "hidden"), Attachments: texts(tree, "attachments"),
 	}
 	if has(tree, "employer") {
 		r.Employer = &consultation.Employer{RegistryCode: text(tree, "employer", "registry_code")}

@@ -63,7 +63,7 @@ var noConsultation = web.Problem{Type: web.TypeNotFound, Status: http.StatusNotF
 
 // changeSchemas are the bodies of the changes, by their names in the description.
 var changeSchemas = []string{
-	"ConsultationRequest", "Withdrawal", "Override", "Information", "ExtensionDecision", "Closing", "Confirmation", "Rerouting", "Readdressing",
+	"ConsultationRequest", "Withdrawal", "Override", "Information", "ExtensionDecision", "Closing", "Confirmation", "Rerouting", "Readdressing", "Attaching",
 }
 
 func (a *API) changeRoutes() []route {

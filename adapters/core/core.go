@@ -28,6 +28,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/consultation"
+	"ristmik/adapters/consultation/files"
 	"ristmik/adapters/web"
 )
 
@@ -55,6 +56,9 @@ type Options struct {
 	// goes on or has ended, and nothing of who is asked: no questions, hidden or not,
 	// so that nothing tells where one is hidden. Nil lets everybody see all.
 	Questions map[string]bool
+	// Files keeps attachments; without one they are kept with the defaults of
+	// [files.Store].
+	Files *files.Store
 	// Heartbeat is how often a stream without events gives a sign of life, 15
 	// seconds by default; WriteTimeout how long a reader of a stream may take to
 	// read what it was sent, 10 seconds by default; MaxStreams how many streams
@@ -87,6 +91,8 @@ type API struct {
 	event   *schema
 	page    []byte
 	streams chan struct{} // one token for each stream
+	files   *files.Store
+	uploads chan struct{} // one token for each file that comes
 }
 
 // New reads the embedded description and compiles its schemas.
@@ -119,7 +125,10 @@ func New(o Options) (*API, error) {
 	if err != nil {
 		return nil, fmt.Errorf("core API: reading the description: %w", err)
 	}
-	a := &API{o: o, doc: doc, streams: make(chan struct{}, o.MaxStreams)}
+	a := &API{o: o, doc: doc, streams: make(chan struct{}, o.MaxStreams), uploads: make(chan struct{}, maxUploads), files: o.Files}
+	if a.files == nil {
+		a.files = &files.Store{Pool: o.Pool, Now: o.Now}
+	}
 	a.schemas = map[string]*schema{}
 	for _, name := range changeSchemas {
 		if a.schemas[name], err = doc.schema(name); err != nil {
@@ -144,7 +153,7 @@ type route struct {
 }
 
 func (a *API) routes() []route {
-	return append(a.changeRoutes(), []route{
+	return append(append(a.changeRoutes(), a.attachmentRoutes()...), []route{
 		{"/v1/consultations", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.listConsultations, "POST": a.openConsultation}},
 		{"/v1/consultations/dry-run", false, "POST", map[string]http.HandlerFunc{"POST": a.tryConsultation}},
 		{"/v1/consultations/shadow", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.shadowReport}},
@@ -213,7 +222,7 @@ func (a *API) methodsOf(r route) http.Handler {
 	methods := map[string]http.Handler{}
 	for method, h := range r.methods {
 		var handler http.Handler = h
-		if strings.HasPrefix(r.path, "/v1/consultations") && !strings.HasSuffix(r.path, "/progress") {
+		if (strings.HasPrefix(r.path, "/v1/consultations") || strings.HasPrefix(r.path, "/v1/attachments")) && !strings.HasSuffix(r.path, "/progress") {
 			handler = a.entitled(h)
 		}
 		if !r.open {

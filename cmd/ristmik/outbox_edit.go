@@ -125,7 +125,7 @@ func checkOfSenders(cfg *configs.Config, db *database) (func(was, will outbox.Me
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, xr, registers, procedure)
+	destinations, err := newDestinations(cfg, xr, xr, registers, procedure)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/consultation"
+	attachments "ristmik/adapters/consultation/files"
 	"ristmik/adapters/core"
 	"ristmik/adapters/registers/record"
 	"ristmik/outbox"
@@ -28,11 +29,13 @@ type retention struct {
 
 func (r retention) run(ctx context.Context, run *schedules.Run) error {
 	before := run.Now.Add(-r.keep)
-	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0, "exchanges": 0}
+	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0, "attachments": 0, "files": 0, "exchanges": 0}
 	for name, prune := range map[string]func() (int, error){
-		"messages":  func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
-		"keys":      func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
-		"questions": func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"messages":    func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"keys":        func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"questions":   func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"attachments": func() (int, error) { return consultation.PruneAttachments(ctx, r.pool, before, pruneAtOnce) },
+		"files":       func() (int, error) { return attachments.Prune(ctx, r.pool, run.Now, pruneAtOnce) },
 		"exchanges": func() (int, error) {
 			return record.Prune(ctx, r.pool, run.Now.Add(-r.exchanges), pruneAtOnce)
 		},

@@ -268,7 +268,7 @@ func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	api, err := core.New(core.Options{
 		Pool: r.pool, Procedure: r.procedure, Intake: []core.Intake{r.registers.intake}, Tokens: tokens, Registers: r.calls.Handler(), RegisterPages: r.calls.Pages(),
-		Log: log, Now: r.now, NewID: uuid.NewString, Rights: rightsOf(cfg), Questions: questionsOf(cfg), Stop: r.stop,
+		Log: log, Now: r.now, NewID: uuid.NewString, Rights: rightsOf(cfg), Questions: questionsOf(cfg), Files: filesOf(cfg, r.pool, r.now), Stop: r.stop,
 	})
 	if err != nil {
 		return nil, err

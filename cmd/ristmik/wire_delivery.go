@@ -36,14 +36,14 @@ func newDestinations(cfg *configs.Config, xr, quiet *xroad.Client, r syncedRegis
 		all = append(all, outbox.Destination{
 			Name: destination, Sender: p.Sender(wire), Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
 		})
-		if cfg.Authorities[name].Wire == configs.WireEmploymentRegister {
+		if a.Wire == configs.WireEmploymentRegister {
 			continue
 		}
-		if wire, err = wireOf(cfg.Authorities[name], quiet, r); err != nil {
+		if wire, err = wireOf(a, quiet, r); err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
 		all = append(all, outbox.Destination{
-			Name: hiddenOf(name), Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead,
+			Name: hiddenOf(name), Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(quiet, a.Service),
 		})
 	}
 	own := ownServer(cfg, xr)

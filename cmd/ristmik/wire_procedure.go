@@ -7,9 +7,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/consultation/calendar"
+	attachments "ristmik/adapters/consultation/files"
 	"ristmik/adapters/consultation/receivers"
 	"ristmik/configs"
 	"ristmik/soap"
@@ -91,6 +93,11 @@ func destinationOf(name string, a configs.Authority) string {
 		return ""
 	}
 	return consultationsOf(name)
+}
+
+// filesOf keeps what is attached.
+func filesOf(cfg *configs.Config, pool *pgxpool.Pool, now func() time.Time) *attachments.Store {
+	return &attachments.Store{Pool: pool, Size: int64(cfg.Attachments.MaxMiB) << 20, Types: cfg.Attachments.Types, Now: now}
 }
 
 // hiddenDestinationOf is that of questions of which nobody else may know; "" for

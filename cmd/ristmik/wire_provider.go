@@ -31,7 +31,7 @@ func (r rooms) provider(cfg *configs.Config, certificates *web.Certificates, log
 	}
 	p, err := authority.New(authority.Options{
 		Pool: r.pool, Procedure: r.procedure, Contract: c, Self: r.client, RESTService: cfg.XRoad.RESTService,
-		RequireUserID: cfg.XRoad.RequireUserID, AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: r.now, Log: log, Observe: r.metrics.answer,
+		RequireUserID: cfg.XRoad.RequireUserID, Files: filesOf(cfg, r.pool, r.now), AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: r.now, Log: log, Observe: r.metrics.answer,
 	})
 	if err != nil {
 		return nil, err

@@ -29,18 +29,19 @@ func (w *World) restConsultation(name string) http.HandlerFunc {
 
 func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	var q struct {
-		ConsultationID string `json:"consultation_id"`
-		Round          int    `json:"round"`
-		CaseReference  string `json:"case_reference"`
-		CaseType       string `json:"case_type"`
-		LegalBasis     string `json:"legal_basis"`
-		Purpose        string `json:"purpose"`
-		PersonalCode   string `json:"personal_code"`
-		GivenName      string `json:"given_name"`
-		Surname        string `json:"surname"`
-		EmployerCode   string `json:"employer_code"`
-		Occupation     string `json:"occupation"`
-		Classification string `json:"classification"`
+		ConsultationID string            `json:"consultation_id"`
+		Round          int               `json:"round"`
+		CaseReference  string            `json:"case_reference"`
+		CaseType       string            `json:"case_type"`
+		LegalBasis     string            `json:"legal_basis"`
+		Purpose        string            `json:"purpose"`
+		PersonalCode   string            `json:"personal_code"`
+		GivenName      string            `json:"given_name"`
+		Surname        string            `json:"surname"`
+		EmployerCode   string            `json:"employer_code"`
+		Occupation     string            `json:"occupation"`
+		Classification string            `json:"classification"`
+		Attachments    []json.RawMessage `json:"attachments"`
 	}
 	from, ok := caller(rw, r)
 	if !ok || !readJSON(rw, r, &q) {
