@@ -100,6 +100,7 @@ func New(o Options) (*Console, error) {
 		c.page[l], err = template.New("page.html").Funcs(template.FuncMap{
 			"t":       func(key string, args ...any) string { return say(l, key, args...) },
 			"grouped": grouped,
+			"int":     func(n int64) int { return int(n) },
 		}).ParseFS(files, "page/page.html")
 		if err != nil {
 			return nil, fmt.Errorf("parsing the page: %w", err)
@@ -119,6 +120,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", c.servePage)
 	mux.HandleFunc("POST /dead/{id}/retry", c.postRetry)
 	mux.HandleFunc("POST /jobs/{name}/run", c.postRun)
+	mux.HandleFunc("POST /destinations/{name}/retries", c.postRetries)
 	mux.HandleFunc("POST /contracts/{register}/acknowledge", c.postAcknowledge)
 	mux.HandleFunc("GET /console.css", file("page/console.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", file("page/icon.svg", "image/svg+xml"))
@@ -127,6 +129,8 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/dead", c.getDead)
 	mux.HandleFunc("POST /api/v1/dead/{id}/retry", c.apiRetry)
 	mux.HandleFunc("GET /api/v1/breakers", c.getBreakers)
+	mux.HandleFunc("GET /api/v1/destinations/{name}/retries", c.getRetries)
+	mux.HandleFunc("POST /api/v1/destinations/{name}/retries", c.apiRetries)
 	mux.HandleFunc("GET /api/v1/jobs", c.getJobs)
 	mux.HandleFunc("POST /api/v1/jobs/{name}/run", c.apiRun)
 	mux.HandleFunc("GET /api/v1/contracts", c.getContracts)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"ristmik/outbox"
 )
 
 // partner is a destination as the page names it.
@@ -20,6 +22,7 @@ type page struct {
 	Now         *moment
 	Second      string // the time of the snapshot, to the second
 	Live, Down  bool
+	Gateway     string
 	Version     string
 	Flash       *flash
 	Verdict     verdict
@@ -79,6 +82,8 @@ type breakerRow struct {
 	HeldFor      string
 	Shut         *moment // until when it is outside its opening hours
 	Waits        bool    // for our own Security Server
+	Once         bool    // failed messages are not tried again
+	Asked        *outbox.Retries
 }
 
 // Level is the colour and the shape of a state; the state's text stands beside.
@@ -107,8 +112,8 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 	now := c.o.Now()
 	p := page{
 		Lang: l, Other: l.other(), Now: c.moment(l, now, now), Second: now.In(c.zone).Format("15:04:05"),
-		Live: query.Get("live") != "0" && asked == 0 && !query.Has("note"), Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
-		States: states,
+		Live: query.Get("live") != "0" && asked == 0 && !query.Has("note") && !query.Has("retries"), Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
+		States: states, Gateway: c.o.Gateway,
 	}
 	status := http.StatusOK
 	s, err := c.read(r.Context())
@@ -117,6 +122,9 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 		status, p.Down = http.StatusServiceUnavailable, true
 		p.Verdict = verdict{Level: levelSevere, Text: say(l, "down"), Detail: say(l, "down.detail")}
 	} else {
+		if name := query.Get("retries"); name != "" && name != c.o.Gateway {
+			c.askRetries(r.Context(), &s, name)
+		}
 		p.Issues = c.issues(l, s, now)
 		p.Verdict = verdictOf(l, p.Issues, s)
 		c.fill(&p, s, now, asked)
@@ -162,6 +170,10 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 	for _, b := range s.breakers {
 		row := c.breakerRow(l, b, now)
 		row.Trial, row.Ramp, row.Shut = explain(l, b.ProbeReason), b.RampUntil.After(now), c.moment(l, b.ShutUntil, now)
+		row.Once = b.RetriesOff != ""
+		if s.asked != nil && b.Destination == s.askedFor {
+			row.Asked = s.asked
+		}
 		row.Waits = b.Gateway != "" && s.gatewayOpen()
 		if b.PausedBy != "" {
 			row.Held, row.HeldFor = c.paused(l, b, now), b.PausedFor
@@ -239,9 +251,9 @@ func flashOf(l lang, done, fault, of string) *flash {
 		of = ""
 	}
 	switch {
-	case done == "retry" || done == "run" || done == "note":
+	case done == "retry" || done == "run" || done == "note" || done == "retries":
 		return &flash{Level: levelGood, Text: say(l, "done."+done, of)}
-	case fault == "reason" || fault == "reason_note" || fault == "not_dead" || fault == "not_found" || fault == "failed":
+	case fault == "reason" || fault == "reason_note" || fault == "not_dead" || fault == "retries" || fault == "not_found" || fault == "failed":
 		return &flash{Level: levelSevere, Text: say(l, "fault."+fault)}
 	}
 	return nil

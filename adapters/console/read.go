@@ -72,6 +72,8 @@ type breaker struct {
 	PausedFor   string    `json:"paused_reason,omitempty"`
 	PausedUntil time.Time `json:"paused_until,omitzero"` // none: until a person ends it
 	Gateway     string    `json:"gateway,omitempty"`
+	RetriesOff  string    `json:"retries_off_by,omitempty"` // failed messages are not tried again
+	RetriesWhy  string    `json:"retries_off_reason,omitempty"`
 }
 
 // endless is how far ahead the end of a pause without an end lies at least.
@@ -105,6 +107,8 @@ type run struct {
 // snapshot is the state of the hub at one moment.
 type snapshot struct {
 	gateway    string
+	askedFor   string // the destination whose retries are about to be switched
+	asked      *outbox.Retries
 	deliveries []delivery
 	dead       []deadMessage
 	stuck      stuck
@@ -261,7 +265,7 @@ func readBreakers(ctx context.Context, db outbox.DB) ([]breaker, error) {
 	for i, b := range found {
 		list[i] = breaker{
 			Destination: b.Destination, State: b.State, Since: b.Since.UTC(), OpenUntil: b.OpenUntil, Reason: b.Reason, ProbeReason: b.ProbeReason,
-			RampUntil: b.RampUntil, ShutUntil: b.ShutUntil, PausedBy: b.HeldBy, PausedFor: b.HeldReason, Gateway: b.Gateway,
+			RampUntil: b.RampUntil, ShutUntil: b.ShutUntil, PausedBy: b.HeldBy, PausedFor: b.HeldReason, Gateway: b.Gateway, RetriesOff: b.RetriesOffBy, RetriesWhy: b.RetriesOffReason,
 		}
 		if time.Until(b.HeldUntil) < endless {
 			list[i].PausedUntil = b.HeldUntil

@@ -50,6 +50,9 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 			open[b.Destination] = true
 			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: name(b.Destination), What: c.paused(l, b, now), Why: &why{Text: b.PausedFor}, Anchor: "breaker-" + b.Destination})
 		}
+		if b.RetriesOff != "" {
+			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: name(b.Destination), What: say(l, "issue.retries", b.RetriesOff), Why: &why{Text: b.RetriesWhy}, Anchor: "breaker-" + b.Destination})
+		}
 		if !b.ShutUntil.IsZero() || b.Gateway != "" && s.gatewayOpen() {
 			open[b.Destination] = true // messages wait as they should
 		}
