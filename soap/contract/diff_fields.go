@@ -176,7 +176,11 @@ func (c *comparison) values(a, b *Simple, path string) {
 		return
 	}
 	if a.Kind != b.Kind {
-		c.add(path, TypeChanged, true, "the value is of the type %s instead of %s", b.Base, a.Base)
+		if a.Base == b.Base {
+			c.add(path, TypeChanged, true, "the value is of another kind")
+		} else {
+			c.add(path, TypeChanged, true, "the value is of the type %s instead of %s", b.Base, a.Base)
+		}
 		return
 	}
 	narrower, wider := false, false
@@ -219,9 +223,7 @@ func (c *comparison) values(a, b *Simple, path string) {
 	default:
 		note(true, true)
 	}
-	if len(a.Members) != len(b.Members) {
-		note(true, true)
-	}
+	note(c.members(a.Members, b.Members))
 	switch {
 	case narrower && wider:
 		c.add(path, ValuesChanged, true, "other values are allowed")
@@ -230,6 +232,22 @@ func (c *comparison) values(a, b *Simple, path string) {
 	case wider:
 		c.add(path, ValuesWidened, !c.writing(), "more values are allowed")
 	}
+}
+
+// members compares the types of two unions, one by one.
+func (c *comparison) members(a, b []*Simple) (narrower, wider bool) {
+	if len(a) != len(b) {
+		return true, true
+	}
+	for i := range a {
+		one := comparison{direction: c.direction, use: &Use{}}
+		one.values(a[i], b[i], "")
+		for _, d := range one.list {
+			narrower = narrower || d.Change != ValuesWidened
+			wider = wider || d.Change != ValuesNarrowed
+		}
+	}
+	return narrower, wider
 }
 
 // numbers compares a whole number with a decimal one, of which it is a part where
