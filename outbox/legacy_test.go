@@ -102,3 +102,29 @@ func TestBug28WhatTheVersionBeforePublishesIsSentInOrder(t *testing.T) {
 		}
 	}
 }
+
+// A process that does not know a kind of messages yet leaves them to one that does; those of other lanes go on.
+func TestBug28AMessageOfAnUnknownKindWaitsForWhoeverKnowsIt(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	newer := message("tax", "l", "newer")
+	newer.Kind = "of the next version"
+	publish(t, pool, newer, message("tax", "l", "behind"), message("tax", "m", "known"))
+	var sender recorder
+	dest := outbox.Destination{Name: "tax", Sender: &sender, Knows: func(kind string) bool { return kind == "test" }}
+	old := run(t, pool, outbox.Options{}, dest)
+	eventually(t, "looked at", func() bool { return row(t, pool, "newer").Reason == "unknown_kind" })
+	eventually(t, "the known one is sent", func() bool { return sender.count() == 1 })
+	old.stop(t)
+	if m := row(t, pool, "newer"); m.State != outbox.Ready || m.Attempt != 0 {
+		t.Errorf("%+v", m)
+	}
+	dest.Knows = nil
+	exec(t, pool, `update outbox.pending set due = now() where due > now()`) // a minute later
+	exec(t, pool, `update outbox.lane set ready_at = now()`)
+	run(t, pool, outbox.Options{}, dest)
+	eventually(t, "all are sent", func() bool { return stats(t, pool, "tax").Delivered == 3 })
+	if got := sender.keys(); !slices.Equal(got, []string{"known", "newer", "behind"}) {
+		t.Errorf("sent %v", got)
+	}
+}

@@ -110,6 +110,9 @@ type Destination struct {
 	// Check, when set, says whether a message that a person has edited is one that Sender can send; was is what it was. Its
 	// error tells the person what is wrong, and holds no data of the message. For [Edit].
 	Check func(was, will Message) error
+	// Knows, when set, says whether the Sender knows what messages of a kind are. Others wait, with the reason
+	// "unknown_kind" and no attempt counted: while a new version is rolled out, an older process may find messages of it.
+	Knows func(kind string) bool
 	// OnDead, when set, runs in the transaction that records a message as dead. If it fails, the message is not yet
 	// dead: the recording is tried again later, without sending.
 	OnDead func(ctx context.Context, tx pgx.Tx, d Delivery, reason string) error

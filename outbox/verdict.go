@@ -16,7 +16,9 @@ const (
 	reasonPanic    = "panic"          // the Sender panicked
 	reasonResult   = "invalid_result" // the Sender gave no known result
 	reasonExpired  = "expired"        // of no use any more, by the publisher's word
+	reasonUnknown  = "unknown_kind"   // the Sender does not know what the message is
 	reasonAttempts = "attempts_spent" // no attempt is left, for whatever reason the last one failed
+	unknownFor     = time.Minute      // until a message of an unknown kind is looked at again
 	maxReason      = 200              // bytes kept of a reason or an exchange id
 	sendShare      = 4                // a send may take 4/5 of the lease
 )
@@ -56,6 +58,10 @@ func (r *Relay) attempt(d *destination, c *claimed) *record {
 	switch {
 	case c.verdict != "":
 		return r.unsent(d, c, stateDead, c.verdict)
+	case d.Knows != nil && !d.Knows(c.Kind):
+		rec := r.unsent(d, c, stateReady, reasonUnknown)
+		rec.wait = unknownFor
+		return rec
 	case c.abandoned && !policy.Idempotent:
 		return r.unsent(d, c, stateDead, reasonLease)
 	case c.tries > policy.MaxAttempts:

@@ -58,6 +58,7 @@ func (r *Register) Send(ctx context.Context, d outbox.Delivery) outbox.Outcome {
 	if err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindInternal, Code: "payload", Message: "the stored notice is not JSON", Err: err})
 	}
+	fields = inWordsOfToday(fields)
 	body, err := write(r.o.PermitTable, fields, r.o.Now())
 	if err != nil {
 		return xroad.Outcome(&soap.Failure{Kind: soap.KindFixData, Code: "request.contract", Message: err.Error(), Err: err})
@@ -88,6 +89,28 @@ func (r *Register) Check(_, will outbox.Message) error {
 		return fmt.Errorf("the notice does not fit the contract: %w", err)
 	}
 	return nil
+}
+
+// wordsBefore are what the version before the mapping tables called the fields of a notice. Notices that it has stored may
+// still wait, for a partner that is away or for a person.
+var wordsBefore = map[string]string{
+	"eventId": "event_id", "eventType": "event_type", "occurredAt": "occurred_at", "permitId": "permit_id", "personalCode": "personal_code",
+	"employerCode": "employer_code", "validFrom": "valid_from", "validTo": "valid_to", "effectiveFrom": "effective_from", "groundCode": "ground_code",
+}
+
+// inWordsOfToday gives a stored notice in the words of this version.
+func inWordsOfToday(fields map[string]any) map[string]any {
+	if _, old := fields["eventId"]; !old {
+		return fields
+	}
+	today := make(map[string]any, len(fields))
+	for name, value := range fields {
+		if word, old := wordsBefore[name]; old {
+			name = word
+		}
+		today[name] = value
+	}
+	return today
 }
 
 // receipt says whether the board has taken the notice. Every element of its

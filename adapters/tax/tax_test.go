@@ -310,6 +310,24 @@ func TestPermitNoticeReachesTheBoardOnce(t *testing.T) {
 	}
 }
 
+// A notice that an older version has stored is sent, and in the same words.
+func TestBug28NoticeOfAnOlderVersionReachesTheBoard(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	id := uuid.NewString()
+	payload := `{"eventId":"` + id + `","eventType":"permit.issued","occurredAt":"2026-11-01T09:00:00Z","permitId":"EL2","personalCode":"71506150007","validFrom":"2026-11-01","validTo":"2028-11-01"}`
+	if out := w.tax.Send(t.Context(), outbox.Delivery{Message: outbox.Message{Payload: []byte(payload)}, Attempt: 1}); out.Result != outbox.ResultDelivered {
+		t.Fatalf("%+v", out)
+	}
+	var received struct {
+		Notices []map[string]any `json:"notices"`
+	}
+	w.control(t, http.MethodGet, "received/tax-permits", nil, &received)
+	if len(received.Notices) != 1 || received.Notices[0]["event_id"] != id {
+		t.Errorf("the board holds %v", received.Notices)
+	}
+}
+
 // A register that is away is the partner's trouble: the send is repeated.
 func TestRegisterThatIsDownIsRetried(t *testing.T) {
 	t.Parallel()

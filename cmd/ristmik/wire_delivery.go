@@ -35,6 +35,7 @@ func newDestinations(cfg *configs.Config, xr, quiet *xroad.Client, r syncedRegis
 		destination := consultationsOf(name)
 		all = append(all, outbox.Destination{
 			Name: destination, Sender: p.Sender(wire), Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
+			Knows: func(kind string) bool { return slices.Contains(operationsOf(destination), kind) },
 		})
 		if a.Wire == configs.WireEmploymentRegister {
 			continue
