@@ -113,7 +113,8 @@ with old as (
     order by m.id limit $2
     for update of m skip locked
 ), attempts as (
-    delete from outbox.attempt a using old where a.message = old.id
+    delete from outbox.attempt a using old
+    where a.message = old.id and a.finished_at >= date_trunc('day', $1::timestamptz, 'UTC') -- DropDays takes the days before
 ), interventions as (
     delete from outbox.intervention i using old where i.message = old.id
 ), generations as (

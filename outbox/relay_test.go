@@ -220,7 +220,7 @@ func TestWorkPerMessageDoesNotGrowWithTheBacklog(t *testing.T) {
 	pool.Reset() // a connection that ends reports what it has read
 	var recorded, read int64
 	eventually(t, "counted", func() bool {
-		err := pool.QueryRow(t.Context(), `select sum(n_tup_ins) filter (where relname = 'attempt'),
+		err := pool.QueryRow(t.Context(), `select sum(n_tup_ins) filter (where relname like 'attempt%'),
 			sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) filter (where relname in ('lane', 'pending', 'message'))
 			from pg_stat_user_tables where schemaname = 'outbox'`).Scan(&recorded, &read)
 		if err != nil {

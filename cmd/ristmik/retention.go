@@ -52,5 +52,8 @@ func (r retention) run(ctx context.Context, run *schedules.Run) error {
 			}
 		}
 	}
-	return nil
+	days, err := outbox.DropDays(ctx, r.pool, before) // after their messages
+	summary["days of attempts"] = days
+	run.Report(summary)
+	return err
 }

@@ -66,6 +66,7 @@ func (f *fleet) ordeal(kills, stops, messages int) {
 	for i := range kills {
 		// So many more messages until the next kill that all of them are spread over the ordeal.
 		f.receiver.want(published + 200 + (messages-published)*(i+1)/kills)
+		f.kill(steady.cmd.Process.Pid) // one process sends: the next one is it
 		switch how := i % 4; {
 		case how < 2:
 			point := points[(i/4*2+how)%len(points)]
@@ -78,15 +79,10 @@ func (f *fleet) ordeal(kills, stops, messages int) {
 			f.killAtReceiver()
 			hit++
 		default:
-			f.killLater(time.Duration(rand.IntN(int(400 * time.Millisecond))))
+			f.killLater(time.Duration(int(time.Second) + rand.IntN(int(time.Second))))
 			random++
 		}
-		if i%8 == 7 { // the one that goes on is not spared either
-			f.kill(steady.cmd.Process.Pid)
-		}
-		if steady.over() {
-			steady = f.spawn(task{Publish: true})
-		}
+		steady = f.spawn(task{Publish: true})
 		if (i+1)%stopEvery == 0 && stopped < stops {
 			f.crashDatabase()
 			stopped++
@@ -103,7 +99,7 @@ func (f *fleet) ordeal(kills, stops, messages int) {
 	f.settled()
 	f.terminate(steady)
 	effects, duplicates, acked := f.receiver.count()
-	crashes := kills + kills/8
+	crashes := 2 * kills
 	f.t.Logf("%d messages acknowledged, %d settled; killed at %d of %d points, %d times at random, %d times while the receiver had the message; database stopped %d times; %d sent twice",
 		acked, effects, len(at), len(points), random, hit, stopped, duplicates)
 	if most := (crashes + 2*stopped) * inFlight; duplicates > most {
@@ -127,7 +123,7 @@ func (f *fleet) killAt(t task) bool {
 	select {
 	case <-p.ended:
 		return true
-	case <-time.After(1500 * time.Millisecond):
+	case <-time.After(4 * time.Second):
 		f.kill(p.cmd.Process.Pid)
 		return false
 	}
@@ -151,7 +147,7 @@ func (f *fleet) killAtReceiver() {
 	f.receiver.mu.Unlock()
 	select {
 	case <-p.ended:
-	case <-time.After(time.Second): // it was the other one, or nobody has sent
+	case <-time.After(5 * time.Second): // it has sent nothing
 		f.kill(p.cmd.Process.Pid)
 	}
 	f.receiver.mu.Lock()
