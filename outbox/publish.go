@@ -152,13 +152,14 @@ select pg_notify('` + channelPrefix + `' || destination, '') from (select distin
 where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || destination, 0))`
 
 	// storeOne locks a message's lane and stores it. Its id is drawn after the lock is there, and so in the order of the
-	// commits of its lane.
+	// commits of its lane, and after the transaction has its own: whoever reads the log takes it that transactions which
+	// come later have higher ids.
 	storeOne = `
 with locked as materialized (
-    select pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock($2::bigint)
+    select pg_advisory_xact_lock_shared($1::bigint), pg_advisory_xact_lock($2::bigint), pg_current_xact_id() as born
 ), stored as (
     insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk, born)
-    select $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9), now() + make_interval(secs => $10), $11, pg_current_xact_id()
+    select $3, $4, $5, $6, $7, $8, now() + make_interval(secs => $9), now() + make_interval(secs => $10), $11, locked.born
     from locked
     on conflict (destination, key) do nothing
     returning destination
@@ -166,11 +167,13 @@ with locked as materialized (
 
 	// storeMany draws the ids in the order given.
 	storeMany = `
-with stored as (
+with own as materialized (
+    select pg_current_xact_id() as born
+), stored as (
     insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk, born)
     select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay),
-           now() + make_interval(secs => w.expires), w.bulk, pg_current_xact_id()
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
+           now() + make_interval(secs => w.expires), w.bulk, own.born
+    from own cross join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
          as w(destination, lane, kind, key, payload, traceparent, delay, expires, bulk)
     on conflict (destination, key) do nothing
     returning destination
