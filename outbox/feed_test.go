@@ -204,3 +204,27 @@ func TestQueueIsPublishWithinABatch(t *testing.T) {
 		t.Errorf("sent %v", got)
 	}
 }
+
+// A transaction has its number before it draws an id. Otherwise the id may lie below the mark that a relay makes between the
+// two, and the number above it, and the message is passed over.
+func TestAnIDIsDrawnByATransactionThatHasItsNumber(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	exec(t, pool, `alter table outbox.message alter column id drop identity`)
+	exec(t, pool, `create sequence drawn`)
+	exec(t, pool, `
+create function draw() returns bigint language plpgsql as $$ begin
+    if pg_current_xact_id_if_assigned() is null then
+        raise exception 'an id is drawn by a transaction that has no number';
+    end if;
+    return nextval('drawn');
+end $$`)
+	exec(t, pool, `alter table outbox.message alter column id set default draw()`)
+	publish(t, pool, message("tax", "a", "one"))
+	publish(t, pool, message("tax", "a", "first of many"), message("tax", "b", "second of many"))
+	var many []outbox.Message
+	for i := range 50 {
+		many = append(many, message("tax", fmt.Sprint(i), fmt.Sprint("of very many ", i)))
+	}
+	publish(t, pool, many...)
+}
