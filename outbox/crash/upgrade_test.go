@@ -59,9 +59,16 @@ func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 		p := f.spawnOf(programs[i%2], task{Publish: true})
 		f.keepUp(n)
 		f.kill(p.cmd.Process.Pid)
-		if i%4 == 3 {
-			f.kill(steady[i/4%2].cmd.Process.Pid)
-			steady[i/4%2] = f.spawnOf(programs[i/4%2], task{Publish: true})
+		if i%4 != 3 {
+			continue
+		}
+		// Each in turn leaves the destination to the other before another of its kind comes.
+		for j, one := range steady {
+			f.kill(one.cmd.Process.Pid)
+			sent, _, _ := f.receiver.count()
+			f.receiver.want(sent + 4*inFlight)
+			f.eventually("the other goes on", func() bool { now, _, _ := f.receiver.count(); return now > sent+inFlight })
+			steady[j] = f.spawnOf(programs[j], task{Publish: true})
 		}
 	}
 	f.settled()
@@ -69,8 +76,9 @@ func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 		f.terminate(p)
 	}
 	effects, duplicates, acked := f.receiver.count()
-	t.Logf("%d messages acknowledged and %d settled over %d deaths; %d sent twice", acked, effects, kills+kills/4, duplicates)
-	if duplicates > (kills+kills/4)*inFlight {
+	deaths := kills + kills/4*len(steady)
+	t.Logf("%d messages acknowledged and %d settled over %d deaths; %d sent twice", acked, effects, deaths, duplicates)
+	if duplicates > deaths*inFlight {
 		t.Errorf("%d messages were sent twice", duplicates)
 	}
 	f.judge()
