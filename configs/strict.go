@@ -9,6 +9,7 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -293,14 +294,31 @@ func kindOf(n *yaml.Node) string {
 }
 
 func fieldNamed(v reflect.Value, key string) (reflect.Value, bool) {
-	t := v.Type()
+	index, ok := fieldsOf(v.Type())[key]
+	if !ok {
+		return reflect.Value{}, false
+	}
+	return v.FieldByIndex(index), true
+}
+
+// fields are the fields of each type by their keys: a long list would otherwise
+// have them looked up anew for every one of its items.
+var fields sync.Map // reflect.Type: map[string][]int
+
+func fieldsOf(t reflect.Type) map[string][]int {
+	if known, ok := fields.Load(t); ok {
+		return known.(map[string][]int)
+	}
+	found := map[string][]int{}
 	// Fields of embedded structs stand beside the others.
 	for _, f := range reflect.VisibleFields(t) {
-		if name := f.Tag.Get("yaml"); name != "" && name == key {
-			return v.FieldByIndex(f.Index), true
+		name := f.Tag.Get("yaml")
+		if _, hidden := found[name]; name != "" && !hidden {
+			found[name] = f.Index
 		}
 	}
-	return reflect.Value{}, false
+	fields.Store(t, found)
+	return found
 }
 
 func keysOf(t reflect.Type) []string {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"ristmik/adapters/registers"
@@ -50,19 +51,9 @@ func openFile(cfg *configs.Config, folder, file string) (data []byte, name strin
 // openCodeLists reads the code lists that ship with the program and those that
 // the configuration names, by their names.
 func openCodeLists(cfg *configs.Config) (map[string]*codelist.List, configs.Problems) {
-	lists := map[string]*codelist.List{}
-	var problems configs.Problems
-	shipped, err := fs.Glob(configs.Shipped, "codelists/*.yaml")
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	for _, file := range shipped {
-		data, err := configs.Shipped.ReadFile(file)
-		if err != nil {
-			panic(err) // the file was listed above
-		}
-		problems = append(problems, readCodeList(lists, file, data)...)
-	}
+	shipped, problems := shippedCodeLists()
+	lists := maps.Clone(shipped)
+	problems = slices.Clone(problems)
 	for i, file := range cfg.CodeLists {
 		data, name, err := openFile(cfg, "codelists", file)
 		if err != nil {
@@ -73,6 +64,24 @@ func openCodeLists(cfg *configs.Config) (map[string]*codelist.List, configs.Prob
 	}
 	return lists, problems
 }
+
+// shippedCodeLists reads the lists that ship with the program, once.
+var shippedCodeLists = sync.OnceValues(func() (map[string]*codelist.List, configs.Problems) {
+	lists := map[string]*codelist.List{}
+	var problems configs.Problems
+	files, err := fs.Glob(configs.Shipped, "codelists/*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for _, file := range files {
+		data, err := configs.Shipped.ReadFile(file)
+		if err != nil {
+			panic(err) // the file was listed above
+		}
+		problems = append(problems, readCodeList(lists, file, data)...)
+	}
+	return lists, problems
+})
 
 func readCodeList(lists map[string]*codelist.List, file string, data []byte) configs.Problems {
 	var d codelist.Definition
