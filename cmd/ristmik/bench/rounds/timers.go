@@ -48,8 +48,9 @@ func (w *world) fill(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("opening legs: %w", err)
 	}
-	if _, err := w.pool.Exec(ctx, `analyze`); err != nil {
-		return err
+	// Only these: the hub may be making tables for days to come, beside others.
+	if _, err := w.pool.Exec(ctx, `analyze consultation.round, consultation.leg, consultation.timer`); err != nil {
+		return fmt.Errorf("analyzing: %w", err)
 	}
 	fmt.Fprintf(w.o.Progress, "%d legs are open after %.1f s\n", rounds*len(asked), time.Since(began).Seconds())
 	return nil
