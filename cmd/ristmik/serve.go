@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -51,7 +52,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))
 	fmt.Fprintf(p.out, "core API   %s/\nX-Road     %s/soap?wsdl\nconsole    %s/\n",
 		h.doors[doorCore].url(), h.doors[doorXRoad].url(), h.doors[doorConsole].url())
-	started := time.AfterFunc(settled, giveBack)
+	started := time.AfterFunc(settled, debug.FreeOSMemory)
 	defer started.Stop()
 	return h.run(p.ctx)
 }
