@@ -14,44 +14,11 @@ import (
 	"ristmik/outbox"
 )
 
-// publishBefore stores messages, each as the version before stored it, whose processes may run on beside new ones.
+// publishBefore stores messages, each as the version before did, whose processes may run on beside new ones.
 func publishBefore(t testing.TB, pool *pgxpool.Pool, msgs ...outbox.Message) {
 	t.Helper()
 	for _, m := range msgs {
-		err := pgx.BeginFunc(testContext(t), pool, func(tx pgx.Tx) error {
-			if _, err := tx.Exec(testContext(t), `
-with created as (
-    insert into outbox.lane (destination, key, ready_at, bulk)
-    select w.destination, w.key, now() + make_interval(secs => w.delay), w.bulk
-    from unnest($1::text[], $2::text[], $3::float8[], $4::bool[]) as w(destination, key, delay, bulk)
-    order by w.destination collate "C", w.key collate "C"
-    on conflict (destination, key) do update set ready_at = lane.ready_at where false
-    returning destination
-)
-select pg_notify('outbox: ' || destination, '') from (select distinct destination from created) c
-where not pg_try_advisory_xact_lock_shared(hashtextextended('outbox asleep ' || destination, 0))`,
-				[]string{m.Destination}, []string{m.Lane}, []float64{m.Delay.Seconds()}, []bool{m.Bulk}); err != nil {
-				return err
-			}
-			_, err := tx.Exec(testContext(t), `
-with stored as (
-    insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk)
-    select w.destination, w.lane, w.kind, w.key, w.payload, w.traceparent, now() + make_interval(secs => w.delay),
-           now() + make_interval(secs => w.expires), w.bulk
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::text[], $7::float8[], $8::float8[], $9::bool[])
-         with ordinality as w(destination, lane, kind, key, payload, traceparent, delay, expires, bulk, ord)
-    order by w.ord
-    on conflict (destination, key) do nothing
-    returning id, destination, lane, not_before, expires_at, bulk
-), waiting as (
-    insert into outbox.pending (destination, lane, id, due, expires_at, bulk)
-    select s.destination, s.lane, s.id, s.not_before, s.expires_at, s.bulk from stored s
-    returning id
-)
-select count(*) from waiting`, []string{m.Destination}, []string{m.Lane}, []string{m.Kind}, []string{m.Key}, [][]byte{m.Payload},
-				[]string{m.TraceParent}, []float64{m.Delay.Seconds()}, []*float64{nil}, []bool{m.Bulk})
-			return err
-		})
+		err := pgx.BeginFunc(testContext(t), pool, func(tx pgx.Tx) error { return outbox.PublishBefore(testContext(t), tx, m) })
 		if err != nil {
 			t.Fatalf("publishing as before: %v", err)
 		}

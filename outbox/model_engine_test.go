@@ -154,7 +154,7 @@ func (g *game) publish(msgs []modelPublish, commit bool) error {
 	for _, m := range msgs {
 		out = append(out, Message{Destination: g.destination, Lane: m.Lane, Kind: "test", Key: m.Key, Delay: m.Delay, Expires: m.Expires, Bulk: m.Bulk})
 	}
-	if err := publishBefore(g.ctx, tx, out...); err != nil || !commit {
+	if err := PublishBefore(g.ctx, tx, out...); err != nil || !commit {
 		return err
 	}
 	return tx.Commit(g.ctx)

@@ -6,9 +6,9 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// publishBefore stores messages in the caller's transaction as the version before did: each with a row in pending, and
+// PublishBefore stores messages in the caller's transaction as the version before did: each with a row in pending, and
 // its lane with one of its own. Relays still serve such rows, and those that they make themselves.
-func publishBefore(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
+func PublishBefore(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 	var rows struct {
 		destinations, lanes, kinds, keys, traces []string
 		payloads                                 [][]byte
