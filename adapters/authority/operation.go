@@ -134,26 +134,14 @@ func listNotices(ctx context.Context, p *Provider, in request) (any, string, err
 	return map[string]any{"notices": append([]consultation.Notice{}, notices...)}, resultRead, nil
 }
 
-// asked is a question as its authority gets it.
-type asked struct {
-	ConsultationID  string                      `json:"consultation_id"`
-	Round           int                         `json:"round"`
-	CaseReference   string                      `json:"case_reference"`
-	CaseType        string                      `json:"case_type"`
-	LegalBasis      string                      `json:"legal_basis"`
-	Purpose         string                      `json:"purpose"`
-	PersonalCode    string                      `json:"personal_code,omitempty"`
-	GivenName       string                      `json:"given_name,omitempty"`
-	Surname         string                      `json:"surname,omitempty"`
-	EmployerCode    string                      `json:"employer_code,omitempty"`
-	Occupation      string                      `json:"occupation,omitempty"`
-	Classification  consultation.Classification `json:"classification,omitempty"`
-	State           consultation.LegState       `json:"state"`
-	DueAt           *time.Time                  `json:"due_at,omitempty"`
-	LatestExtension *time.Time                  `json:"latest_extension,omitempty"`
-	ExtensionAsked  *time.Time                  `json:"extension_asked,omitempty"`
-	Inquiries       []consultation.Inquiry      `json:"inquiries,omitempty"`
-	Attachments     []consultation.Attached     `json:"attachments,omitempty"`
+// fetched is a question as its authority fetches it, with how it stands.
+type fetched struct {
+	consultation.QuestionBody
+	State           consultation.LegState  `json:"state"`
+	DueAt           *time.Time             `json:"due_at,omitempty"`
+	LatestExtension *time.Time             `json:"latest_extension,omitempty"`
+	ExtensionAsked  *time.Time             `json:"extension_asked,omitempty"`
+	Inquiries       []consultation.Inquiry `json:"inquiries,omitempty"`
 }
 
 func getConsultation(ctx context.Context, p *Provider, in request) (any, string, error) {
@@ -167,12 +155,11 @@ func getConsultation(ctx context.Context, p *Provider, in request) (any, string,
 	if err != nil {
 		return nil, "", err
 	}
-	q := a.Question
-	return asked{
-		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType, LegalBasis: q.LegalBasis, Purpose: q.Purpose,
-		PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname, EmployerCode: q.EmployerCode, Occupation: q.Occupation,
-		Classification: q.Classification, Attachments: a.Attachments, State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
-	}, resultRead, nil
+	f := fetched{
+		QuestionBody: a.Question.Body(), State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
+	}
+	f.Attachments = a.Attachments // its own ones too
+	return f, resultRead, nil
 }
 
 // maxAnswers bounds the answers of one message.

@@ -117,7 +117,7 @@ func (p *Procedure) makeDigest(ctx context.Context, tx pgx.Tx, authority, day st
 	var shown bool // of a digest that is all of hidden questions nobody else may know
 	err = tx.QueryRow(ctx, `
 		select exists (select from consultation.reminder r join consultation.leg l on l.id = r.leg_id
-			where (r.authority, r.day) = ($1, $2::date) and r.told and not coalesce((l.policy->>'hidden')::boolean, false))`, authority, day).Scan(&shown)
+			where (r.authority, r.day) = ($1, $2::date) and r.told and not l.hidden)`, authority, day).Scan(&shown)
 	if err != nil || !shown {
 		return true, err
 	}

@@ -38,7 +38,7 @@ type Statistics struct {
 }
 
 // counted are the legs that statistics are of, for SQL.
-const counted = `not coalesce((l.policy->>'information')::boolean, false) and ($6 or not coalesce((l.policy->>'hidden')::boolean, false))`
+const counted = `not coalesce((l.policy->>'information')::boolean, false) and ($6 or not l.hidden)`
 
 // Statistics tells how authorities answer, by authority and type, of what was
 // answered since the given moment; of one authority, or of all for "".

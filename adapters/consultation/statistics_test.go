@@ -74,7 +74,7 @@ func TestHiddenQuestionsAreNotCountedForEverybody(t *testing.T) {
 	for hidden, want := range []int{1, 0} {
 		if hidden == 1 {
 			if err := w.in(func(ctx context.Context, tx pgx.Tx) error {
-				_, err := tx.Exec(ctx, `update consultation.leg set policy = policy || '{"hidden": true}'`)
+				_, err := tx.Exec(ctx, `update consultation.leg set hidden = true`)
 				return err
 			}); err != nil {
 				t.Fatal(err)

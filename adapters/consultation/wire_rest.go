@@ -22,8 +22,9 @@ type restWire struct {
 // /consultations/{id}/answers.
 func NewRESTWire(client *xroad.Client, service soap.ServiceID) Wire { return restWire{client, service} }
 
-// restQuestion is the body of POST /consultations.
-type restQuestion struct {
+// QuestionBody is a question as its authority gets it in JSON: as the body of POST
+// /consultations, or when it fetches the question.
+type QuestionBody struct {
 	ConsultationID string         `json:"consultation_id"`
 	Round          int            `json:"round"`
 	CaseReference  string         `json:"case_reference"`
@@ -40,15 +41,20 @@ type restQuestion struct {
 	Attachments []Attached `json:"attachments,omitempty"`
 }
 
+// Body is the question in JSON.
+func (q Question) Body() QuestionBody {
+	return QuestionBody{
+		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
+		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
+		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: q.Attachments,
+	}
+}
+
 // Ask sends the question with the case as X-Road-Issue and the official as
 // X-Road-UserId. The authority acknowledges with 200 or 202; its 4xx is a
 // refusal, its 5xx trouble of its own.
 func (w restWire) Ask(ctx context.Context, q Question) (Reply, error) {
-	body, err := json.Marshal(restQuestion{
-		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
-		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
-		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: q.Attachments,
-	})
+	body, err := json.Marshal(q.Body())
 	if err != nil {
 		return Reply{}, &soap.Failure{Kind: soap.KindInternal, Code: "question", Message: "the question cannot be written", Err: err}
 	}
