@@ -52,6 +52,21 @@ func TestOneAlarmTellsOfOurOwnServer(t *testing.T) {
 	}
 }
 
+// A destination that no metric tells of is named for what it is, and not for whose.
+func TestHiddenDestinationsHaveAName(t *testing.T) {
+	t.Parallel()
+	h := newHub(t, func(o *console.Options) { o.Uncounted = func(name string) bool { return name == "hidden-1" } })
+	h.publish("hidden-1", 1)
+	for lang, want := range map[string]string{"en": "Hidden consultation requests", "et": "Varjatud kooskõlastuspäringud"} {
+		if page := h.get("/?lang=" + lang); !strings.Contains(page.body, want) {
+			t.Errorf("%s: the page lacks %q", lang, want)
+		}
+	}
+	if m := h.get("/metrics"); strings.Contains(m.body, "hidden-1") {
+		t.Error("a metric tells of it")
+	}
+}
+
 // The page says who has paused what and why, what is outside its hours, how the last trial ended, and which job has not
 // begun.
 func TestThePageSaysWhyNothingIsSent(t *testing.T) {

@@ -212,7 +212,11 @@ func (c *Console) breakerRow(l lang, b breaker, now time.Time) breakerRow {
 }
 
 func (c *Console) partner(l lang, name string) partner {
-	return partner{Name: name, Title: c.o.Titles[name].in(l)}
+	p := partner{Name: name, Title: c.o.Titles[name].in(l)}
+	if p.Title == "" && c.o.Uncounted != nil && c.o.Uncounted(name) {
+		p.Title = words["destination.hidden"].in(l)
+	}
+	return p
 }
 
 // explainedDead is explainDead for the places that always show a reason.

@@ -71,6 +71,7 @@ var words = map[string]text{
 	"deliveries.caption": {"Sõnumite arv sihtkohtade ja olekute kaupa", "Number of messages by destination and state"},
 	"deliveries.none":    {"Sihtkohti ei ole.", "There are no destinations."},
 	"destination":        {"Sihtkoht", "Destination"},
+	"destination.hidden": {"Varjatud kooskõlastuspäringud", "Hidden consultation requests"},
 	"state.ready":        {"Valmis", "Ready"},
 	"state.sending":      {"Saatmisel", "Sending"},
 	"state.waiting":      {"Ootel", "Waiting"},

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"ristmik/adapters/console"
 	"ristmik/adapters/sandbox"
 	"ristmik/configs"
 )
@@ -220,4 +221,21 @@ func TestAChangedContractIsToldToTheCoreAndToOperators(t *testing.T) {
 		t.Errorf("an unknown one: %v, %v", res, err)
 	}
 	_ = res.Body.Close()
+}
+
+// Operators see registers by name, those that are kept in sync too.
+func TestWatchedRegistersHaveNames(t *testing.T) {
+	t.Parallel()
+	cfg, err := loadConfig("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for register, want := range map[string]console.Title{
+		"employment":           {ET: "Töötamise register", EN: "Employment register"},
+		"registers.tax.permit": {ET: "Maksu- ja Tolliamet: loateated", EN: "Tax and Customs Board: permit notices"},
+	} {
+		if got := watchedTitle(cfg, register); got != want {
+			t.Errorf("%s: %+v", register, got)
+		}
+	}
 }

@@ -171,6 +171,7 @@ func readTable(file string, data []byte, o table.Options) (openedTable, configs.
 // syncTable is the mapping table of a service of a register kept in sync.
 type syncTable struct {
 	name              string // of the service, for the watch on its description
+	title             configs.Title
 	path, file        string // where the configuration names the table, and the table
 	service, contract string
 	lacks             func(*table.Table) []string
@@ -179,8 +180,8 @@ type syncTable struct {
 func syncTables(cfg *configs.Config) [2]syncTable {
 	t := cfg.Registers.Tax
 	return [2]syncTable{
-		{"registers.tax.employment", "registers.tax.employment_mapping", t.EmploymentMapping, t.EmploymentService, contractEmployment, tax.EmploymentLacks},
-		{"registers.tax.permit", "registers.tax.permit_mapping", t.PermitMapping, t.PermitService, contractPermits, tax.PermitLacks},
+		{"registers.tax.employment", configs.Title{ET: "töötamise register", EN: "employment register"}, "registers.tax.employment_mapping", t.EmploymentMapping, t.EmploymentService, contractEmployment, tax.EmploymentLacks},
+		{"registers.tax.permit", configs.Title{ET: "loateated", EN: "permit notices"}, "registers.tax.permit_mapping", t.PermitMapping, t.PermitService, contractPermits, tax.PermitLacks},
 	}
 }
 

@@ -100,14 +100,24 @@ func (n contractNotices) Contracts(ctx context.Context) ([]console.Contract, err
 	}
 	all := make([]console.Contract, len(states))
 	for i, s := range states {
-		title := n.cfg.Contracts[s.Register].Title
 		all[i] = console.Contract{
-			Register: s.Register, Title: console.Title{ET: title.ET, EN: title.EN}, Verdict: s.Verdict, Since: s.Since, Compared: s.Seen, Error: s.Error,
+			Register: s.Register, Title: watchedTitle(n.cfg, s.Register), Verdict: s.Verdict, Since: s.Since, Compared: s.Seen, Error: s.Error,
 			Breaking: s.Breaking, Harmless: s.Harmless, Differences: s.Differences,
 			Acknowledged: s.Acknowledged, AcknowledgedBy: s.AcknowledgedBy, Note: s.Reason,
 		}
 	}
 	return all, nil
+}
+
+// watchedTitle names a watched register for people.
+func watchedTitle(cfg *configs.Config, register string) console.Title {
+	for _, s := range syncTables(cfg) {
+		if tax := cfg.Authorities["tax"].Title; s.name == register && tax != (configs.Title{}) {
+			return console.Title{ET: tax.ET + ": " + s.title.ET, EN: tax.EN + ": " + s.title.EN}
+		}
+	}
+	title := cfg.Contracts[register].Title
+	return console.Title{ET: title.ET, EN: title.EN}
 }
 
 // Acknowledge takes note of a register's verdict.
