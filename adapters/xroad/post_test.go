@@ -92,6 +92,7 @@ func TestMessagesEndAsCallsDo(t *testing.T) {
 // body the time of the whole.
 func TestMessagesKeepTheirTimeouts(t *testing.T) {
 	t.Parallel()
+	const short = 250 * time.Millisecond // and still enough to connect in on a machine that has much to do
 	half := "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nans"
 	for name, one := range map[string]struct {
 		answer string
@@ -99,10 +100,10 @@ func TestMessagesKeepTheirTimeouts(t *testing.T) {
 		ctx    time.Duration
 		code   string
 	}{
-		"head":              {"", Timeouts{Header: 20 * time.Millisecond, Total: time.Minute}, time.Minute, "transport.header_timeout"},
-		"total before head": {"", Timeouts{Header: time.Minute, Total: 20 * time.Millisecond}, time.Minute, "transport.timeout"},
-		"total":             {half, Timeouts{Total: 20 * time.Millisecond}, time.Minute, "transport.timeout"},
-		"caller's":          {half, Timeouts{Total: time.Minute}, 20 * time.Millisecond, "transport.timeout"},
+		"head":              {"", Timeouts{Header: short, Total: time.Minute}, time.Minute, "transport.header_timeout"},
+		"total before head": {"", Timeouts{Header: time.Minute, Total: short}, time.Minute, "transport.timeout"},
+		"total":             {half, Timeouts{Total: short}, time.Minute, "transport.timeout"},
+		"caller's":          {half, Timeouts{Total: time.Minute}, short, "transport.timeout"},
 		"body behind head":  {half, Timeouts{Header: 30 * time.Second, Total: time.Minute}, 0, ""},
 	} {
 		p := newPeer(t, one.answer, plain)
