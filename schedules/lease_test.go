@@ -8,16 +8,15 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/schedules"
 )
 
 // expire ends the lease of the job's run by hand, as if its process had been
 // silent for long.
-func expire(t *testing.T, pool *pgxpool.Pool, name string) {
+func expire(t *testing.T, db schedules.DB, name string) {
 	t.Helper()
-	tag, err := pool.Exec(t.Context(), `update schedules.run set lease_until = now() - interval '1 second' where schedule = $1 and state = 'running'`, name)
+	tag, err := db.Exec(t.Context(), `update schedules.run set lease_until = now() - interval '1 second' where schedule = $1 and state = 'running'`, name)
 	if err != nil || tag.RowsAffected() != 1 {
 		t.Fatalf("expire lease: %v, %v", tag, err)
 	}
