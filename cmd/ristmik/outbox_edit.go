@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -73,7 +74,7 @@ func (c outboxEdit) Run(p *surroundings) error {
 	return c.with(p, func(db *database) error {
 		var check func(was, will outbox.Message) error
 		if change.Payload != nil {
-			if check, err = checkOfSenders(cfg, db); err != nil {
+			if check, err = checkOfSenders(p.ctx, cfg, db); err != nil {
 				return err
 			}
 		}
@@ -108,7 +109,7 @@ func readBody(file string) ([]byte, error) {
 
 // checkOfSenders asks the sender of the message's destination, as this
 // configuration would make it, whether it can send what was edited.
-func checkOfSenders(cfg *configs.Config, db *database) (func(was, will outbox.Message) error, error) {
+func checkOfSenders(ctx context.Context, cfg *configs.Config, db *database) (func(was, will outbox.Message) error, error) {
 	client, err := soap.ParseClientID(cfg.XRoad.Client)
 	if err != nil {
 		return nil, fmt.Errorf("xroad.client: %w", err)
@@ -121,11 +122,15 @@ func checkOfSenders(cfg *configs.Config, db *database) (func(was, will outbox.Me
 	if err != nil {
 		return nil, err
 	}
-	procedure, err := newProcedure(cfg, time.Now, nil)
+	hidden, err := readHiddenNames(ctx, db.pool)
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, xr, xr, registers, procedure)
+	procedure, err := newProcedure(cfg, hidden, time.Now, nil)
+	if err != nil {
+		return nil, err
+	}
+	destinations, err := newDestinations(cfg, hidden, xr, xr, registers, procedure)
 	if err != nil {
 		return nil, err
 	}

@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -12,7 +10,6 @@ import (
 	"net/http"
 	"os"
 	"slices"
-	"strings"
 	"time"
 	_ "time/tzdata" // Europe/Tallinn must be known on every machine
 
@@ -54,19 +51,6 @@ func jobNames() []string { return []string{jobContractWatch, jobEmploymentChange
 
 // consultationsOf names the outbox destination of questions to an authority.
 func consultationsOf(authority string) string { return authority + ".consultations" }
-
-// hiddenOf names the outbox destination of questions to an authority of which
-// nobody else may know; the name does not say whose it is.
-func hiddenOf(authority string) string {
-	sum := sha256.Sum256([]byte("ristmik hidden " + authority))
-	return consultationsOf(hiddenPrefix + hex.EncodeToString(sum[:4]))
-}
-
-const hiddenPrefix = "hidden-"
-
-// isHidden tells whether what goes to a destination is to leave no trace that
-// others see.
-func isHidden(destination string) bool { return strings.HasPrefix(destination, hiddenPrefix) }
 
 // destinationNames are all destinations of the outbox under this configuration.
 func destinationNames(cfg *configs.Config) []string {
@@ -129,7 +113,11 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	procedure, err := newProcedure(cfg, now, func(a consultation.Alarm) {
+	hidden, err := readHiddenNames(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	procedure, err := newProcedure(cfg, hidden, now, func(a consultation.Alarm) {
 		metrics.classified(a)
 		log.Error("a message that is more secret than AK was refused; nothing of it was kept", "door", a.Door, "from", a.From)
 	})
@@ -156,7 +144,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, xr, quiet, synced, procedure)
+	destinations, err := newDestinations(cfg, hidden, xr, quiet, synced, procedure)
 	if err != nil {
 		return nil, err
 	}

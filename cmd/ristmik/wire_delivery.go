@@ -18,7 +18,7 @@ import (
 	"ristmik/soap"
 )
 
-func newDestinations(cfg *configs.Config, xr, quiet *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
+func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
 		{Name: tax.Destination, Sender: r.tax, Check: r.tax.Check, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
 		{Name: labour.Destination, Sender: r.labour, Check: labour.Check, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
@@ -43,9 +43,11 @@ func newDestinations(cfg *configs.Config, xr, quiet *xroad.Client, r syncedRegis
 		if wire, err = wireOf(a, quiet, r); err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
-		all = append(all, outbox.Destination{
-			Name: hiddenOf(name), Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(quiet, a.Service),
-		})
+		for _, name := range hidden.served(name) {
+			all = append(all, outbox.Destination{
+				Name: name, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(quiet, a.Service),
+			})
+		}
 	}
 	own := ownServer(cfg, xr)
 	for i := range all {

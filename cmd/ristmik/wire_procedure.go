@@ -17,12 +17,12 @@ import (
 	"ristmik/soap"
 )
 
-func newProcedure(cfg *configs.Config, now func() time.Time, alarm func(consultation.Alarm)) (*consultation.Procedure, error) {
+func newProcedure(cfg *configs.Config, hidden hiddenNames, now func() time.Time, alarm func(consultation.Alarm)) (*consultation.Procedure, error) {
 	policy := consultation.Policy{Types: map[string]consultation.TypePolicy{}, Cases: map[string]consultation.CasePolicy{}}
 	for name, c := range cfg.Consultations {
 		t := consultation.TypePolicy{FailFast: c.FailFast}
 		for _, leg := range c.Legs {
-			t.Legs = append(t.Legs, legPolicyOf(leg, cfg.Authorities[leg.Authority]))
+			t.Legs = append(t.Legs, legPolicyOf(leg, cfg.Authorities[leg.Authority], hidden))
 		}
 		policy.Types[name] = t
 	}
@@ -40,13 +40,13 @@ func newProcedure(cfg *configs.Config, now func() time.Time, alarm func(consulta
 			}
 		}
 		authorities = append(authorities, consultation.Authority{
-			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), HiddenDestination: hiddenDestinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
+			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), HiddenDestination: hidden.destinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		})
 	}
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: now, Alarm: alarm})
 }
 
-func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
+func legPolicyOf(leg configs.Leg, a configs.Authority, hidden hiddenNames) consultation.LegPolicy {
 	var fields []string
 	for _, field := range leg.Fields {
 		fields = append(fields, string(field))
@@ -54,7 +54,7 @@ func legPolicyOf(leg configs.Leg, a configs.Authority) consultation.LegPolicy {
 	return consultation.LegPolicy{
 		Authority: leg.Authority, Mandatory: leg.Mandatory, Information: leg.Information, Fields: fields,
 		Binding: consultation.Binding(leg.Binding), Destination: destinationOf(leg.Authority, a),
-		Hidden: leg.Hidden, HiddenDestination: hiddenDestinationOf(leg.Authority, a),
+		Hidden: leg.Hidden, HiddenDestination: hidden.destinationOf(leg.Authority, a),
 		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
@@ -98,15 +98,6 @@ func destinationOf(name string, a configs.Authority) string {
 // filesOf keeps what is attached.
 func filesOf(cfg *configs.Config, pool *pgxpool.Pool, now func() time.Time) *attachments.Store {
 	return &attachments.Store{Pool: pool, Size: int64(cfg.Attachments.MaxMiB) << 20, Types: cfg.Attachments.Types, Now: now}
-}
-
-// hiddenDestinationOf is that of questions of which nobody else may know; "" for
-// an authority that cannot be asked so.
-func hiddenDestinationOf(name string, a configs.Authority) string {
-	if !a.Wire.Sends() || a.Wire == configs.WireEmploymentRegister {
-		return ""
-	}
-	return hiddenOf(name)
 }
 
 // termOf is nil for a term that is not there.

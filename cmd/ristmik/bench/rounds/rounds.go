@@ -134,7 +134,11 @@ func (w *world) begin(ctx context.Context) (err error) {
 	if w.dir, err = os.MkdirTemp("", "ristmik-rounds-"); err != nil {
 		return err
 	}
-	if w.db, err = postgres.StartPrivate(ctx, postgres.PrivateOptions{}); err != nil {
+	// A kept cluster: what is measured has been made durable. Its server, as another user, must get into the directory.
+	if err := os.Chmod(w.dir, 0o711); err != nil {
+		return err
+	}
+	if w.db, err = postgres.StartPrivate(ctx, postgres.PrivateOptions{Dir: filepath.Join(w.dir, "postgres")}); err != nil {
 		return err
 	}
 	if w.pool, err = postgres.Open(ctx, w.db.URL(postgres.Database)); err != nil {
