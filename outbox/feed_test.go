@@ -124,7 +124,7 @@ func TestWhatWaitedInTheMemoryOfADeadRelayWasNotTried(t *testing.T) {
 	t.Cleanup(func() { close(release) })
 	receive(t, "the send", begun)
 	eventually(t, "all are taken", func() bool { return stats(t, pool, "tax").Sending == 3 })
-	exec(t, pool, endLeases, "dead")
+	exec(t, pool, endLeases, "dead", "next")
 	var sender recorder
 	run(t, pool, outbox.Options{Owner: "next"}, outbox.Destination{Name: "tax", Sender: &sender}) // repeating has effects
 	eventually(t, "the one that may have been sent is for a person", func() bool { return stats(t, pool, "tax").Dead == 1 })

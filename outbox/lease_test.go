@@ -12,9 +12,10 @@ import (
 	"ristmik/outbox"
 )
 
-// endLeases lets the leases of an owner run out, and takes its destinations from it.
+// endLeases lets the leases of an owner run out, and gives its destinations to another one: one that looked once more would
+// take back what is nobody's.
 const endLeases = `
-with given as (update outbox.feed set owner = null where owner = $1)
+with given as (update outbox.feed set owner = $2 where owner = $1)
 update outbox.lane set claimed_until = now() - interval '1 s' where claimed_by = $1`
 
 // A worker that sleeps longer than its lease finds its lane with another one, and changes nothing: neither rows nor
@@ -48,7 +49,7 @@ func TestAWorkerThatWakesAfterItsLeaseChangesNothing(t *testing.T) {
 				}
 			}}, outbox.Destination{Name: "tax", Sender: zombie, Policy: policy})
 			receive(t, "the zombie's send", asleep)
-			exec(t, pool, endLeases, "zombie")
+			exec(t, pool, endLeases, "zombie", "two")
 
 			holding, finish := make(chan outbox.Delivery, 1), make(chan struct{})
 			two := run(t, pool, outbox.Options{Owner: "two"}, outbox.Destination{Name: "tax", Policy: policy, Sender: outbox.SenderFunc(
@@ -101,7 +102,7 @@ func TestAWorkerThatWakesAfterAllIsDoneChangesNothing(t *testing.T) {
 		return outbox.Outcome{Result: outbox.ResultRefused, Reason: "zombie"}
 	})})
 	receive(t, "the zombie's send", asleep)
-	exec(t, pool, endLeases, "zombie")
+	exec(t, pool, endLeases, "zombie", "two")
 	two := run(t, pool, outbox.Options{Owner: "two"}, outbox.Destination{Name: "tax", Sender: &recorder{}, Policy: policy})
 	eventually(t, "delivered", func() bool { return row(t, pool, "k").State == outbox.Delivered })
 	two.stop(t)
@@ -129,7 +130,7 @@ func abandon(t *testing.T, key string, policy outbox.Policy) *abandoned {
 		})})
 	t.Cleanup(func() { close(a.release) })
 	receive(t, "the send", sent)
-	exec(t, pool, endLeases, "dead")
+	exec(t, pool, endLeases, "dead", "next")
 	a.dest = outbox.Destination{Name: "tax", Sender: &a.sender, Policy: policy}
 	a.relay = func() *running { return run(t, pool, outbox.Options{Owner: "next"}, a.dest) }
 	a.row = func() outbox.Row { return row(t, pool, key) }

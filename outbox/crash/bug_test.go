@@ -43,8 +43,7 @@ func TestBug07AnAcknowledgementIsDurable(t *testing.T) {
 	_, _, acked := f.receiver.count()
 	f.receiver.want(acked + 1)
 	f.settled()
-	f.terminate(one)
-	f.terminate(two)
+	f.rest(one, two)
 	effects, duplicates, acked := f.receiver.count()
 	t.Logf("%d messages acknowledged and %d settled over %d stops; %d sent twice", acked, effects, stops, duplicates)
 	if duplicates > stops*2*inFlight {
@@ -77,10 +76,15 @@ func TestBug08AZombieChangesNothing(t *testing.T) {
 		answer     chan int
 	}
 	visits := make(chan visit, 10)
-	f.receiver.hold = func(key, owner string) int {
+	f.receiver.hold = func(ctx context.Context, key, owner string) int {
 		v := visit{key, owner, make(chan int, 1)}
 		visits <- v
-		return <-v.answer
+		select {
+		case status := <-v.answer:
+			return status
+		case <-ctx.Done(): // whoever sent it is no more
+			return http.StatusServiceUnavailable
+		}
 	}
 	next := func(key, owner string) visit {
 		t.Helper()
@@ -223,8 +227,7 @@ func TestBug23ADatabaseThatRestartsIsWaitedFor(t *testing.T) {
 	_, _, acked := f.receiver.count()
 	f.receiver.want(acked + 1)
 	f.settled()
-	f.terminate(one)
-	f.terminate(two)
+	f.rest(one, two)
 	t.Logf("%d messages over %d restarts, %.0f a second between them", acked, restarts, slices.Max(rates))
 	if slow > 0 {
 		t.Errorf("not at 0.95 of the rate within 5 s after %d of %d restarts", slow, restarts)

@@ -89,6 +89,8 @@ func child(text string) error {
 	}
 	cfg.MaxConns = 12
 	cfg.ConnConfig.Tracer = p
+	// As in the product: what a process that stands still has locked is not locked for ever.
+	cfg.ConnConfig.RuntimeParams["idle_in_transaction_session_timeout"] = "2s"
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return err

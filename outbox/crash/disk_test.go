@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -60,7 +61,7 @@ func TestBug24AFullDiskIsWaitedFor(t *testing.T) {
 		// As many messages as may be in flight are with the receiver when the disk becomes full.
 		answer := make(chan struct{})
 		var asked atomic.Int64
-		f.receiver.hold = func(string, string) int {
+		f.receiver.hold = func(context.Context, string, string) int {
 			asked.Add(1)
 			<-answer
 			return 0
@@ -95,7 +96,7 @@ func TestBug24AFullDiskIsWaitedFor(t *testing.T) {
 			t.Fatal(err)
 		}
 		f.settled()
-		f.terminate(p)
+		f.rest(p)
 		t.Logf("the disk was full after %d messages; all of them were delivered when there was room", n)
 	}
 	if _, duplicates, _ := f.receiver.count(); duplicates != 0 {

@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"slices"
@@ -26,7 +27,7 @@ func TestBug13ARecoveringPartnerIsNotFlooded(t *testing.T) {
 	var mu sync.Mutex
 	var times []time.Time
 	down.Store(true)
-	f.receiver.hold = func(string, string) int {
+	f.receiver.hold = func(context.Context, string, string) int {
 		if down.Load() {
 			tried.Add(1)
 			return http.StatusServiceUnavailable

@@ -50,6 +50,17 @@ func (f *fleet) settled() {
 	})
 }
 
+// rest ends processes that publish, and delivers what they have published and not acknowledged in their last moment.
+func (f *fleet) rest(publishers ...*process) {
+	f.t.Helper()
+	for _, p := range publishers {
+		f.terminate(p)
+	}
+	p := f.spawn(task{})
+	f.settled()
+	f.kill(p.cmd.Process.Pid) // there may have been nothing to do before it was there
+}
+
 // ordeal plays kills and stops of the database over at least so many messages.
 func (f *fleet) ordeal(kills, stops, messages int) {
 	f.t.Helper()
@@ -97,7 +108,7 @@ func (f *fleet) ordeal(kills, stops, messages int) {
 		steady = f.spawn(task{Publish: true})
 	}
 	f.settled()
-	f.terminate(steady)
+	f.rest(steady)
 	effects, duplicates, acked := f.receiver.count()
 	crashes := 2 * kills
 	f.t.Logf("%d messages acknowledged, %d settled; killed at %d of %d points, %d times at random, %d times while the receiver had the message; database stopped %d times; %d sent twice",

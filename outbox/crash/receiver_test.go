@@ -1,6 +1,7 @@
 package crash_test
 
 import (
+	"context"
 	"hash/fnv"
 	"net/http"
 	"net/http/httptest"
@@ -18,7 +19,7 @@ type receiver struct {
 	url    string
 	target int // how many messages publishers are to publish
 	kill   func(pid int)
-	hold   func(key, owner string) int // when set: the status to answer with, 0 for the usual one
+	hold   func(ctx context.Context, key, owner string) int // when set: the status to answer with, 0 for the usual one
 
 	lost atomic.Int64 // outcomes that were not recorded because the lane was somebody else's
 
@@ -58,7 +59,7 @@ func newReceiver(t *testing.T) *receiver {
 func (r *receiver) message(w http.ResponseWriter, req *http.Request) {
 	key, lane, owner := req.PostFormValue("key"), req.PostFormValue("lane"), req.PostFormValue("owner")
 	if r.hold != nil {
-		if status := r.hold(key, owner); status != 0 {
+		if status := r.hold(req.Context(), key, owner); status != 0 {
 			w.WriteHeader(status)
 			return
 		}

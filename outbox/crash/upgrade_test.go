@@ -72,9 +72,7 @@ func TestBug28OldAndNewProgramsWorkTogether(t *testing.T) {
 		}
 	}
 	f.settled()
-	for _, p := range steady {
-		f.terminate(p)
-	}
+	f.rest(steady...)
 	effects, duplicates, acked := f.receiver.count()
 	deaths := kills + kills/4*len(steady)
 	t.Logf("%d messages acknowledged and %d settled over %d deaths; %d sent twice", acked, effects, deaths, duplicates)
