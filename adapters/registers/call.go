@@ -18,6 +18,10 @@ func (a *API) call(w http.ResponseWriter, r *http.Request, register, operation s
 		a.callREST(w, r, reg, operation, started)
 		return
 	}
+	if reg != nil && reg.Unusable != nil {
+		web.WriteProblem(w, *unusable(reg.Unusable))
+		return
+	}
 	version := ""
 	if r.URL.RawQuery != "" {
 		version = r.URL.Query().Get("version")

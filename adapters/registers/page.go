@@ -72,6 +72,7 @@ type pageView struct {
 	Examples                           []example
 	Parameters                         []fieldRow
 	Service                            string
+	Unusable                           string // why nothing of the register can be called
 }
 
 type pageRegister struct {
@@ -161,6 +162,9 @@ func (a *API) viewOf(r *http.Request) (*served, pageView) {
 		return nil, pageView{}
 	}
 	l := languageOf(r)
+	if reg.Unusable != nil {
+		return reg, pageView{Register: reg.Name, Title: titleFor(reg.Register, l), Provider: reg.Provider.String(), Unusable: reg.Unusable.Error()}
+	}
 	v := pageView{Register: reg.Name, Title: titleFor(reg.Register, l), Provider: reg.Provider.String(), Operations: pageOperations(reg, l)}
 	if reg.REST != nil {
 		v.Contract, v.Provider = reg.REST.Name, restService(reg.Register)

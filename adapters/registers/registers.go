@@ -49,6 +49,9 @@ type Register struct {
 	Contract *contract.Contract
 	REST     *contract.REST
 	Service  string
+	// Unusable is why its description cannot be used at all; then it has neither
+	// Contract nor REST, and every call is told why.
+	Unusable error
 	// RequireUser and RequireIssue refuse calls that name no person or no case
 	// (the headers X-Road-UserId and X-Road-Issue), as the register demands.
 	RequireUser, RequireIssue bool
@@ -149,6 +152,11 @@ func New(o Options) (*API, error) {
 	for _, r := range o.Registers {
 		if a.registers[r.Name] != nil {
 			return nil, fmt.Errorf("registers: %s stands twice", r.Name)
+		}
+		if r.Unusable != nil && r.Contract == nil && r.REST == nil {
+			o.Log.Error("a register cannot be called: its description is too much", "register", r.Name, "error", r.Unusable)
+			a.registers[r.Name] = &served{Register: r, zone: o.Zone}
+			continue
 		}
 		if (r.Contract == nil) == (r.REST == nil) {
 			return nil, fmt.Errorf("registers: %s has no contract, or two", r.Name)
@@ -268,6 +276,9 @@ func operationsOf(r Register) []operation {
 		}
 		list = append(list, one)
 	}
+	if r.Unusable != nil {
+		return list
+	}
 	if r.REST != nil {
 		for _, op := range r.REST.Operations {
 			add(operation{Code: op.Code, Title: op.Title()}, op.Unsupported)
@@ -287,10 +298,16 @@ func (a *API) list(w http.ResponseWriter, _ *http.Request) {
 		Provider    string      `json:"provider"`
 		Description string      `json:"description"`
 		Operations  []operation `json:"operations"`
+		// Unusable says why nothing of the register can be called.
+		Unusable string `json:"unusable,omitempty"`
 	}
 	list := []register{}
 	for _, r := range a.o.Registers {
-		list = append(list, register{r.Name, r.Title, r.Provider.String(), "/v1/registers/" + r.Name + "/openapi.json", operationsOf(r)})
+		one := register{r.Name, r.Title, r.Provider.String(), "/v1/registers/" + r.Name + "/openapi.json", operationsOf(r), ""}
+		if r.Unusable != nil {
+			one.Unusable = r.Unusable.Error()
+		}
+		list = append(list, one)
 	}
 	web.WriteJSON(w, http.StatusOK, map[string]any{"registers": list})
 }
@@ -299,6 +316,10 @@ func (a *API) serveDocument(w http.ResponseWriter, register string) {
 	s := a.registers[register]
 	if s == nil {
 		notFound(w)
+		return
+	}
+	if s.Unusable != nil {
+		web.WriteProblem(w, *unusable(s.Unusable))
 		return
 	}
 	h := w.Header()

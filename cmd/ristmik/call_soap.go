@@ -164,7 +164,7 @@ func (c callCommand) contract(p *surroundings, cfg *configs.Config, xr *xroad.Cl
 	if err := os.WriteFile(filepath.Join(dir, "getWsdl"), wsdl, 0o600); err != nil {
 		return nil, err
 	}
-	k, err := contract.Load(os.DirFS(dir), "getWsdl")
+	k, err := compileContract(os.DirFS(dir), "getWsdl")
 	if err != nil {
 		return nil, fmt.Errorf("what the provider answered to getWsdl: %w", err)
 	}

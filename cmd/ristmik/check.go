@@ -217,6 +217,10 @@ func (m *meaning) contracts(unwritten []string) {
 			continue
 		}
 		offered, err := offeredBy(m.cfg, k)
+		if overBudget(err) {
+			m.fault(path+".file", costsOne, err.Error())
+			continue
+		}
 		if err != nil {
 			m.fault(path+".file", "bad-contract", err.Error())
 			continue

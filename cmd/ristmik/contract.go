@@ -101,10 +101,10 @@ func (c contractSample) Run(p *surroundings) error {
 // the program.
 func contractFile(path string) (*contract.Contract, error) {
 	if _, err := os.Stat(path); err != nil {
-		if shipped, err := contract.Load(configs.Contracts(), filepath.Base(path)); err == nil {
+		if shipped, err := compileContract(configs.Contracts(), filepath.Base(path)); err == nil {
 			return shipped, nil
 		}
 		return nil, fmt.Errorf("there is no file %s", path)
 	}
-	return contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	return compileContract(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }

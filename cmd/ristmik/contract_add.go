@@ -182,9 +182,9 @@ func described(fsys fs.FS, file string) (addition, error) {
 	a.entry.File = file
 	var err error
 	if a.entry.REST() {
-		a.rest, err = contract.LoadREST(r, file)
+		a.rest, err = compileREST(r, file)
 	} else {
-		a.soap, err = contract.Load(r, file)
+		a.soap, err = compileContract(r, file)
 	}
 	if err != nil {
 		return addition{}, err

@@ -69,7 +69,7 @@ func restFile(file string) (*contract.REST, error) {
 	if _, err := os.Stat(file); err != nil {
 		return nil, fmt.Errorf("there is no file %s", file)
 	}
-	return contract.LoadREST(os.DirFS(filepath.Dir(file)), filepath.Base(file))
+	return compileREST(os.DirFS(filepath.Dir(file)), filepath.Base(file))
 }
 
 func offersOf(k *contract.Contract) (all []offer) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"ristmik/adapters/postgres"
 	"ristmik/configs"
@@ -59,6 +60,7 @@ func loadConfig(path string) (*configs.Config, error) {
 	if err != nil {
 		return nil, usage(err)
 	}
+	problems = slices.DeleteFunc(problems, func(p configs.Problem) bool { return p.Code == costsOne })
 	if len(problems) > 0 {
 		return nil, usage(problems)
 	}

@@ -72,7 +72,7 @@ func destinationNames(cfg *configs.Config) []string {
 
 // loadContract reads one shipped contract.
 func loadContract(file string) (*contract.Contract, error) {
-	return contract.Load(configs.Contracts(), file)
+	return compileContract(configs.Contracts(), file)
 }
 
 // hub is the wired product: every room, and the three listeners.

@@ -61,7 +61,7 @@ func (w registerWire) Ask(ctx context.Context, q consultation.Question) (consult
 func openContract(cfg *configs.Config, file string) (*contract.Contract, error) {
 	path := besideConfig(cfg, file)
 	if _, err := os.Stat(path); err == nil {
-		return contract.Load(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+		return compileContract(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 	}
 	if _, err := fs.Stat(configs.Contracts(), file); err != nil {
 		return nil, fmt.Errorf("there is no file %s, and none of that name ships with the program", path)
@@ -84,10 +84,11 @@ func openREST(cfg *configs.Config, file string) (*contract.REST, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("there is no file %s", path)
 	}
-	return contract.LoadREST(os.DirFS(filepath.Dir(path)), filepath.Base(path))
+	return compileREST(os.DirFS(filepath.Dir(path)), filepath.Base(path))
 }
 
-// openRegisters reads the configured contracts with their tables, by name.
+// openRegisters reads the configured contracts with their tables, by name. One
+// whose description takes more than its budget says why it is unusable.
 func openRegisters(cfg *configs.Config) ([]registers.Register, error) {
 	lists, problems := openCodeLists(cfg)
 	if len(problems) > 0 {
@@ -119,6 +120,11 @@ func openRegisters(cfg *configs.Config) ([]registers.Register, error) {
 			one.REST, err = openREST(cfg, k.File)
 		} else {
 			one.Contract, err = openContract(cfg, k.File)
+		}
+		if overBudget(err) {
+			one.Contract, one.REST, one.Unusable = nil, nil, err
+			all = append(all, one)
+			continue
 		}
 		if err != nil {
 			return nil, fmt.Errorf("contracts.%s.file: %w", name, err)

@@ -27,7 +27,7 @@ func newWatch(cfg *configs.Config, contracts []registers.Register, synced synced
 	var all []contractwatch.Register
 	for _, r := range contracts {
 		k := cfg.Contracts[r.Name]
-		if !k.Watch.On() {
+		if !k.Watch.On() || r.Unusable != nil {
 			continue
 		}
 		one := contractwatch.Register{

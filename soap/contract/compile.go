@@ -39,11 +39,25 @@ func (c *compiler) run() error {
 		next := c.queue[0]
 		c.queue = c.queue[1:]
 		c.fill(next)
-		if c.nodes > maxDeclarations {
-			return fmt.Errorf("%w: more than %d declarations in use", ErrTooLarge, maxDeclarations)
+		if err := c.within(); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// within is the error of a budget that is used up.
+func (c *compiler) within() error {
+	if c.nodes > maxDeclarations {
+		return fmt.Errorf("%w: more than %d declarations in use", ErrTooLarge, maxDeclarations)
+	}
+	return c.set.inTime()
+}
+
+// spend counts one declaration more.
+func (c *compiler) spend() error {
+	c.nodes++
+	return c.within()
 }
 
 func (c *compiler) fill(p pendingType) {

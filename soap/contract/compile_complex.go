@@ -80,8 +80,8 @@ func (c *compiler) particle(node *etree.Element, doc *schema, depth int) (*Parti
 	if depth > maxDepth {
 		return nil, unsupported("types and groups nested deeper than %d", maxDepth)
 	}
-	if c.nodes++; c.nodes > maxDeclarations {
-		return nil, ErrTooLarge
+	if err := c.spend(); err != nil {
+		return nil, err
 	}
 	min, max, err := occurrence(node)
 	if err != nil {

@@ -31,8 +31,8 @@ func (c *compiler) simpleType(node *etree.Element, doc *schema, depth int) (*Sim
 	if depth > maxDepth {
 		return nil, unsupported("types and groups nested deeper than %d", maxDepth)
 	}
-	if c.nodes++; c.nodes > maxDeclarations {
-		return nil, ErrTooLarge
+	if err := c.spend(); err != nil {
+		return nil, err
 	}
 	for _, child := range node.ChildElements() {
 		if child.NamespaceURI() != nsXSD || child.Tag == "annotation" {
@@ -196,8 +196,8 @@ func (c *compiler) addAttribute(parts *complexParts, node *etree.Element, doc *s
 	if depth > maxDepth {
 		return unsupported("types and groups nested deeper than %d", maxDepth)
 	}
-	if c.nodes++; c.nodes > maxDeclarations {
-		return ErrTooLarge
+	if err := c.spend(); err != nil {
+		return err
 	}
 	switch node.Tag {
 	case "anyAttribute":

@@ -14,6 +14,7 @@
 package contract
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"path"
@@ -72,6 +73,13 @@ func (o *Operation) TitleIn(lang string) string {
 // missing import or an undeclared message is no error of Load: it is reported by
 // [Operation.Unsupported] of the operations concerned.
 func Load(fsys fs.FS, name string) (*Contract, error) {
+	return LoadContext(context.Background(), fsys, name)
+}
+
+// LoadContext is [Load] within a time: a description that is not compiled when
+// the context ends is [ErrTooSlow], whatever of it would keep a processor busy.
+// It is looked at between one declaration and the next, each of which is bounded.
+func LoadContext(ctx context.Context, fsys fs.FS, name string) (*Contract, error) {
 	source, err := readFile(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
@@ -80,7 +88,7 @@ func Load(fsys fs.FS, name string) (*Contract, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
 	}
-	set := newSchemaSet(fsys)
+	set := newSchemaSet(ctx, fsys)
 	set.bytes, set.loaded["wsdl:"+path.Clean(name)+" "] = len(source), true
 	description, err := readDescription(doc, path.Clean(name), set)
 	if err != nil {
@@ -94,7 +102,7 @@ func Load(fsys fs.FS, name string) (*Contract, error) {
 	if err := c.run(); err != nil {
 		return nil, fmt.Errorf("compiling schemas of contract %s: %w", name, err)
 	}
-	if err := markUnsupported(operations); err != nil {
+	if err := markUnsupported(set, operations); err != nil {
 		return nil, fmt.Errorf("compiling schemas of contract %s: %w", name, err)
 	}
 	sort.SliceStable(operations, func(i, j int) bool {

@@ -70,6 +70,8 @@ func TestHostileDescriptionsEnd(t *testing.T) {
 		"imports in a circle": {usable: true, schema: `<xs:import namespace="urn:a" schemaLocation="a.xsd"/><xs:element name="bad" type="a:A" xmlns:a="urn:a"/>`, files: map[string]string{
 			"a.xsd": `<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:a"><xs:import namespace="urn:t" schemaLocation="t.wsdl"/><xs:import namespace="urn:a" schemaLocation="a.xsd"/><xs:simpleType name="A"><xs:restriction base="xs:int"/></xs:simpleType></xs:schema>`,
 		}},
+		"an address that stands for files without end": {usable: true, schema: `<xs:element name="bad" type="xs:int"/><xs:import namespace="urn:x" schemaLocation="http://192.0.2.1/?` +
+			chain(60_000, `xsd=a%[1]d&amp;`) + `"/>`},
 		"one file under names without end": {schema: bad +
 			chain(300, `<xs:import namespace="urn:%[1]d" schemaLocation="a%[1]d.xsd"/>`), files: files(300)},
 	} {

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -78,7 +79,9 @@ func LoadOpenAPI(fsys fs.FS, name string) (*API, error) {
 
 // ParseOpenAPI is LoadOpenAPI for a document that is at hand, such as the
 // answer of getOpenAPI.
-func ParseOpenAPI(source []byte) (*API, error) {
+func ParseOpenAPI(source []byte) (*API, error) { return parseOpenAPI(context.Background(), source) }
+
+func parseOpenAPI(ctx context.Context, source []byte) (*API, error) {
 	if len(source) > maxFileBytes {
 		return nil, ErrTooLarge
 	}
@@ -108,6 +111,9 @@ func ParseOpenAPI(source []byte) (*API, error) {
 		path, item := paths.Content[i].Value, r.resolve(paths.Content[i+1])
 		if strings.HasPrefix(path, "x-") {
 			continue
+		}
+		if ctx.Err() != nil {
+			return nil, ErrTooSlow
 		}
 		if !strings.HasPrefix(path, "/") {
 			return nil, fmt.Errorf("path %q does not begin with a slash", path)

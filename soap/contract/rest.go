@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"context"
 	"fmt"
 	"io/fs"
 	"net/http"
@@ -76,11 +77,16 @@ const (
 // operations that need it, each of which says so; the error is for a description
 // that cannot be used at all.
 func LoadREST(fsys fs.FS, name string) (*REST, error) {
+	return LoadRESTContext(context.Background(), fsys, name)
+}
+
+// LoadRESTContext is [LoadREST] within a time, as [LoadContext] is [Load].
+func LoadRESTContext(ctx context.Context, fsys fs.FS, name string) (*REST, error) {
 	source, err := readFile(fsys, name)
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
 	}
-	r, err := ParseREST(source)
+	r, err := ParseRESTContext(ctx, source)
 	if err != nil {
 		return nil, fmt.Errorf("reading contract %s: %w", name, err)
 	}
@@ -89,8 +95,11 @@ func LoadREST(fsys fs.FS, name string) (*REST, error) {
 }
 
 // ParseREST is LoadREST for a description that is at hand.
-func ParseREST(source []byte) (*REST, error) {
-	api, err := ParseOpenAPI(source)
+func ParseREST(source []byte) (*REST, error) { return ParseRESTContext(context.Background(), source) }
+
+// ParseRESTContext is [ParseREST] within a time.
+func ParseRESTContext(ctx context.Context, source []byte) (*REST, error) {
+	api, err := parseOpenAPI(ctx, source)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +113,9 @@ func ParseREST(source []byte) (*REST, error) {
 	paths := document.get(document.root, "paths")
 	codes := map[string]string{}
 	for _, e := range api.Endpoints {
+		if ctx.Err() != nil {
+			return nil, ErrTooSlow
+		}
 		item := document.get(paths, e.Path)
 		op := s.operation(e, item, document.get(item, strings.ToLower(e.Method)))
 		if other, twice := codes[op.Code]; twice {
@@ -113,7 +125,9 @@ func ParseREST(source []byte) (*REST, error) {
 		r.Operations = append(r.Operations, op)
 	}
 	r.Schemas = s.definitions
-	r.compile()
+	if err := r.compile(ctx); err != nil {
+		return nil, err
+	}
 	slices.SortFunc(r.Operations, func(a, b *RESTOperation) int { return strings.Compare(a.Code, b.Code) })
 	return r, nil
 }

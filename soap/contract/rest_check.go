@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -23,7 +24,7 @@ func (noLoader) Load(string) (any, error) { return nil, errFetch }
 
 // compile prepares the schemas of every operation. Formats are rules for what we
 // write and notes about what we read, as JSON Schema has it.
-func (r *REST) compile() {
+func (r *REST) compile(ctx context.Context) error {
 	operations := map[string]any{}
 	for _, op := range r.Operations {
 		operations[op.Code] = map[string]any{"request": op.Input, "answers": op.Answers}
@@ -41,6 +42,9 @@ func (r *REST) compile() {
 	}
 	requests, answers := compiler(true), compiler(false)
 	for _, op := range r.Operations {
+		if ctx.Err() != nil {
+			return ErrTooSlow
+		}
 		if op.Unsupported != nil {
 			continue
 		}
@@ -62,6 +66,7 @@ func (r *REST) compile() {
 			}
 		}
 	}
+	return nil
 }
 
 var reFirstLines = regexp.MustCompile(`(?s)^.{0,300}`)

@@ -1,6 +1,7 @@
 package contract
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,6 +49,7 @@ type declarationKey struct {
 
 // schemaSet holds every global declaration that the description reaches.
 type schemaSet struct {
+	ctx          context.Context // how long there is time
 	fsys         fs.FS
 	declarations map[declarationKey]declaration
 	loaded       map[string]bool   // file (or catalogue file) and target namespace
@@ -56,8 +58,9 @@ type schemaSet struct {
 	files, bytes int
 }
 
-func newSchemaSet(fsys fs.FS) *schemaSet {
+func newSchemaSet(ctx context.Context, fsys fs.FS) *schemaSet {
 	return &schemaSet{
+		ctx:          ctx,
 		fsys:         fsys,
 		declarations: map[declarationKey]declaration{},
 		loaded:       map[string]bool{},
@@ -65,6 +68,18 @@ func newSchemaSet(fsys fs.FS) *schemaSet {
 		substituted:  map[Name]bool{},
 	}
 }
+
+// inTime is [ErrTooSlow] when the time is over.
+func (s *schemaSet) inTime() error {
+	if s.ctx.Err() != nil {
+		return ErrTooSlow
+	}
+	return nil
+}
+
+// overBudget says whether an error is about the description as a whole and not
+// about one part of it.
+func overBudget(err error) bool { return errors.Is(err, ErrTooLarge) || errors.Is(err, ErrTooSlow) }
 
 // addInline adds the schemas inside wsdl:types of the file called name.
 func (s *schemaSet) addInline(definitions *etree.Element, name string) error {
@@ -170,11 +185,14 @@ func (s *schemaSet) follow(namespace, location, from, includedFor string, inCata
 		return nil // another inline schema, or nothing at all
 	}
 	for _, candidate := range candidates(location, from) {
+		if err := s.inTime(); err != nil {
+			return err
+		}
 		if _, err := fs.Stat(s.fsys, candidate); err != nil {
 			continue
 		}
 		err := s.addFile(s.fsys, "", candidate, includedFor, false)
-		if err != nil && !errors.Is(err, ErrTooLarge) {
+		if err != nil && !overBudget(err) {
 			s.missing[namespace] = "schema " + location + ", which cannot be read"
 			return nil
 		}
@@ -202,6 +220,9 @@ func candidates(location, from string) []string {
 		names = append(names, location)
 	}
 	for pair := range strings.SplitSeq(query, "&") {
+		if len(names) > maxCandidates {
+			break
+		}
 		if key, value, _ := strings.Cut(pair, "="); value != "" && (strings.EqualFold(key, "xsd") || strings.EqualFold(key, "wsdl")) {
 			if plain, err := url.QueryUnescape(value); err == nil {
 				value = plain
@@ -220,6 +241,9 @@ func candidates(location, from string) []string {
 	}
 	return out
 }
+
+// maxCandidates is how many names one address can stand for, about.
+const maxCandidates = 12
 
 func (s *schemaSet) addFile(fsys fs.FS, scheme, file, includedFor string, inCatalogue bool) error {
 	doc, err := s.document(fsys, scheme, file, includedFor)
@@ -240,6 +264,9 @@ func (s *schemaSet) document(fsys fs.FS, scheme, file, includedFor string) (*etr
 		return nil, nil
 	}
 	s.loaded[key] = true
+	if err := s.inTime(); err != nil {
+		return nil, err
+	}
 	if s.files++; s.files > maxSchemaFiles {
 		return nil, fmt.Errorf("%w: more than %d schema files", ErrTooLarge, maxSchemaFiles)
 	}

@@ -28,6 +28,10 @@ const (
 // ErrTooLarge is returned when a description exceeds one of the budgets.
 var ErrTooLarge = errors.New("description exceeds the budget for size or nesting")
 
+// ErrTooSlow is returned when the time for a description is over before it is
+// compiled.
+var ErrTooSlow = errors.New("description takes longer to compile than there is time for")
+
 // readFile reads one file of the contract folder, within the size budget.
 func readFile(fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)

@@ -17,12 +17,15 @@ func unsupported(format string, args ...any) error {
 // markUnsupported walks everything that each operation can carry and sets its
 // first obstacle, if there is one. Types that are found without obstacle are not
 // walked again for the next operation.
-func markUnsupported(operations []*Operation) error {
+func markUnsupported(set *schemaSet, operations []*Operation) error {
 	sound := map[*Type]bool{}
 	steps := 0
 	for _, op := range operations {
 		if op.Unsupported != nil {
 			continue
+		}
+		if err := set.inTime(); err != nil {
+			return err
 		}
 		seen := map[*Type]bool{}
 		var pending []*Type

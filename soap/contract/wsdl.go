@@ -94,7 +94,7 @@ func (d *description) follow(namespace, location, from string, set *schemaSet) e
 		}
 		doc, err := set.document(set.fsys, "wsdl:", candidate, "")
 		switch {
-		case err != nil && errors.Is(err, ErrTooLarge):
+		case err != nil && overBudget(err):
 			return err
 		case err != nil:
 			continue

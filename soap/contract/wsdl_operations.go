@@ -27,6 +27,9 @@ func (d *description) operations(c *compiler) ([]*Operation, error) {
 				if j >= len(nodes) {
 					break
 				}
+				if err := c.set.inTime(); err != nil {
+					return nil, err
+				}
 				op := &Operation{
 					Code:       bound.Name,
 					Version:    versionOf(nodes[j]),

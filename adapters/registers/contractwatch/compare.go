@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"time"
@@ -65,7 +66,9 @@ func (w *Watch) compare(ctx context.Context, r Register, called map[service]bool
 		if err != nil {
 			return c, fmt.Errorf("asking for the description of %s: %w", r.Service, err)
 		}
-		live, err := contract.ParseREST(text)
+		within, end := context.WithTimeout(ctx, compileTime)
+		defer end()
+		live, err := contract.ParseRESTContext(within, text)
 		if err != nil {
 			return c, fmt.Errorf("reading the description of %s: %w", r.Service, err)
 		}
@@ -130,13 +133,23 @@ func (w *Watch) fetch(ctx context.Context, r Register, use func(code, version st
 		if slices.ContainsFunc(texts, func(t []byte) bool { return bytes.Equal(t, text) }) {
 			continue // listed, and not described
 		}
-		c, err := contract.Load(overlay{r.Folder, r.Contract.Name(), text}, r.Contract.Name())
+		c, err := compiled(ctx, overlay{r.Folder, r.Contract.Name(), text}, r.Contract.Name())
 		if err != nil {
 			return nil, nil, fmt.Errorf("reading the description of %s: %w", id, err)
 		}
 		live, texts = append(live, c), append(texts, text)
 	}
 	return contract.Join(live...), texts, nil
+}
+
+// compileTime is how long one live description may take to compile. It comes from
+// elsewhere, and must not keep the job from the other registers.
+const compileTime = 10 * time.Second
+
+func compiled(ctx context.Context, fsys fs.FS, name string) (*contract.Contract, error) {
+	within, end := context.WithTimeout(ctx, compileTime)
+	defer end()
+	return contract.LoadContext(within, fsys, name)
 }
 
 // service is an operation with its version, which those of REST have not.
