@@ -9,6 +9,7 @@ import (
 	"ristmik/adapters/web"
 	"ristmik/adapters/xroad"
 	"ristmik/mapping"
+	"ristmik/mapping/table"
 	"ristmik/soap"
 	"ristmik/soap/contract"
 )
@@ -20,7 +21,7 @@ type result struct {
 	text []byte
 	room *[]byte
 	// large is the data instead, where they are too large to be held as text.
-	large *mapping.Large
+	large io.WriterTo
 	// unknown are the places of fields that the contract does not have.
 	unknown  []string
 	exchange exchange
@@ -50,11 +51,19 @@ func (a *API) result(s *served, op *contract.Operation, answer *xroad.Answer) (*
 	}
 	var in look
 	var value map[string]any
+	var listed *table.Large
 	var err error
-	if t == nil {
+	switch {
+	case t == nil:
 		in, err = s.read(op, answer.Message, res)
-	} else if value, err = s.values(op, answer.Message, res); err == nil {
-		in = lookIn(value)
+	case t.Streams() && wrapperSize(answer.Message) > largeList:
+		if listed, err = a.listed(s, t, answer.Message, res); err == nil {
+			in = lookIn(listed.Answer())
+		}
+	default:
+		if value, err = s.values(op, answer.Message, res); err == nil {
+			in = lookIn(value)
+		}
 	}
 	if err != nil {
 		return nil, &soap.Failure{
@@ -65,10 +74,22 @@ func (a *API) result(s *served, op *contract.Operation, answer *xroad.Answer) (*
 	if code, text, refused := s.refusal(in); refused {
 		return nil, refusedBy(id, code, text)
 	}
-	if t != nil {
+	switch {
+	case listed != nil && listed.Err() != nil:
+		return nil, untold(id, listed.Err())
+	case listed != nil:
+		res.large = listed
+	case t != nil:
 		res.text, err = a.told(t, value, id)
 	}
 	return res, err
+}
+
+// listed reads an answer for a table that maps it item by item.
+func (a *API) listed(s *served, t *table.Table, m *soap.Message, res *result) (*table.Large, error) {
+	l, strangers, err := t.ReadLarge(m, s.Tolerant, a.o.Now())
+	res.stranger(strangers)
+	return l, err
 }
 
 // read makes the text of an answer, without its values, and says what is at the
@@ -78,7 +99,7 @@ func (s *served) read(op *contract.Operation, m *soap.Message, res *result) (loo
 	var strangers mapping.Violations
 	var err error
 	o := mapping.Reading{Tolerant: s.Tolerant, Places: s.places}
-	if isLarge(m) {
+	if wrapperSize(m) > largeAnswer {
 		res.large, noted, strangers, err = mapping.ReadLarge(op.Output, m, o)
 	} else {
 		res.room = texts.Get().(*[]byte)
@@ -113,13 +134,14 @@ func refusedBy(messageID, code, text string) *soap.Failure {
 }
 
 // largeAnswer is the size in bytes above which an answer is not held as text
-// beside the message, but passed on piece by piece. One that a table tells must be
-// there as a whole.
-const largeAnswer = 64 << 10
+// beside the message, but passed on piece by piece; largeList that above which one
+// is mapped item by item, which takes twice the time.
+const (
+	largeAnswer = 64 << 10
+	largeList   = 1 << 20
+)
 
-func isLarge(m *soap.Message) bool {
-	return m.Outline.Wrapper.End-m.Outline.Wrapper.Start > largeAnswer
-}
+func wrapperSize(m *soap.Message) int { return m.Outline.Wrapper.End - m.Outline.Wrapper.Start }
 
 // write answers the core.
 func (r *result) write(w http.ResponseWriter) {

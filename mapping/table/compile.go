@@ -27,6 +27,7 @@ type direction struct {
 	scope      *scope
 	oneWay     string // why it cannot be turned round, "" when it can
 	ignored    []path
+	list       *rule // of an answer of SOAP, the rule whose list can be mapped item by item; or nil
 }
 
 // scope is a list of rules with where they work: the root of a message or the
@@ -78,6 +79,9 @@ func (c *compiler) direction(at string, s Side, root place, toRegister bool) *di
 		c.unfilled(at, d.scope)
 	} else {
 		c.unread(at, d, d.scope, nil)
+		if root.json == nil {
+			d.list = listOf(d.scope)
+		}
 	}
 	return d
 }

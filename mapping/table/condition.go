@@ -33,6 +33,7 @@ type shape struct {
 // condition is a compiled "when".
 type condition struct {
 	source  string
+	tree    ast.Node
 	program *vm.Program
 	names   map[string]*shape // the fields that it reads
 }
@@ -46,7 +47,7 @@ func newCondition(source string, of func(name string) *shape) (*condition, error
 	}
 	seen := identifiers{}
 	ast.Walk(&tree.Node, seen)
-	c := &condition{source: source, names: map[string]*shape{}}
+	c := &condition{source: source, tree: tree.Node, names: map[string]*shape{}}
 	env := types.Map{}
 	for name := range seen {
 		if s := of(name); s != nil {

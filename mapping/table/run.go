@@ -14,6 +14,10 @@ type run struct {
 	found mapping.Violations
 	// trace is told what every rule did; nil when nobody asks.
 	trace func(r *rule, from []string, to string, value any, outcome outcome)
+	// list is the rule whose items are mapped elsewhere, with what was found there;
+	// nil when all are here.
+	list   *rule
+	listed mapping.Violations
 }
 
 // outcome is what became of a rule.
@@ -163,6 +167,11 @@ func (r *run) rule(one *rule, source any, from, to string) ([]any, bool) {
 		return r.join(one, read, there, source, from, at)
 	case len(one.to) > 1:
 		return r.split(one, read[0], source, first, at)
+	case one.inner != nil && one == r.list:
+		for _, v := range r.listed {
+			add(&r.found, v.Path, v.Code, v.Message)
+		}
+		return []any{hole{}}, true
 	case one.inner != nil:
 		made, ok := r.each(one, read[0], first, at)
 		return []any{made}, ok && (len(made) > 0 || r.keepsEmpty())
