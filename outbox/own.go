@@ -92,13 +92,21 @@ select bulk, seen::text, base, next, open, bounds, coalesce(upto::text, ''), upt
 	return err
 }
 
+// heldMessages are what the view taken has of a destination. The ids come first, so that no plan reads all messages of the
+// destination to find those few.
+const heldMessages = `
+select m.id, m.lane from outbox.held h cross join lateral (
+    select m.id, m.destination, m.lane from outbox.message m where m.id = any(h.ids) and m.state = 'ready' offset 0) m
+where h.destination = $1
+  and not exists (select from outbox.attempt a where a.message = m.id)
+  and not exists (select from outbox.pending p where p.destination = m.destination and p.lane = m.lane and p.id = m.id)
+order by m.id`
+
 // takeOver puts aside what the last owner of a destination has taken from the log and not recorded. Of each lane the first
 // one may have been sent: its attempt is counted, with an unknown result, so that a message that kills the process runs out
 // of attempts too.
 func (r *Relay) takeOver(ctx context.Context, tx pgx.Tx, destination, owner string, fence int64) error {
-	rows, err := tx.Query(ctx, `
-select m.id, m.lane from outbox.taken m where m.destination = $1
-order by m.id`, destination)
+	rows, err := tx.Query(ctx, heldMessages, destination)
 	if err != nil {
 		return err
 	}
