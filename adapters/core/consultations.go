@@ -13,7 +13,7 @@ import (
 
 func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 	a.post(w, r, func(body []byte) (effect, error) {
-		tree, found, err := a.schemas["ConsultationRequest"].check(body)
+		tree, found, err := a.doc.changes["ConsultationRequest"].check(body)
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,7 @@ type change func(ctx context.Context, tx pgx.Tx, r *http.Request, tree any) (con
 func (a *API) changes(schema string, do change) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a.post(w, r, func(body []byte) (effect, error) {
-			tree, found, err := a.schemas[schema].check(body)
+			tree, found, err := a.doc.changes[schema].check(body)
 			if err != nil {
 				return nil, err
 			}

@@ -21,6 +21,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -87,10 +88,8 @@ type Intake func(ctx context.Context, tx pgx.Tx, e CoreEvent) error
 type API struct {
 	o       Options
 	doc     *document
-	schemas map[string]*schema
-	event   *schema
-	page    []byte
-	streams chan struct{} // one token for each stream
+	page    func() ([]byte, error) // rendered when somebody wants to see it
+	streams chan struct{}          // one token for each stream
 	files   *files.Store
 	uploads chan struct{} // one token for each file that comes
 }
@@ -121,7 +120,7 @@ func New(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	doc, err := loadDocument()
+	doc, err := description()
 	if err != nil {
 		return nil, fmt.Errorf("core API: reading the description: %w", err)
 	}
@@ -129,18 +128,7 @@ func New(o Options) (*API, error) {
 	if a.files == nil {
 		a.files = &files.Store{Pool: o.Pool, Now: o.Now}
 	}
-	a.schemas = map[string]*schema{}
-	for _, name := range changeSchemas {
-		if a.schemas[name], err = doc.schema(name); err != nil {
-			return nil, fmt.Errorf("core API: %w", err)
-		}
-	}
-	if a.event, err = doc.schema("PermitEvent"); err != nil {
-		return nil, fmt.Errorf("core API: %w", err)
-	}
-	if a.page, err = renderPage(doc, o.RegisterPages != nil); err != nil {
-		return nil, fmt.Errorf("core API: rendering the description: %w", err)
-	}
+	a.page = sync.OnceValues(func() ([]byte, error) { return renderPage(doc, o.RegisterPages != nil) })
 	return a, nil
 }
 

@@ -59,7 +59,7 @@ func (p Permit) EmployerCode() string {
 
 func (a *API) takeEvent(w http.ResponseWriter, r *http.Request) {
 	a.post(w, r, func(body []byte) (effect, error) {
-		tree, found, err := a.event.check(body)
+		tree, found, err := a.doc.event.check(body)
 		if err != nil {
 			return nil, err
 		}

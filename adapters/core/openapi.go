@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -20,17 +21,21 @@ var openapiYAML []byte
 const documentURL = "mem:///openapi.json"
 
 // document is the API's description: as it is served, and as the source of the
-// schemas that requests are checked against.
+// schemas that requests are checked against. Nothing changes it.
 type document struct {
 	json []byte
 	tree map[string]any
 	// eventTypes are the types of events out, each with a schema for its data.
 	eventTypes []string
-	compiler   *jsonschema.Compiler
+	changes    map[string]*schema // by the names of changeSchemas
+	event      *schema
 }
 
+// description is the embedded document, read once: it is the same for every API.
+var description = sync.OnceValues(loadDocument)
+
 func loadDocument() (*document, error) {
-	d := &document{}
+	d := &document{changes: map[string]*schema{}}
 	if err := yaml.Unmarshal(openapiYAML, &d.tree); err != nil {
 		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
 	}
@@ -51,18 +56,24 @@ func loadDocument() (*document, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading openapi.json: %w", err)
 	}
-	d.compiler = jsonschema.NewCompiler()
-	d.compiler.DefaultDraft(jsonschema.Draft2020) // what OpenAPI 3.1 schemas are written in
-	d.compiler.AssertFormat()
-	if err := d.compiler.AddResource(documentURL, tree); err != nil {
+	compiler := jsonschema.NewCompiler()
+	compiler.DefaultDraft(jsonschema.Draft2020) // what OpenAPI 3.1 schemas are written in
+	compiler.AssertFormat()
+	if err := compiler.AddResource(documentURL, tree); err != nil {
 		return nil, fmt.Errorf("adding openapi.json to the schema compiler: %w", err)
 	}
-	return d, nil
+	for _, name := range changeSchemas {
+		if d.changes[name], err = compileSchema(compiler, name); err != nil {
+			return nil, err
+		}
+	}
+	d.event, err = compileSchema(compiler, "PermitEvent")
+	return d, err
 }
 
-// schema compiles components/schemas/name.
-func (d *document) schema(name string) (*schema, error) {
-	compiled, err := d.compiler.Compile(documentURL + "#/components/schemas/" + name)
+// compileSchema compiles components/schemas/name.
+func compileSchema(compiler *jsonschema.Compiler, name string) (*schema, error) {
+	compiled, err := compiler.Compile(documentURL + "#/components/schemas/" + name)
 	if err != nil {
 		return nil, fmt.Errorf("compiling schema %s: %w", name, err)
 	}

@@ -205,14 +205,19 @@ func indented(v any) (string, error) {
 }
 
 // servePage shows the description to people, without scripts.
-func (a *API) servePage(w http.ResponseWriter, _ *http.Request) {
+func (a *API) servePage(w http.ResponseWriter, r *http.Request) {
+	page, err := a.page()
+	if err != nil {
+		a.fail(w, r, fmt.Errorf("rendering the description: %w", err))
+		return
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cache-Control", "no-cache")
-	_, _ = w.Write(a.page) // a caller who has gone needs no answer
+	_, _ = w.Write(page) // a caller who has gone needs no answer
 }
 
 func serveStyle(w http.ResponseWriter, _ *http.Request) {

@@ -51,7 +51,7 @@ func (t Types) exact() []string {
 // EventTypes are the types of events that the hub tells, as its description
 // lists them.
 func EventTypes() ([]string, error) {
-	d, err := loadDocument()
+	d, err := description()
 	if err != nil {
 		return nil, err
 	}

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"sync"
 	"time"
 
+	"ristmik/adapters/core"
+	"ristmik/configs"
 	"ristmik/soap/contract"
 )
 
@@ -36,3 +39,23 @@ func overBudget(err error) bool {
 // costsOne is the code of a problem that costs one register: a check tells it, and
 // a hub starts without that register.
 const costsOne = "contract-budget"
+
+// loadContract reads one shipped contract, once: it is the same for all who use it.
+func loadContract(file string) (*contract.Contract, error) {
+	load, _ := shippedContracts.LoadOrStore(file, sync.OnceValues(func() (*contract.Contract, error) {
+		return compileContract(configs.Contracts(), file)
+	}))
+	return load.(func() (*contract.Contract, error))()
+}
+
+var shippedContracts sync.Map // by file: func() (*contract.Contract, error)
+
+// readAhead reads what ships with the program and every start needs, while the
+// configuration is read: whoever wants it finds it there, or waits for it.
+func readAhead() {
+	for _, file := range []string{contractRequest, contractAnswer, contractEmployment, contractPermits} {
+		_, _ = loadContract(file) // whoever uses it says what is wrong with it
+	}
+	_, _ = shippedCodeLists()
+	_, _ = core.EventTypes()
+}

@@ -28,6 +28,7 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 	if err != nil {
 		return err
 	}
+	go readAhead()
 	cfg, err := loadConfig(s.Config)
 	if err != nil {
 		return err

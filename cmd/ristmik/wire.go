@@ -32,7 +32,6 @@ import (
 	"ristmik/outbox"
 	"ristmik/schedules"
 	"ristmik/soap"
-	"ristmik/soap/contract"
 )
 
 // The shipped contracts and the jobs.
@@ -68,11 +67,6 @@ func destinationNames(cfg *configs.Config) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// loadContract reads one shipped contract.
-func loadContract(file string) (*contract.Contract, error) {
-	return compileContract(configs.Contracts(), file)
 }
 
 // hub is the wired product: every room, and the three listeners.

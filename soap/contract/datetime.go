@@ -1,7 +1,6 @@
 package contract
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -16,15 +15,15 @@ const (
 )
 
 var (
-	reDate      = regexp.MustCompile(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
-	reDateTime  = regexp.MustCompile(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])T` + hourPattern + zonePattern + `$`)
-	reTime      = regexp.MustCompile(`^` + hourPattern + zonePattern + `$`)
-	reYear      = regexp.MustCompile(`^` + yearPattern + zonePattern + `$`)
-	reYearMonth = regexp.MustCompile(`^` + yearPattern + `-(?:0[1-9]|1[0-2])` + zonePattern + `$`)
-	reMonth     = regexp.MustCompile(`^--(?:0[1-9]|1[0-2])` + zonePattern + `$`)
-	reMonthDay  = regexp.MustCompile(`^--(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
-	reDay       = regexp.MustCompile(`^---(?:0[1-9]|[12][0-9]|3[01])` + zonePattern + `$`)
-	reDuration  = regexp.MustCompile(`^-?P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$`)
+	reDate      = lazily(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
+	reDateTime  = lazily(`^` + yearPattern + `-(0[1-9]|1[0-2])-([0-3][0-9])T` + hourPattern + zonePattern + `$`)
+	reTime      = lazily(`^` + hourPattern + zonePattern + `$`)
+	reYear      = lazily(`^` + yearPattern + zonePattern + `$`)
+	reYearMonth = lazily(`^` + yearPattern + `-(?:0[1-9]|1[0-2])` + zonePattern + `$`)
+	reMonth     = lazily(`^--(?:0[1-9]|1[0-2])` + zonePattern + `$`)
+	reMonthDay  = lazily(`^--(0[1-9]|1[0-2])-([0-3][0-9])` + zonePattern + `$`)
+	reDay       = lazily(`^---(?:0[1-9]|[12][0-9]|3[01])` + zonePattern + `$`)
+	reDuration  = lazily(`^-?P(?:[0-9]+Y)?(?:[0-9]+M)?(?:[0-9]+D)?(?:T(?:[0-9]+H)?(?:[0-9]+M)?(?:[0-9]+(?:\.[0-9]+)?S)?)?$`)
 )
 
 // plainDate says whether s is a day as nearly everybody writes it, without a

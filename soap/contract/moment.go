@@ -3,7 +3,6 @@ package contract
 import (
 	"cmp"
 	"math/big"
-	"regexp"
 	"strconv"
 	"strings"
 )
@@ -61,9 +60,9 @@ func compareMixed(known, unknown moment) (int, bool) {
 }
 
 var (
-	reZoned   = regexp.MustCompile(`^(.*?)(Z|[+-][0-9]{2}:[0-9]{2})?$`)
-	reYearDay = regexp.MustCompile(`^(-?[0-9]+)(?:-([0-9]{2}))?(?:-([0-9]{2}))?$`)
-	reClock   = regexp.MustCompile(`^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$`)
+	reZoned   = lazily(`^(.*?)(Z|[+-][0-9]{2}:[0-9]{2})?$`)
+	reYearDay = lazily(`^(-?[0-9]+)(?:-([0-9]{2}))?(?:-([0-9]{2}))?$`)
+	reClock   = lazily(`^([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.([0-9]+))?$`)
 )
 
 // momentOf reads a literal of a temporal type other than duration as the moment
@@ -142,7 +141,7 @@ func daysOf(year, month, day int64) int64 {
 	return era*146097 + ofEra*365 + ofEra/4 - ofEra/100 + ofYear - 719468
 }
 
-var reDurationParts = regexp.MustCompile(`^(-?)P(?:([0-9]{1,9})Y)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,20})?)S)?)?$`)
+var reDurationParts = lazily(`^(-?)P(?:([0-9]{1,9})Y)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9})D)?(?:T(?:([0-9]{1,9})H)?(?:([0-9]{1,9})M)?(?:([0-9]{1,9}(?:\.[0-9]{1,20})?)S)?)?$`)
 
 // durationOf reads a duration as months and seconds; false for one with more
 // digits than anybody counts with.

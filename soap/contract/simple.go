@@ -59,12 +59,12 @@ type builtin struct {
 }
 
 var (
-	reFloat        = regexp.MustCompile(`^([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN)$`)
-	reLanguage     = regexp.MustCompile(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
-	reName         = regexp.MustCompile(`^[\p{L}\p{Nl}_:][\p{L}\p{N}\p{Mn}\p{Mc}_:.·-]*$`)
-	reNCName       = regexp.MustCompile(`^[\p{L}\p{Nl}_][\p{L}\p{N}\p{Mn}\p{Mc}_.·-]*$`)
-	reNMToken      = regexp.MustCompile(`^[\p{L}\p{N}\p{Mn}\p{Mc}_:.·-]+$`)
-	reHexBinary    = regexp.MustCompile(`^([0-9a-fA-F]{2})*$`)
+	reFloat        = lazily(`^([+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?|-?INF|NaN)$`)
+	reLanguage     = lazily(`^[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*$`)
+	reName         = lazily(`^[\p{L}\p{Nl}_:][\p{L}\p{N}\p{Mn}\p{Mc}_:.·-]*$`)
+	reNCName       = lazily(`^[\p{L}\p{Nl}_][\p{L}\p{N}\p{Mn}\p{Mc}_.·-]*$`)
+	reNMToken      = lazily(`^[\p{L}\p{N}\p{Mn}\p{Mc}_:.·-]+$`)
+	reHexBinary    = lazily(`^([0-9a-fA-F]{2})*$`)
 	reBase64Binary = regexp.MustCompile(`^(([A-Za-z0-9+/] ?){4})*(([A-Za-z0-9+/] ?){3}[A-Za-z0-9+/]|([A-Za-z0-9+/] ?){2}[AEIMQUYcgkosw048] ?=|[A-Za-z0-9+/] ?[AQgw] ?= ?=)?$`)
 )
 
