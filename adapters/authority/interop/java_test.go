@@ -3,6 +3,7 @@ package interop_test
 import (
 	"bytes"
 	"encoding/json"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -84,5 +85,36 @@ func TestTheValidatorPassesTheDescription(t *testing.T) {
 	url, _, _ := provider(t)
 	if out := output(t, java(t, "org.apache.cxf.tools.validator.WSDLValidator", "-verbose", url+"/soap?wsdl")); !bytes.Contains(out, []byte("Passed Validation")) {
 		t.Errorf("%s", out)
+	}
+}
+
+// SoapUI's steps, with the libraries that it is made of: the description is
+// imported, of every operation a request is made from its type and sent, and what
+// comes back is a valid answer: what is made up in the request is refused in it.
+func TestTheDescriptionIsImportedAsBySoapUI(t *testing.T) {
+	t.Parallel()
+	url, _, _ := provider(t)
+	var found []struct {
+		Operation      string
+		Sample, Faults []string
+		Status         int
+		Fault, Answer  string
+	}
+	out := output(t, java(t, "SoapUIImport.java", url+"/soap?wsdl", url+"/soap", catalogue(t), security.String(), hub.String()))
+	if err := json.Unmarshal(out, &found); err != nil {
+		t.Fatal(err)
+	}
+	var operations []string
+	for _, f := range found {
+		operations = append(operations, f.Operation)
+		if len(f.Sample) > 0 || len(f.Faults) > 0 || f.Fault != "" || f.Status != http.StatusOK || f.Answer != f.Operation+"Response" {
+			t.Errorf("%+v", f)
+		}
+	}
+	want := authority.SOAPServices()
+	slices.Sort(want)
+	slices.Sort(operations)
+	if !slices.Equal(operations, want) {
+		t.Errorf("imported %v, not %v", operations, want)
 	}
 }
