@@ -175,6 +175,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		for _, d := range r.dests {
 			parts.Go(func() { r.serve(ctx, d) })
 		}
+		parts.Go(func() { r.workBulks(ctx) })
 		r.makeDays(ctx)
 	})
 	<-ctx.Done()

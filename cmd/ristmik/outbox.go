@@ -15,6 +15,7 @@ type outboxCommand struct {
 	Show    outboxShow    `cmd:"" help:"One message with its attempts and what people did about it; never its payload."`
 	Retry   outboxRetry   `cmd:"" help:"Let dead messages go again, each at its old place in its lane."`
 	Discard outboxDiscard `cmd:"" help:"Give dead messages up for good; what they block goes on."`
+	Bulk    outboxBulk    `cmd:"" help:"What is being done to many dead messages at once: see, pause, resume, stop."`
 	Body    outboxBody    `cmd:"" help:"Write the body of a message into a file; who and why is kept."`
 	Edit    outboxEdit    `cmd:"" help:"Let a dead message go again with another body or at another time, at its old place."`
 	Retries outboxRetries `cmd:"" help:"Switch off or on that failed messages to a destination are tried again."`

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"ristmik/outbox"
@@ -15,11 +14,14 @@ import (
 type outboxDead struct {
 	outboxCommon
 	author
-	IDs         []int64 `arg:"" optional:"" help:"The messages' ids."`
-	All         bool    `help:"All that are dead now, the oldest first; what dies later is left alone."`
-	Destination string  `help:"With --all: only those for this destination."`
-	Reason      string  `required:"" help:"Why; kept with each message."`
-	Rate        float64 `help:"At most so many a second; 0 is as fast as it goes."`
+	IDs     []int64 `arg:"" optional:"" help:"The messages' ids."`
+	All     bool    `help:"All that are dead now, the oldest first; what dies later is left alone."`
+	AllOf   string  `placeholder:"DESTINATION" help:"The same, only those for this destination."`
+	Kind    string  `help:"With --all or --all-of: only messages of this kind."`
+	Because string  `help:"With --all or --all-of: only those that died for this reason, or whose reason begins with this word."`
+	DryRun  bool    `help:"Only say how many that is."`
+	Reason  string  `required:"" help:"Why; kept with each message."`
+	Rate    float64 `help:"At most so many a second; 0 is as fast as it goes."`
 }
 
 type outboxRetry struct {
@@ -27,108 +29,120 @@ type outboxRetry struct {
 }
 
 // Run retries.
-func (c outboxRetry) Run(p *surroundings) error { return c.each(p, "retried", outbox.Retry) }
+func (c outboxRetry) Run(p *surroundings) error { return c.decide(p, outbox.BulkRetry) }
 
 type outboxDiscard struct {
 	outboxDead
 }
 
 // Run discards.
-func (c outboxDiscard) Run(p *surroundings) error { return c.each(p, "discarded", outbox.Discard) }
+func (c outboxDiscard) Run(p *surroundings) error { return c.decide(p, outbox.BulkDiscard) }
 
 // itemView is what became of one message; the names are stable.
 type itemView struct {
 	ID     int64  `json:"id"`
-	Result string `json:"result"` // retried, discarded or failed
+	Result string `json:"result"` // retried, discarded, failed or left
 	Error  string `json:"error,omitempty"`
 }
 
-// each does what is asked to every message of a selection that is made once, and tells what became of each. It can be
-// stopped at any time: what is done is done, and the same command goes on with the rest.
-func (c outboxDead) each(p *surroundings, done string, do func(ctx context.Context, db outbox.DB, id int64, by, reason string) error) error {
+// decide makes a bulk job of what is asked, works on it, and tells what became of each message. A command that is killed
+// leaves the job to the processes that serve the database.
+func (c outboxDead) decide(p *surroundings, action string) error {
+	fits := c.AllOf != "" || c.Kind != "" || c.Because != ""
 	switch {
-	case c.All == (len(c.IDs) > 0):
-		return usage(errors.New("either ids or --all is needed"))
-	case c.Destination != "" && !c.All:
-		return usage(errors.New("--destination goes with --all"))
-	case c.Rate < 0:
-		return usage(errors.New("--rate is not negative"))
+	case (c.All || c.AllOf != "") == (len(c.IDs) > 0) || c.All && c.AllOf != "":
+		return usage(errors.New("either ids, --all or --all-of is needed"))
+	case len(c.IDs) > 0 && fits:
+		return usage(errors.New("--kind and --because go with --all or --all-of"))
 	}
+	selection := outbox.Selection{IDs: c.IDs, Destination: c.AllOf, Kind: c.Kind, Because: c.Because}
 	return c.with(p, func(db *database) error {
-		ids := c.IDs
-		if c.All {
-			var err error
-			if ids, err = deadOnes(p.ctx, db, c.Destination); err != nil {
+		if c.DryRun {
+			n, err := outbox.CountDead(p.ctx, db.pool, selection)
+			if err != nil {
 				return err
 			}
+			return c.print(p.out, map[string]int64{"selected": n}, func(w io.Writer) { fmt.Fprintf(w, "%d dead messages are selected\n", n) })
 		}
-		items := make([]itemView, 0, len(ids))
-		failed := 0
-		bar := newProgress(p.err)
-		var next time.Time
-		for _, id := range ids {
-			if !waitUntil(p.ctx, next) {
-				break
-			}
-			if c.Rate > 0 {
-				next = time.Now().Add(time.Duration(float64(time.Second) / c.Rate))
-			}
-			item := itemView{ID: id, Result: done}
-			if err := do(p.ctx, db.pool, id, c.name(), c.Reason); err != nil {
-				if errors.Is(err, outbox.ErrInvalid) {
-					return err
-				}
-				item.Result, item.Error = "failed", err.Error()
-				failed++
-			}
-			items = append(items, item)
-			bar.show(done, int64(len(items)), int64(len(ids)))
-		}
-		bar.end()
-		err := c.print(p.out, items, func(w io.Writer) {
-			for _, i := range items {
-				fmt.Fprintf(w, "%d\t%s\t%s\n", i.ID, i.Result, i.Error)
-			}
-		})
-		switch {
-		case err != nil:
+		b, err := outbox.Decide(p.ctx, db.pool, outbox.Decision{Selection: selection, Action: action, By: c.name(), Reason: c.Reason, Rate: c.Rate})
+		if err != nil {
 			return err
-		case len(items) < len(ids):
-			return fmt.Errorf("stopped: %d of %d left", len(ids)-len(items), len(ids))
-		case failed > 0:
-			return fmt.Errorf("%d of %d failed", failed, len(ids))
 		}
-		return nil
+		return c.see(p, db, b)
 	})
 }
 
-// deadOnes are the ids of what is dead now, the oldest first.
-func deadOnes(ctx context.Context, db *database, destination string) ([]int64, error) {
-	var ids []int64
-	for before := int64(0); ; {
-		page, err := outbox.List(ctx, db.pool, outbox.Filter{State: outbox.Dead, Destination: destination, Limit: 1000, Before: before})
+// see works on a bulk job with a bar of its progress, and prints what became of each message.
+func (c outboxCommon) see(p *surroundings, db *database, b outbox.Bulk) error {
+	bar := newProgress(p.err)
+	_, carryErr := outbox.CarryOn(p.ctx, db.pool, b.ID, func(now outbox.Bulk) {
+		what := doneAs(now.Action)
+		if now.State == outbox.BulkPaused {
+			what = "paused, " + what
+		}
+		bar.show(what, now.Done+now.Failed, now.Total)
+	})
+	bar.end()
+	if carryErr != nil && p.ctx.Err() == nil {
+		return carryErr
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), 10*time.Second) // also of a job that goes on
+	defer cancel()
+	stands, err := outbox.BulkOf(ctx, db.pool, b.ID)
+	if err != nil {
+		return err
+	}
+	items, err := itemsOf(ctx, db, stands)
+	if err != nil {
+		return err
+	}
+	err = c.print(p.out, items, func(w io.Writer) {
+		for _, i := range items {
+			fmt.Fprintf(w, "%d\t%s\t%s\n", i.ID, i.Result, i.Error)
+		}
+	})
+	switch {
+	case err != nil:
+		return err
+	case !stands.Over():
+		return fmt.Errorf("%d of %d left: bulk job %d goes on without this command, in the processes that serve the database; ristmik outbox bulk stop %d --reason … ends it",
+			stands.Left(), stands.Total, stands.ID, stands.ID)
+	case stands.State == outbox.BulkStopped:
+		return fmt.Errorf("stopped by %s (%s): %d of %d left", stands.ChangedBy, stands.ChangedReason, stands.Left(), stands.Total)
+	case stands.Failed > 0:
+		return fmt.Errorf("%d of %d failed", stands.Failed, stands.Total)
+	}
+	return nil
+}
+
+// itemsOf is what became of each message of a bulk job.
+func itemsOf(ctx context.Context, db *database, b outbox.Bulk) ([]itemView, error) {
+	items := make([]itemView, 0, b.Total)
+	for after := int64(0); ; {
+		page, err := outbox.BulkItems(ctx, db.pool, b.ID, after, 1000)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range page {
-			ids = append(ids, m.ID)
-			before = m.ID
+		for _, i := range page {
+			item := itemView{ID: i.Message, Result: "left", Error: i.Error}
+			switch i.Result {
+			case "done":
+				item.Result = doneAs(b.Action)
+			case "failed":
+				item.Result = "failed"
+			}
+			items, after = append(items, item), i.Message
 		}
 		if len(page) < 1000 {
-			slices.Reverse(ids)
-			return ids, nil
+			return items, nil
 		}
 	}
 }
 
-// waitUntil waits for a moment and says whether ctx still lives.
-func waitUntil(ctx context.Context, t time.Time) bool {
-	timer := time.NewTimer(time.Until(t))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return false
-	case <-timer.C:
-		return ctx.Err() == nil
+// doneAs is how what a job does is told once it is done.
+func doneAs(action string) string {
+	if action == outbox.BulkDiscard {
+		return "discarded"
 	}
+	return "retried"
 }

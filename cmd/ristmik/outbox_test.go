@@ -141,7 +141,7 @@ func TestDeadLettersFromTheCommandLine(t *testing.T) {
 	}
 
 	var items []itemView
-	w.json(&items, "retry", "--all", "--destination", "tax", "--rate", "100", "--reason", "their data is mended")
+	w.json(&items, "retry", "--all-of", "tax", "--because", "fix_data", "--rate", "100", "--reason", "their data is mended")
 	if len(items) != 2 || items[0].ID != all[1].ID || items[1].ID != all[0].ID || items[0].Result != "retried" {
 		t.Errorf("%+v", items)
 	}
@@ -176,7 +176,9 @@ func TestOutboxCommandsRefuseWhatIsNotClear(t *testing.T) {
 	w := newOutboxWorld(t)
 	for _, args := range [][]string{
 		{"retry", "--reason", "why"}, {"retry", "1", "--all", "--reason", "why"}, {"discard", "1"}, {"discard", "1", "--reason", " "},
-		{"retry", "1", "--destination", "tax", "--reason", "why"}, {"show", "12345"}, {"ls", "--state", "lost"}, {"ls", "--limit", "0"},
+		{"retry", "1", "--because", "x", "--reason", "why"}, {"retry", "1", "--all-of", "tax", "--reason", "why"},
+		{"retry", "--all", "--all-of", "tax", "--reason", "why"}, {"retry", "--all", "--rate", "-1", "--reason", "why"}, {"bulk", "show", "12345"},
+		{"bulk", "stop", "12345", "--reason", "why"}, {"bulk", "ls", "--limit", "0"}, {"bulk", "pause", "1"}, {"show", "12345"}, {"ls", "--state", "lost"}, {"ls", "--limit", "0"},
 		{"pause", "tax"}, {"pause", "tax", "--reason", " "},
 	} {
 		w.run(exitUsage, args...)

@@ -29,9 +29,10 @@ type retention struct {
 
 func (r retention) run(ctx context.Context, run *schedules.Run) error {
 	before := run.Now.Add(-r.keep)
-	summary := map[string]int{"messages": 0, "keys": 0, "questions": 0, "attachments": 0, "files": 0, "exchanges": 0}
+	summary := map[string]int{"messages": 0, "bulk jobs": 0, "keys": 0, "questions": 0, "attachments": 0, "files": 0, "exchanges": 0}
 	for name, prune := range map[string]func() (int, error){
 		"messages":    func() (int, error) { return outbox.Prune(ctx, r.pool, before, pruneAtOnce) },
+		"bulk jobs":   func() (int, error) { return outbox.PruneBulks(ctx, r.pool, before, pruneAtOnce) },
 		"keys":        func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"questions":   func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"attachments": func() (int, error) { return consultation.PruneAttachments(ctx, r.pool, before, pruneAtOnce) },
