@@ -233,13 +233,18 @@ func (p *Procedure) note(w *writes, l *lockedLeg, e occurrence, n news) (bool, e
 	return true, nil
 }
 
-// setTimers makes the leg's timers those that its progress has, the next reminder
-// included.
-func setTimers(batch *pgx.Batch, leg string, p progress) {
+// allTimers are those of the leg, the next reminder included.
+func (p progress) allTimers() []timer {
 	timers := p.timers()
 	if at, _, ok := p.nextReminder(); ok {
 		timers = append(timers, timer{HappenedReminded, at})
 	}
+	return timers
+}
+
+// setTimers makes the leg's timers those that its progress has.
+func setTimers(batch *pgx.Batch, leg string, p progress) {
+	timers := p.allTimers()
 	what, at := make([]Happening, len(timers)), make([]time.Time, len(timers))
 	for i, t := range timers {
 		what[i], at[i] = t.What, t.At

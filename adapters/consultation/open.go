@@ -70,6 +70,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 	now := p.clock()
 	messages := make([]outbox.Message, 0, len(policies))
 	events := make([]outbox.Event, 0, len(policies))
+	var rows newLegs
 	var attached []Attached
 	if len(r.Attachments) > 0 || len(c.Legs) > 0 { // a round that has just begun has those of its request
 		var err error
@@ -87,11 +88,6 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 			ID: p.newID(), Type: l.Type, Authority: l.Authority, AuthorityTitle: p.title(l.Authority),
 			Mandatory: l.Mandatory, Binding: l.Binding, Hidden: l.Hidden, Because: l.Because, State: at.State, DueAt: orNull(due, hasDue),
 		}
-		batch.Queue(`
-			insert into consultation.leg (id, consultation_id, round, position, authority, mandatory, binding, destination, state, policy, progress, due_at, asked_at, hidden)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
-			leg.ID, c.ID, c.Round, len(c.Legs), leg.Authority, leg.Mandatory, leg.Binding, l.Destination, leg.State, l, at.kept(), leg.DueAt, now, l.Hidden)
-		setTimers(batch, leg.ID, at)
 		question := questionOf(r, leg, c.Round, l.Fields)
 		if slices.Contains(l.Fields, fieldAttachments) {
 			question.Attachments = attached
@@ -100,8 +96,9 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 		if err != nil {
 			return fmt.Errorf("writing the question to %s: %w", leg.Authority, err)
 		}
-		batch.Queue(`insert into consultation.question (leg_id, content) values ($1, $2)`, leg.ID, payload)
-		notice(batch, leg.Authority, leg.ID, HappenedOpened, now)
+		if err := rows.add(leg, len(c.Legs), l, at, payload); err != nil {
+			return err
+		}
 		if !l.Pull {
 			// A lane for each leg: the questions of a case never wait for one another.
 			messages = append(messages, outbox.Message{Destination: l.Destination, Lane: leg.ID, Kind: KindAsk, Key: leg.ID, Payload: payload})
@@ -111,6 +108,7 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 		}))
 		c.Legs = append(c.Legs, leg)
 	}
+	rows.queue(batch, c.ref(), now)
 	if err := outbox.QueueEvents(batch, events...); err != nil {
 		return fmt.Errorf("telling who is asked: %w", err)
 	}

@@ -108,45 +108,54 @@ func (g given) write(w http.ResponseWriter) {
 // it. Of two at the same moment the second waits at the first one's row until
 // its transaction ends.
 func (a *API) once(ctx context.Context, k usedKey, check func() (effect, error)) (given, error) {
-	if k.key != "" {
-		// Before the check: what was taken once stays taken, whatever today's rules say.
+	do, wrong := check()
+	if k.key == "" {
+		if wrong != nil {
+			return given{}, wrong
+		}
+		var g given
+		err := pgx.BeginFunc(ctx, a.o.Pool, func(tx pgx.Tx) (err error) {
+			g, err = had(ctx, tx, do)
+			return err
+		})
+		return g, err
+	}
+	if wrong != nil {
+		// What was taken once stays taken, whatever today's rules say.
 		if g, found, err := k.find(ctx, a.o.Pool); err != nil || found {
 			return g, err
 		}
+		return given{}, wrong
 	}
-	do, err := check()
+	var g given
+	err := inTwoTrips(ctx, a.o.Pool, k.claim(a.o.Now().UTC()), func(tx pgx.Tx, claimed int64) (statement, error) {
+		var err error
+		if claimed != 1 {
+			var found bool
+			if g, found, err = k.find(ctx, tx); err == nil && !found {
+				err = errors.New("finding the answer of a used idempotency key: it has gone")
+			}
+			return statement{}, err
+		}
+		if g, err = had(ctx, tx, do); err != nil {
+			return statement{}, err
+		}
+		return k.keep(g), nil
+	})
+	return g, err
+}
+
+// had is the answer of an effect that the transaction has.
+func had(ctx context.Context, tx pgx.Tx, do effect) (given, error) {
+	out, err := do(ctx, tx)
 	if err != nil {
 		return given{}, err
 	}
-	var g given
-	err = pgx.BeginFunc(ctx, a.o.Pool, func(tx pgx.Tx) error {
-		if k.key != "" {
-			mine, err := k.claim(ctx, tx, a.o.Now().UTC())
-			if err != nil {
-				return err
-			}
-			if !mine {
-				var found bool
-				if g, found, err = k.find(ctx, tx); err == nil && !found {
-					err = errors.New("finding the answer of a used idempotency key: it has gone")
-				}
-				return err
-			}
-		}
-		out, err := do(ctx, tx)
-		if err != nil {
-			return err
-		}
-		g = given{status: out.status, location: out.location}
-		if g.body, err = json.Marshal(out.body); err != nil {
-			return fmt.Errorf("writing the answer: %w", err)
-		}
-		if k.key == "" {
-			return nil
-		}
-		return k.keep(ctx, tx, g)
-	})
-	return g, err
+	g := given{status: out.status, location: out.location}
+	if g.body, err = json.Marshal(out.body); err != nil {
+		return given{}, fmt.Errorf("writing the answer: %w", err)
+	}
+	return g, nil
 }
 
 // querier is what a pool and a transaction share here.
@@ -179,31 +188,20 @@ func (k usedKey) find(ctx context.Context, db querier) (given, bool, error) {
 	return g, true, nil
 }
 
-// claim takes the key for this transaction; false when another had it first.
-// The answer is filled in by keep.
-func (k usedKey) claim(ctx context.Context, tx pgx.Tx, now time.Time) (bool, error) {
-	done, err := tx.Exec(ctx, `
+// claim takes the key for its transaction, unless another had it first; keep
+// fills in the answer.
+func (k usedKey) claim(now time.Time) statement {
+	return statement{`
 		insert into core.idempotency_key (client, route, key, request_sha256, status, body, created_at)
 		values ($1, $2, $3, $4, 0, '', $5) on conflict (client, route, key) do nothing`,
-		k.client, k.route, k.key, k.hash[:], now)
-	if err != nil {
-		return false, fmt.Errorf("taking the idempotency key: %w", err)
-	}
-	return done.RowsAffected() == 1, nil
+		[]any{k.client, k.route, k.key, k.hash[:], now}}
 }
 
-func (k usedKey) keep(ctx context.Context, tx pgx.Tx, g given) error {
-	done, err := tx.Exec(ctx, `
+func (k usedKey) keep(g given) statement {
+	return statement{`
 		update core.idempotency_key set status = $4, location = nullif($5, ''), body = $6
-		where client = $1 and route = $2 and key = $3 and status = 0`,
-		k.client, k.route, k.key, g.status, g.location, g.body)
-	if err != nil {
-		return fmt.Errorf("keeping the answer under its idempotency key: %w", err)
-	}
-	if done.RowsAffected() != 1 {
-		return errors.New("keeping the answer under its idempotency key: the key has gone")
-	}
-	return nil
+		where client = $1 and route = $2 and key = $3`,
+		[]any{k.client, k.route, k.key, g.status, g.location, g.body}}
 }
 
 // Prune forgets the answers of idempotency keys that were used before the given
