@@ -41,7 +41,7 @@ type Field string
 
 // Allowed lists the values a file may hold.
 func (Field) Allowed() []string {
-	return []string{"personal_code", "given_name", "surname", "employer_code", "occupation", "attachments"}
+	return []string{"personal_code", "given_name", "surname", "birth_date", "citizenship", "document", "employer_code", "occupation", "attachments"}
 }
 
 // Term is how long somebody has: in working days, in calendar days or in hours,

@@ -56,17 +56,18 @@ func (f *faults) reference(path, s string) {
 // Check names everything that [Procedure.Open] would refuse the request for,
 // with JSON pointers into the request's JSON form; nil when it would be taken.
 // Codes of violations: type.unknown, receivers.none (rules ask nobody), required, character, length,
-// official.format, personal_code.* and registry_code.* (see package mapping).
+// official.format, format, range, personal_code.* and registry_code.* (see package mapping).
 func (p *Procedure) Check(r OpenRequest) []Violation {
 	var f faults
 	f.reference("/case_reference", r.CaseReference)
-	_, _, wrong := p.choose(r)
+	legs, _, wrong := p.choose(r)
 	f = append(f, wrong...)
 	f.text("/legal_basis", r.LegalBasis, true, maxLine)
 	f.text("/purpose", r.Purpose, true, maxLine)
-	f.personalCode("/person/personal_code", r.Person.PersonalCode)
-	f.text("/person/given_name", r.Person.GivenName, true, maxShort)
-	f.text("/person/surname", r.Person.Surname, true, maxShort)
+	f.person("/person", r.Person, p.clock())
+	if r.Person.PersonalCode == "" && slices.ContainsFunc(legs, LegPolicy.needsCode) {
+		f.add("/person/personal_code", "required", "an authority that is asked knows people by their personal code only")
+	}
 	if r.Employer != nil {
 		if code := mapping.CheckRegistryCode(r.Employer.RegistryCode); code != "" {
 			f.add("/employer/registry_code", code, "no Estonian registry code")

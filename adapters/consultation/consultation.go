@@ -88,13 +88,6 @@ const (
 	CodeHandledOutOfBand       AnswerCode = "HANDLED_OUT_OF_BAND"
 )
 
-// Person is the person the case is about.
-type Person struct {
-	PersonalCode string `json:"personal_code"`
-	GivenName    string `json:"given_name"`
-	Surname      string `json:"surname"`
-}
-
 // Employer is the employer the case is about, by its registry code.
 type Employer struct {
 	RegistryCode string `json:"registry_code"`

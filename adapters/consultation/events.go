@@ -38,6 +38,7 @@ const (
 	eventSuperseded         = "consultation.superseded"
 	eventCancelled          = "consultation.cancelled"
 	eventOverridden         = "consultation.overridden"
+	eventPersonChanged      = "consultation.person_changed"
 	eventOutcomeChanged     = "consultation.outcome_changed"
 )
 
@@ -84,6 +85,8 @@ type eventData struct {
 	ViaSilence     bool               `json:"via_silence,omitempty"` // an answer was deemed
 	Unanswered     bool               `json:"unanswered,omitempty"`  // an optional answer did not come
 	Legs           []eventLeg         `json:"legs,omitempty"`
+	Changed        []string           `json:"changed,omitempty"`          // fields of the person, by their names in policies
+	Revise         bool               `json:"revision_advised,omitempty"` // authorities were told what is not so any more
 }
 
 // eventLeg is one leg of a completed round.

@@ -10,9 +10,16 @@ import (
 // that the core gets later is sent when somebody gives it a name here and lists
 // the name.
 var caseFields = map[string]func(*Question, OpenRequest){
-	"personal_code":  func(q *Question, r OpenRequest) { q.PersonalCode = r.Person.PersonalCode },
-	"given_name":     func(q *Question, r OpenRequest) { q.GivenName = r.Person.GivenName },
-	"surname":        func(q *Question, r OpenRequest) { q.Surname = r.Person.Surname },
+	"personal_code": func(q *Question, r OpenRequest) { q.PersonalCode = r.Person.PersonalCode },
+	"given_name":    func(q *Question, r OpenRequest) { q.GivenName = r.Person.GivenName },
+	"surname":       func(q *Question, r OpenRequest) { q.Surname = r.Person.Surname },
+	"birth_date":    func(q *Question, r OpenRequest) { q.BirthDate = r.Person.BirthDate },
+	"citizenship":   func(q *Question, r OpenRequest) { q.Citizenship = r.Person.Citizenship },
+	"document": func(q *Question, r OpenRequest) {
+		if d := r.Person.Document; d != nil {
+			q.DocumentNumber, q.DocumentCountry = d.Number, d.Country
+		}
+	},
 	"occupation":     func(q *Question, r OpenRequest) { q.Occupation = r.Occupation },
 	fieldAttachments: func(*Question, OpenRequest) {}, // they are not in the request; see ask
 	"employer_code": func(q *Question, r OpenRequest) {
@@ -39,6 +46,12 @@ func questionOf(r OpenRequest, leg Leg, round int, fields []string) Question {
 		}
 	}
 	return q
+}
+
+// needsCode tells whether the authority sees the personal code and nothing else
+// by which it could know who it is about.
+func (l LegPolicy) needsCode() bool {
+	return slices.Contains(l.Fields, "personal_code") && !slices.Contains(l.Fields, "birth_date")
 }
 
 // fieldsFor are the fields that an authority may see of a case of this type when

@@ -58,6 +58,7 @@ func marked(t *rapid.T, r *consultation.OpenRequest) map[string]string {
 // caseFieldAt says under which name a field of the request can be listed.
 var caseFieldAt = map[string]string{
 	"Person.PersonalCode": "personal_code", "Person.GivenName": "given_name", "Person.Surname": "surname",
+	"Person.BirthDate": "birth_date", "Person.Citizenship": "citizenship", "Person.Document.Number": "document", "Person.Document.Country": "document",
 	"Employer.RegistryCode": "employer_code", "Occupation": "occupation",
 }
 
@@ -83,6 +84,8 @@ func TestWhatIsNotListedDoesNotLeave(t *testing.T) {
 			marks := marked(t, &r)
 			r.Classification = consultation.LevelPublic // a closed set
 			delete(marks, "Classification")
+			r.Person.BirthDate = "1931-07-29" // a date, in the contract
+			marks["Person.BirthDate"] = r.Person.BirthDate
 			fields := rapid.SliceOfDistinct(rapid.SampledFrom(consultation.CaseFields()), rapid.ID[string]).Draw(t, "fields")
 			sent.Reset()
 			if _, err := wire.Ask(context.Background(), consultation.QuestionFor(r, consultation.Leg{ID: "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", Type: r.Type}, 1, fields)); err == nil {

@@ -22,6 +22,7 @@ type Filter struct {
 	Authority     string    // one of its questions goes to this authority
 	LegState      LegState  // and is in this state
 	DueBefore     time.Time // and is due before this moment
+	Person        *Person   // it is about this person, by whatever identity
 }
 
 // Summary is a consultation in a list: its current round in a line.
@@ -74,6 +75,9 @@ func (p *Procedure) List(ctx context.Context, db outbox.DB, f Filter, after stri
 	}
 	if f.Outcome != "" {
 		add("coalesce(r.outcome, $1) = ?", f.Outcome)
+	}
+	if f.Person != nil {
+		add(ofPerson, f.Person.identity())
 	}
 	leg := len(where)
 	if f.Authority != "" {

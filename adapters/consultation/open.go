@@ -44,9 +44,10 @@ func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, 
 	legs, choice, _ := p.choose(r)
 	batch := &pgx.Batch{}
 	batch.Queue(`
-		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt)
+		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at, identity)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, consultation.reference($9))`,
+		c.ID, c.Round, c.CaseReference, c.Type, r.LegalBasis, r.Purpose, c.State, c.OpenedAt, r.Person.identity())
+	batch.Queue(`insert into consultation.identity (reference, person) values (consultation.reference($1), $2) on conflict do nothing`, r.Person.identity(), p.newID())
 	batch.Queue(`insert into consultation.content (consultation_id, round, request) values ($1, $2, $3)`, c.ID, c.Round, r)
 	if choice != nil {
 		storeChoice(batch, c.ref(), *choice, c.OpenedAt)

@@ -13,19 +13,23 @@ import (
 // and all that a [Wire] needs. It holds personal data: those fields that the
 // authority may see; the others are empty.
 type Question struct {
-	LegID          string         `json:"leg_id"` // the authority knows it as the consultation id
-	Round          int            `json:"round"`
-	CaseReference  string         `json:"case_reference"`
-	CaseType       string         `json:"case_type"`
-	LegalBasis     string         `json:"legal_basis"`
-	Purpose        string         `json:"purpose"`
-	PersonalCode   string         `json:"personal_code,omitempty"`
-	GivenName      string         `json:"given_name,omitempty"`
-	Surname        string         `json:"surname,omitempty"`
-	EmployerCode   string         `json:"employer_code,omitempty"`
-	Occupation     string         `json:"occupation,omitempty"`
-	Official       string         `json:"official"` // X-Road user id
-	Classification Classification `json:"classification,omitempty"`
+	LegID           string         `json:"leg_id"` // the authority knows it as the consultation id
+	Round           int            `json:"round"`
+	CaseReference   string         `json:"case_reference"`
+	CaseType        string         `json:"case_type"`
+	LegalBasis      string         `json:"legal_basis"`
+	Purpose         string         `json:"purpose"`
+	PersonalCode    string         `json:"personal_code,omitempty"`
+	GivenName       string         `json:"given_name,omitempty"`
+	Surname         string         `json:"surname,omitempty"`
+	BirthDate       string         `json:"birth_date,omitempty"`
+	Citizenship     string         `json:"citizenship,omitempty"`
+	DocumentNumber  string         `json:"document_number,omitempty"`
+	DocumentCountry string         `json:"document_country,omitempty"`
+	EmployerCode    string         `json:"employer_code,omitempty"`
+	Occupation      string         `json:"occupation,omitempty"`
+	Official        string         `json:"official"` // X-Road user id
+	Classification  Classification `json:"classification,omitempty"`
 	// Attachments are of the core; what was attached since is fetched.
 	Attachments []Attached `json:"attachments,omitempty"`
 }

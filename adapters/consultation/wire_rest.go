@@ -25,18 +25,22 @@ func NewRESTWire(client *xroad.Client, service soap.ServiceID) Wire { return res
 // QuestionBody is a question as its authority gets it in JSON: as the body of POST
 // /consultations, or when it fetches the question.
 type QuestionBody struct {
-	ConsultationID string         `json:"consultation_id"`
-	Round          int            `json:"round"`
-	CaseReference  string         `json:"case_reference"`
-	CaseType       string         `json:"case_type"`
-	LegalBasis     string         `json:"legal_basis"`
-	Purpose        string         `json:"purpose"`
-	PersonalCode   string         `json:"personal_code,omitempty"`
-	GivenName      string         `json:"given_name,omitempty"`
-	Surname        string         `json:"surname,omitempty"`
-	EmployerCode   string         `json:"employer_code,omitempty"`
-	Occupation     string         `json:"occupation,omitempty"`
-	Classification Classification `json:"classification,omitempty"`
+	ConsultationID  string         `json:"consultation_id"`
+	Round           int            `json:"round"`
+	CaseReference   string         `json:"case_reference"`
+	CaseType        string         `json:"case_type"`
+	LegalBasis      string         `json:"legal_basis"`
+	Purpose         string         `json:"purpose"`
+	PersonalCode    string         `json:"personal_code,omitempty"`
+	GivenName       string         `json:"given_name,omitempty"`
+	Surname         string         `json:"surname,omitempty"`
+	BirthDate       string         `json:"birth_date,omitempty"`
+	Citizenship     string         `json:"citizenship,omitempty"`
+	DocumentNumber  string         `json:"document_number,omitempty"`
+	DocumentCountry string         `json:"document_country,omitempty"`
+	EmployerCode    string         `json:"employer_code,omitempty"`
+	Occupation      string         `json:"occupation,omitempty"`
+	Classification  Classification `json:"classification,omitempty"`
 	// Attachments are passed by reference: they are fetched at our REST service.
 	Attachments []Attached `json:"attachments,omitempty"`
 }
@@ -46,6 +50,7 @@ func (q Question) Body() QuestionBody {
 	return QuestionBody{
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
 		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
+		BirthDate: q.BirthDate, Citizenship: q.Citizenship, DocumentNumber: q.DocumentNumber, DocumentCountry: q.DocumentCountry,
 		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: q.Attachments,
 	}
 }

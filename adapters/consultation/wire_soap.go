@@ -35,6 +35,7 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 	}
 	for name, value := range map[string]string{
 		"personalCode": q.PersonalCode, "givenName": q.GivenName, "surname": q.Surname,
+		"birthDate": q.BirthDate, "citizenship": q.Citizenship, "documentNumber": q.DocumentNumber, "documentCountry": q.DocumentCountry,
 		"employerCode": q.EmployerCode, "occupation": q.Occupation, "classification": string(q.Classification),
 	} {
 		if value != "" {

@@ -13,7 +13,7 @@ import (
 
 func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 	a.post(w, r, func(body []byte) (effect, error) {
-		tree, found, err := a.doc.changes["ConsultationRequest"].check(body)
+		tree, found, err := a.doc.bodies["ConsultationRequest"].check(body)
 		if err != nil {
 			return nil, err
 		}
@@ -40,11 +40,7 @@ func openRequestOf(tree any) consultation.OpenRequest {
 	r := consultation.OpenRequest{
 		CaseReference: text(tree, "case_reference"), Type: text(tree, "type"),
 		LegalBasis: text(tree, "legal_basis"), Purpose: text(tree, "purpose"),
-		Person: consultation.Person{
-			PersonalCode: text(tree, "person", "personal_code"),
-			GivenName:    text(tree, "person", "given_name"),
-			Surname:      text(tree, "person", "surname"),
-		},
+		Person:     personOf(child(tree, "person")),
 		Occupation: text(tree, "occupation"), Official: text(tree, "official"), Classification: consultation.Classification(text(tree, "classification")),
 		Hidden: texts(tree, "hidden"), Attachments: texts(tree, "attachments"),
 	}
@@ -58,6 +54,18 @@ func openRequestOf(tree any) consultation.OpenRequest {
 		r.Types = append(r.Types, name)
 	}
 	return r
+}
+
+// personOf reads what is there of a person.
+func personOf(tree any) consultation.Person {
+	who := consultation.Person{
+		PersonalCode: text(tree, "personal_code"), GivenName: text(tree, "given_name"), Surname: text(tree, "surname"),
+		BirthDate: text(tree, "birth_date"), Citizenship: text(tree, "citizenship"),
+	}
+	if has(tree, "document") {
+		who.Document = &consultation.Document{Number: text(tree, "document", "number"), Country: text(tree, "document", "country")}
+	}
+	return who
 }
 
 // admit refuses a body that says that it is too secret, before anything else is

@@ -20,7 +20,7 @@ type change func(ctx context.Context, tx pgx.Tx, r *http.Request, tree any) (con
 func (a *API) changes(schema string, do change) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		a.post(w, r, func(body []byte) (effect, error) {
-			tree, found, err := a.doc.changes[schema].check(body)
+			tree, found, err := a.doc.bodies[schema].check(body)
 			if err != nil {
 				return nil, err
 			}
@@ -61,9 +61,10 @@ func toldAs(err error) error {
 
 var noConsultation = web.Problem{Type: web.TypeNotFound, Status: http.StatusNotFound, Detail: "There is no such consultation."}
 
-// changeSchemas are the bodies of the changes, by their names in the description.
-var changeSchemas = []string{
+// bodySchemas are the bodies that requests have, by their names in the description.
+var bodySchemas = []string{
 	"ConsultationRequest", "Withdrawal", "Override", "Information", "ExtensionDecision", "Closing", "Confirmation", "Rerouting", "Readdressing", "Attaching",
+	"PermitEvent", "PersonEvent", "PersonSearch",
 }
 
 func (a *API) changeRoutes() []route {

@@ -17,7 +17,7 @@ func (a *API) tryConsultation(w http.ResponseWriter, r *http.Request) {
 		web.WriteProblem(w, *problem)
 		return
 	}
-	tree, found, err := a.doc.changes["ConsultationRequest"].check(body)
+	tree, found, err := a.doc.bodies["ConsultationRequest"].check(body)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -144,6 +144,7 @@ func (a *API) routes() []route {
 	return append(append(a.changeRoutes(), a.attachmentRoutes()...), []route{
 		{"/v1/consultations", false, "GET, HEAD, POST", map[string]http.HandlerFunc{"GET": a.listConsultations, "POST": a.openConsultation}},
 		{"/v1/consultations/dry-run", false, "POST", map[string]http.HandlerFunc{"POST": a.tryConsultation}},
+		{"/v1/consultations/search", false, "POST", map[string]http.HandlerFunc{"POST": a.searchConsultations}},
 		{"/v1/consultations/shadow", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.shadowReport}},
 		{"/v1/consultations/statistics", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.statistics}},
 		{"/v1/consultations/downtimes", false, "GET, HEAD", map[string]http.HandlerFunc{"GET": a.downtimes}},

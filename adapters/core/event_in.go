@@ -59,7 +59,10 @@ func (p Permit) EmployerCode() string {
 
 func (a *API) takeEvent(w http.ResponseWriter, r *http.Request) {
 	a.post(w, r, func(body []byte) (effect, error) {
-		tree, found, err := a.doc.event.check(body)
+		if kind := kindOf(body); strings.HasPrefix(kind, personPrefix) {
+			return a.personEvent(body)
+		}
+		tree, found, err := a.doc.bodies["PermitEvent"].check(body)
 		if err != nil {
 			return nil, err
 		}
@@ -82,13 +85,7 @@ func meaningOf(tree any) []consultation.Violation {
 			found = append(found, consultation.Violation{Path: path, Code: code, Message: message})
 		}
 	}
-	// The schema's date-time knows leap seconds, which a clock does not, and years
-	// that no message can carry.
-	if at, err := time.Parse(time.RFC3339, text(tree, "occurred_at")); err != nil {
-		add("/occurred_at", "format", "a moment is needed: RFC 3339 without leap seconds")
-	} else if y := at.UTC().Year(); y < 2000 || y > 9999 {
-		add("/occurred_at", "range", "a moment between the years 2000 and 9999 is needed")
-	}
+	found = momentOf(tree)
 	data := child(tree, "data")
 	add("/data/person/personal_code", mapping.CheckPersonalCode(text(data, "person", "personal_code")), "no Estonian personal code")
 	if from, to := text(data, "valid_from"), text(data, "valid_to"); from != "" && to != "" && to < from {
@@ -98,6 +95,20 @@ func meaningOf(tree any) []consultation.Violation {
 		add("/data/employer/registry_code", mapping.CheckRegistryCode(text(data, "employer", "registry_code")), "no Estonian registry code")
 	}
 	return found
+}
+
+// momentOf finds what a schema cannot say of the moment of an event: its
+// date-time knows leap seconds, which a clock does not, and years that no message
+// can carry.
+func momentOf(tree any) []consultation.Violation {
+	at, err := time.Parse(time.RFC3339, text(tree, "occurred_at"))
+	if err != nil {
+		return []consultation.Violation{{Path: "/occurred_at", Code: "format", Message: "a moment is needed: RFC 3339 without leap seconds"}}
+	}
+	if y := at.UTC().Year(); y < 2000 || y > 9999 {
+		return []consultation.Violation{{Path: "/occurred_at", Code: "range", Message: "a moment between the years 2000 and 9999 is needed"}}
+	}
+	return nil
 }
 
 // eventReceipt confirms an event of the core.
@@ -111,26 +122,43 @@ type eventReceipt struct {
 func (a *API) intake(ctx context.Context, tx pgx.Tx, e CoreEvent) (answer, error) {
 	// One spelling of what means the same.
 	e.ID, e.OccurredAt = strings.ToLower(e.ID), e.OccurredAt.UTC()
-	content, err := json.Marshal(e)
+	return a.first(ctx, tx, fact{e.ID, e.Type, e.OccurredAt, e}, func() error {
+		for _, tell := range a.o.Intake {
+			if err := tell(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// fact is what of an event tells it from others; content is all of it.
+type fact struct {
+	id, kind string
+	at       time.Time
+	content  any
+}
+
+// first stores a fact and acts on it, unless it is known.
+func (a *API) first(ctx context.Context, tx pgx.Tx, f fact, act func() error) (answer, error) {
+	content, err := json.Marshal(f.content)
 	if err != nil {
 		return answer{}, fmt.Errorf("writing down the event: %w", err)
 	}
 	hash := sha256.Sum256(content)
 	done, err := tx.Exec(ctx, `
 		insert into core.event_in (id, type, content_sha256, occurred_at, received_at) values ($1, $2, $3, $4, $5)
-		on conflict (id) do nothing`, e.ID, e.Type, hash[:], e.OccurredAt, a.o.Now().UTC())
+		on conflict (id) do nothing`, f.id, f.kind, hash[:], f.at, a.o.Now().UTC())
 	if err != nil {
 		return answer{}, fmt.Errorf("storing the event: %w", err)
 	}
 	if done.RowsAffected() == 0 {
-		return known(ctx, tx, e.ID, hash[:])
+		return known(ctx, tx, f.id, hash[:])
 	}
-	for _, tell := range a.o.Intake {
-		if err := tell(ctx, tx, e); err != nil {
-			return answer{}, fmt.Errorf("acting on an event %s: %w", e.Type, err)
-		}
+	if err := act(); err != nil {
+		return answer{}, fmt.Errorf("acting on an event %s: %w", f.kind, err)
 	}
-	return answer{status: http.StatusAccepted, body: eventReceipt{ID: e.ID}}, nil
+	return answer{status: http.StatusAccepted, body: eventReceipt{ID: f.id}}, nil
 }
 
 // known answers to an event whose id is there already.

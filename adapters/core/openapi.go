@@ -27,15 +27,14 @@ type document struct {
 	tree map[string]any
 	// eventTypes are the types of events out, each with a schema for its data.
 	eventTypes []string
-	changes    map[string]*schema // by the names of changeSchemas
-	event      *schema
+	bodies     map[string]*schema // by the names of bodySchemas
 }
 
 // description is the embedded document, read once: it is the same for every API.
 var description = sync.OnceValues(loadDocument)
 
 func loadDocument() (*document, error) {
-	d := &document{changes: map[string]*schema{}}
+	d := &document{bodies: map[string]*schema{}}
 	if err := yaml.Unmarshal(openapiYAML, &d.tree); err != nil {
 		return nil, fmt.Errorf("reading openapi.yaml: %w", err)
 	}
@@ -62,13 +61,12 @@ func loadDocument() (*document, error) {
 	if err := compiler.AddResource(documentURL, tree); err != nil {
 		return nil, fmt.Errorf("adding openapi.json to the schema compiler: %w", err)
 	}
-	for _, name := range changeSchemas {
-		if d.changes[name], err = compileSchema(compiler, name); err != nil {
+	for _, name := range bodySchemas {
+		if d.bodies[name], err = compileSchema(compiler, name); err != nil {
 			return nil, err
 		}
 	}
-	d.event, err = compileSchema(compiler, "PermitEvent")
-	return d, err
+	return d, nil
 }
 
 // compileSchema compiles components/schemas/name.

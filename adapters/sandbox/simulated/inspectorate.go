@@ -29,19 +29,23 @@ func (w *World) restConsultation(name string) http.HandlerFunc {
 
 func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	var q struct {
-		ConsultationID string            `json:"consultation_id"`
-		Round          int               `json:"round"`
-		CaseReference  string            `json:"case_reference"`
-		CaseType       string            `json:"case_type"`
-		LegalBasis     string            `json:"legal_basis"`
-		Purpose        string            `json:"purpose"`
-		PersonalCode   string            `json:"personal_code"`
-		GivenName      string            `json:"given_name"`
-		Surname        string            `json:"surname"`
-		EmployerCode   string            `json:"employer_code"`
-		Occupation     string            `json:"occupation"`
-		Classification string            `json:"classification"`
-		Attachments    []json.RawMessage `json:"attachments"`
+		ConsultationID  string            `json:"consultation_id"`
+		Round           int               `json:"round"`
+		CaseReference   string            `json:"case_reference"`
+		CaseType        string            `json:"case_type"`
+		LegalBasis      string            `json:"legal_basis"`
+		Purpose         string            `json:"purpose"`
+		PersonalCode    string            `json:"personal_code"`
+		GivenName       string            `json:"given_name"`
+		Surname         string            `json:"surname"`
+		BirthDate       string            `json:"birth_date"`
+		Citizenship     string            `json:"citizenship"`
+		DocumentNumber  string            `json:"document_number"`
+		DocumentCountry string            `json:"document_country"`
+		EmployerCode    string            `json:"employer_code"`
+		Occupation      string            `json:"occupation"`
+		Classification  string            `json:"classification"`
+		Attachments     []json.RawMessage `json:"attachments"`
 	}
 	from, ok := caller(rw, r)
 	if !ok || !readJSON(rw, r, &q) {
@@ -57,7 +61,10 @@ func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	if q.Round < 1 {
 		faults = append(faults, web.FieldError{Path: "/round", Code: "range", Message: "is 1 or more"})
 	}
-	if refused(rw, checkedCode(faults, q.PersonalCode)) {
+	if q.PersonalCode != "" || q.BirthDate == "" {
+		faults = checkedCode(faults, q.PersonalCode)
+	}
+	if refused(rw, faults) {
 		return
 	}
 	w.acknowledge(name, rw, http.StatusAccepted, func() (string, bool, error) {
@@ -100,7 +107,8 @@ func (w *World) consultationRequest(name string) operate {
 		if _, err := fmt.Sscan(fmt.Sprint(request["round"]), &round); err != nil || round < 1 || id == "" {
 			return nil, &businessFault{"consultation.key", "consultationId või round puudub"}
 		}
-		if fault := mapping.CheckPersonalCode(code); fault != "" {
+		_, born := request["birthDate"]
+		if fault := mapping.CheckPersonalCode(code); fault != "" && (code != "" || !born) {
 			return nil, &businessFault{fault, "isikukood ei ole õige"}
 		}
 		receipt, duplicate, err := w.consult(name, consultationRecord{ID: id, Round: round, From: req.Header.Client.String(), Case: reference})
