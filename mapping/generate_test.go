@@ -1,6 +1,7 @@
 package mapping_test
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -108,6 +109,10 @@ func generateSimple(t *rapid.T, s *contract.Simple) any {
 		return rapid.SampledFrom([]string{"2026-11-23", "2024-02-29", "2026-01-01Z", "1999-12-31+02:00"}).Draw(t, "date")
 	case "dateTime":
 		return rapid.SampledFrom([]string{"2026-11-23T10:11:12", "2026-03-29T03:30:00.123+03:00", "2024-02-29T24:00:00Z"}).Draw(t, "dateTime")
+	case "base64Binary":
+		return base64.StdEncoding.EncodeToString([]byte(rapid.StringN(0, 5, -1).Draw(t, "octets")))
+	case "anyURI":
+		return rapid.SampledFrom([]string{"cid:f-1", "cid:a%40b"}).Draw(t, "reference")
 	default:
 		t.Fatalf("no generator for %s", s.Base)
 		return nil
@@ -138,6 +143,10 @@ func fullest(t testing.TB, el *contract.Element, branch int) map[string]any {
 			return "2026-11-23"
 		case s.Base == "dateTime":
 			return "2026-11-23T10:11:12+02:00"
+		case s.Base == "base64Binary":
+			return "AAEC"
+		case s.Base == "anyURI":
+			return "cid:f-1"
 		default:
 			return strings.Repeat("õ<&>", 3)
 		}

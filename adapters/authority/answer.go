@@ -65,6 +65,7 @@ type soapAnswer struct {
 	} `json:"condition"`
 	AnsweredAt     string                      `json:"answeredAt"`
 	Correction     string                      `json:"correction"`
+	Attachment     []string                    `json:"attachment"`
 	Classification consultation.Classification `json:"classification"`
 }
 
@@ -87,7 +88,7 @@ func (p *Provider) fromSOAP(content map[string]any) (consultation.Answer, error)
 	answer := consultation.Answer{
 		AnswerID: a.AnswerID, LegID: a.ConsultationID, Round: a.Round, Code: consultation.AnswerCode(a.AnswerCode),
 		LegalGround: a.LegalGround, Justification: a.Justification, Correction: a.Correction,
-		Classification: a.Classification, AnsweredAt: at, Door: doorSOAP,
+		Classification: a.Classification, AnsweredAt: at, Door: doorSOAP, Attachments: a.Attachment,
 	}
 	for _, c := range a.Condition {
 		answer.Conditions = append(answer.Conditions, consultation.Condition{Code: c.Code, Text: c.Text, ValidUntil: withoutZone(c.ValidUntil)})
@@ -111,9 +112,9 @@ func withoutZone(date string) string {
 	return date
 }
 
-// receive hands the answer to the procedure, in one transaction. The receipt is
-// given out only when everything is stored.
-func (p *Provider) receive(ctx context.Context, a consultation.Answer) (consultation.Receipt, error) {
+// receive hands the answer to the procedure, with the files that came with it, in
+// one transaction. The receipt is given out only when everything is stored.
+func (p *Provider) receive(ctx context.Context, a consultation.Answer, sent *sentFiles) (consultation.Receipt, error) {
 	id, err := uuid.Parse(a.LegID)
 	if err != nil || len(a.LegID) != 36 {
 		return consultation.Receipt{}, unknownConsultation()
@@ -121,6 +122,9 @@ func (p *Provider) receive(ctx context.Context, a consultation.Answer) (consulta
 	a.LegID = id.String()
 	var receipt consultation.Receipt
 	err = pgx.BeginFunc(ctx, p.o.Pool, func(tx pgx.Tx) error {
+		if err := p.attachAll(ctx, tx, sent); err != nil {
+			return err
+		}
 		var err error
 		receipt, err = p.o.Procedure.Receive(ctx, tx, a)
 		return err
@@ -149,6 +153,21 @@ func (p *Provider) aboutLeg(ctx context.Context, leg string, err error) error {
 		return aboutHidden{err}
 	}
 	return err
+}
+
+// aboutLegs marks a refusal of a message that brought files for questions of which
+// one is hidden.
+func (p *Provider) aboutLegs(ctx context.Context, sent []*sentFiles, err error) error {
+	r, ok := technical(err)
+	if !ok {
+		return err
+	}
+	for _, s := range sent {
+		if hidden, wrong := p.o.Procedure.IsHidden(ctx, p.o.Pool, s.leg); hidden || wrong != nil {
+			r.Hidden = true
+		}
+	}
+	return r
 }
 
 // refusalOf finds what the procedure did not take, as one text: the message is

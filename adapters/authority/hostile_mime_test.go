@@ -7,8 +7,8 @@ import (
 )
 
 // mimeInputs are messages with attachments. They are read to their end as
-// streams; the services have no place for any, so the best of them is refused
-// in words that say so.
+// streams; nothing in the good message refers to any, so the best of them is
+// refused in words that say so.
 func mimeInputs() []badInput {
 	const (
 		contentType = "Client.InvalidContentType"
@@ -75,8 +75,10 @@ func mimeInputs() []badInput {
 		{54, "xop:Include", func(h *hostile) {
 			const include = `<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:a"/>`
 			const mtom = `multipart/related; type="application/xop+xml"; start-info="text/xml"; boundary="b-1"`
-			for _, text := range []string{h.swap("<e:Header>", "<e:Header>"+include), h.put(include), h.put(repeat(include, 100))} {
-				h.refused(notTaken, related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, text)+file("Content-ID: <a>")+end))
+			for text, code := range map[string]string{
+				h.swap("<e:Header>", "<e:Header>"+include): notTaken, h.put(include): "Client.InvalidXml", h.put(repeat(include, 100)): "Client.InvalidXml",
+			} {
+				h.refused(code, related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, text)+file("Content-ID: <a>")+end))
 			}
 			h.refused(invalidSOAP, related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, h.put(repeat(include, 50_000)))+end))
 			h.refused("Client.InvalidXml", related(h, mtom, part(`Content-Type: application/xop+xml; type="text/xml"`, h.put(include))+end))

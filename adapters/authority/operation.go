@@ -17,7 +17,7 @@ import (
 // operation is one thing that authorities do, the same through both doors.
 type operation struct {
 	code   string // of the SOAP service
-	method string // of the REST service
+	method string // of the REST service; "" where that has a handler of its own
 	path   string
 	schema string // of the REST body, "" without one
 	work   func(ctx context.Context, p *Provider, in request) (out any, result string, err error)
@@ -29,7 +29,16 @@ type request struct {
 	from      soap.ClientID
 	messageID string
 	door      string
-	content   []byte // JSON
+	content   []byte       // JSON
+	files     []*sentFiles // that came with a SOAP message, by its answers
+}
+
+// filesOf are the files that came with the answer i, or with what has no answers.
+func (in request) filesOf(i int) *sentFiles {
+	if i < len(in.files) {
+		return in.files[i]
+	}
+	return nil
 }
 
 // read reads the content.
@@ -56,6 +65,7 @@ func SOAPServices() []string {
 var operations = []operation{
 	{code: "listNotices", method: "GET", path: "/notices", work: listNotices},
 	{code: "getConsultation", method: "GET", path: "/consultations/{id}", work: getConsultation},
+	{code: "getAttachment", work: getAttachment},
 	{code: "acknowledgeConsultation", method: "POST", path: "/consultations/{id}/acknowledgement", schema: "Action", work: act(consultation.HappenedDelivered)},
 	{code: "takeIntoReview", method: "POST", path: "/consultations/{id}/review", schema: "Action", work: act(consultation.HappenedTaken)},
 	{code: "requestInformation", method: "POST", path: "/consultations/{id}/inquiries", schema: "Inquiry", work: act(consultation.HappenedAsked)},
@@ -94,6 +104,9 @@ func act(what consultation.Happening) func(context.Context, *Provider, request) 
 		}
 		var r consultation.Receipt
 		err := pgx.BeginFunc(ctx, p.o.Pool, func(tx pgx.Tx) (err error) {
+			if err := p.attachAll(ctx, tx, in.filesOf(0)); err != nil {
+				return err
+			}
 			r, err = p.o.Procedure.Act(ctx, tx, d)
 			return err
 		})
@@ -192,7 +205,7 @@ func submitAnswers(ctx context.Context, p *Provider, in request) (any, string, e
 	results := make([]batchResult, len(c.Answers))
 	for i, b := range c.Answers {
 		r := batchResult{ConsultationID: b.ConsultationID, AnswerID: b.AnswerID}
-		taken, err := p.one(ctx, in, b)
+		taken, err := p.one(ctx, in, b, in.filesOf(i))
 		if why, ok := refusalOf(err); ok {
 			r.Status, r.FaultCode, r.FaultString = resultRefused, why.Code, why.Message
 		} else if err != nil {
@@ -212,7 +225,7 @@ type batchAnswer struct {
 	restAnswer
 }
 
-func (p *Provider) one(ctx context.Context, in request, b batchAnswer) (consultation.Receipt, error) {
+func (p *Provider) one(ctx context.Context, in request, b batchAnswer, sent *sentFiles) (consultation.Receipt, error) {
 	if err := p.o.Procedure.Admit(b.Classification, in.door, in.from.String()); err != nil {
 		return consultation.Receipt{}, err
 	}
@@ -231,7 +244,7 @@ func (p *Provider) one(ctx context.Context, in request, b batchAnswer) (consulta
 		AnswerID: b.AnswerID, LegID: b.ConsultationID, Round: whole(b.Round), Code: consultation.AnswerCode(b.AnswerCode), LegalGround: b.LegalGround,
 		Justification: b.Justification, Conditions: b.Conditions, Correction: b.Correction, Classification: b.Classification, Attachments: b.Attachments, AnsweredAt: at,
 		From: in.from, Door: in.door, MessageID: in.messageID,
-	})
+	}, sent)
 }
 
 // whole is a number that a schema has found whole; one too large is none.

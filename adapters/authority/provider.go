@@ -166,6 +166,9 @@ func (p *Provider) Handler() http.Handler {
 	mux.HandleFunc("/rest/v1/consultations/{id}/answers", p.guarded(p.serveREST(http.MethodPost, "Answer", p.answerREST)))
 	mux.HandleFunc("/rest/v1/consultations/{id}/attachments/{attachment}", p.guarded(p.serveAttachment))
 	for _, o := range operations {
+		if o.method == "" {
+			continue
+		}
 		mux.HandleFunc("/rest/v1"+o.path, p.guarded(p.serveREST(o.method, o.schema, p.workREST(o))))
 	}
 	mux.HandleFunc("/", p.guarded(notFound))
@@ -179,7 +182,7 @@ func (p *Provider) Handler() http.Handler {
 		switch {
 		case len(r.RequestURI) > maxURI && r.URL.Path == "/soap":
 			p.replySOAP(w, r, func() reply {
-				return p.fault(r.Context(), nil, refuse("client.invalid_request", "the address is too long"))
+				return p.fault(r.Context(), nil, refuse(codeInvalidRequest, "the address is too long"))
 			})
 			return
 		case len(r.RequestURI) > maxURI:

@@ -18,6 +18,7 @@ const (
 	codeInternal          = "server.internal_error"
 	codeNotSecurityServer = "client.not_security_server"
 	codeAccessDenied      = "client.access_denied"
+	codeInvalidRequest    = "client.invalid_request"
 )
 
 // Results of an [Observation] beside those of a receipt.

@@ -116,7 +116,7 @@ func (p *Provider) answerREST(r *http.Request, from caller, body []byte) (any, s
 		return nil, "", err
 	}
 	answer.From, answer.MessageID = from.client, from.messageID
-	got, err := p.receive(r.Context(), answer)
+	got, err := p.receive(r.Context(), answer, nil)
 	return receipt{string(got.Status), string(got.LegState)}, string(got.Status), err
 }
 

@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"time"
 
 	"github.com/beevik/etree"
 
@@ -47,9 +46,14 @@ func (p *Provider) replySOAP(w http.ResponseWriter, r *http.Request, work func()
 	} else {
 		out = p.fault(r.Context(), nil, refuse(codeNotSecurityServer, "only the Security Server is served here"))
 	}
-	w.Header().Set("Content-Type", soap.ContentType)
-	w.WriteHeader(out.status)
-	_, _ = w.Write(out.body) // a caller who has gone needs no answer
+	if out.stream != nil {
+		w.Header().Set("Content-Type", out.contentType)
+		p.send(r.Context(), w, &out)
+	} else {
+		w.Header().Set("Content-Type", soap.ContentType)
+		w.WriteHeader(out.status)
+		_, _ = w.Write(out.body) // a caller who has gone needs no answer
+	}
 	if out.result != "" {
 		p.o.Observe(Observation{Door: doorSOAP, Result: out.result, Took: p.o.Now().Sub(started)})
 	}
@@ -60,6 +64,11 @@ type reply struct {
 	status int
 	body   []byte
 	result string // of the observation; "" for a description
+
+	// Of a reply with a file, in the place of the body.
+	contentType string
+	stream      io.Reader
+	length      int64 // in bytes
 }
 
 func (p *Provider) soap(w http.ResponseWriter, r *http.Request) reply {
@@ -74,11 +83,11 @@ func (p *Provider) soap(w http.ResponseWriter, r *http.Request) reply {
 	if r.Method != http.MethodPost {
 		return p.fault(ctx, nil, refuse("client.invalid_http_method", "messages are sent with POST; the description is at ?wsdl"))
 	}
-	msg, attachments, err := p.readSOAP(w, r)
+	in, msg, err := p.readSOAP(w, r)
 	if err != nil {
-		return p.fault(ctx, nil, err)
+		return p.fault(ctx, nil, in.refused(err))
 	}
-	return p.answerSOAP(ctx, msg, attachments)
+	return p.answerSOAP(ctx, msg, in)
 }
 
 func asksForWSDL(r *http.Request) bool {
@@ -90,44 +99,31 @@ func asksForWSDL(r *http.Request) bool {
 	return false
 }
 
-// readSOAP reads one message, without a look at what it is about, and how many
-// attachments it brought. They stream by and are not kept.
-func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (msg *soap.Message, attachments int, err error) {
+// readSOAP reads the envelope of one message, without a look at what it is about.
+// The attachments behind it are still to be read, also with an error.
+func (p *Provider) readSOAP(w http.ResponseWriter, r *http.Request) (*parts, *soap.Message, error) {
 	contentType, err := checkContentType(r.Header)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, err
 	}
 	if !goodSOAPAction(r.Header) {
-		return nil, 0, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
+		return nil, nil, refuse("client.invalid_soap_action", "Malformed SOAPAction header")
 	}
-	in, err := soap.OpenRequest(contentType, http.MaxBytesReader(w, r.Body, int64(p.o.Limits.Bytes)+maxAttachments), p.o.Limits)
+	in, err := p.open(w, r, contentType)
 	if err != nil {
-		return nil, 0, unread(err)
+		return nil, nil, err
 	}
-	for {
-		a, err := in.Next()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, 0, unread(err)
-		}
-		attachments++
-		if _, err := io.Copy(io.Discard, a.Body); err != nil {
-			return nil, 0, unread(err)
-		}
-	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	data := in.Envelope()
-	if msg, err = soap.ReadRequest(data, dense(p.o.Limits, len(data))); err != nil {
-		return nil, 0, malformed(err)
+	data := in.in.Envelope()
+	msg, err := soap.ReadRequest(data, dense(p.o.Limits, len(data)))
+	if err != nil {
+		return in, nil, malformed(err)
 	}
 	if m := declaredEncoding.FindSubmatch(data); m != nil && !strings.EqualFold(string(m[1]), "utf-8") && !strings.EqualFold(string(m[1]), "us-ascii") {
 		// The Security Server has told that the bytes are UTF-8; one of the two
 		// is wrong, and a guess would change names of people.
-		return nil, 0, refuse("client.invalid_soap", "the declared encoding is not UTF-8")
+		return in, nil, refuse("client.invalid_soap", "the declared encoding is not UTF-8")
 	}
-	return msg, attachments, p.checkHeader(msg.Header)
+	return in, msg, p.checkHeader(msg.Header)
 }
 
 // dense bounds the elements of a message of n bytes. An element of a tree takes
@@ -148,15 +144,11 @@ func unread(err error) error {
 	if _, ok := errors.AsType[*soap.Failure](err); ok {
 		return malformed(err)
 	}
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return refuse("client.invalid_request", "the message is too large")
+	if _, ok := technical(err); ok {
+		return err
 	}
-	return refuse("client.invalid_request", "the message ended before it was complete")
+	return refuse(codeInvalidRequest, "the message ended before it was complete")
 }
-
-// maxAttachments is what is read behind an envelope, in bytes, so that the
-// sender of attachments gets the Fault about them.
-const maxAttachments = 64 << 20
 
 // checkContentType returns the one Content-Type of a message. A plain one is in
 // UTF-8: a Security Server says text/xml; charset=UTF-8 whatever the client
@@ -181,35 +173,42 @@ func checkContentType(h http.Header) (string, error) {
 
 // answerSOAP gives a message that is well formed to the operation that its
 // service field names.
-func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, attachments int) reply {
+func (p *Provider) answerSOAP(ctx context.Context, msg *soap.Message, in *parts) reply {
 	op, err := p.operation(msg)
 	if err != nil {
-		return p.fault(ctx, msg, err)
-	}
-	if attachments > 0 {
-		// Taking the answer and dropping what came with it would be a lie.
-		return p.fault(ctx, msg, refuse("client.attachments_not_taken", fmt.Sprintf("the service %s takes no attachments; the message has %d", op.Code, attachments)))
+		return p.fault(ctx, msg, in.refused(err))
 	}
 	// Before the contract: whatever else is wrong, this is what is told.
 	if refused, ok := refusalOf(p.o.Procedure.Admit(levelOf(msg.Body()), doorSOAP, msg.Header.Client.String())); ok {
+		_ = in.skip(nil)
 		return p.refuseInBody(ctx, op, msg, refused)
 	}
-	content, err := mapping.DecodeMessage(op.Input, msg)
+	content, err := decode(op, msg, in.in.Multipart())
 	if err != nil {
-		return p.fault(ctx, msg, violated(err))
+		return p.fault(ctx, msg, in.refused(violated(err)))
 	}
-	out, result, err := p.workSOAP(ctx, op.Code, msg, content)
-	if err != nil {
-		if refused, ok := refusalOf(err); ok {
-			return p.refuseInBody(ctx, op, msg, refused)
+	sent := p.takeOut(content)
+	if err := p.keepFiles(ctx, msg.Header.Client, in, sent); err != nil {
+		return p.fault(ctx, msg, p.aboutLegs(ctx, sent, err))
+	}
+	out, result, err := p.workSOAP(ctx, op.Code, msg, content, sent)
+	var body []byte
+	switch fetched, file := out.(fetchedFile); {
+	case err != nil:
+	case file:
+		var r reply
+		if r, err = p.replyFile(ctx, op, msg, fetched, result); err == nil {
+			return r
 		}
-		return p.fault(ctx, msg, err)
+	default:
+		var response map[string]any
+		if response, err = soapSpelling(out); err == nil {
+			body, err = respond(op, msg, response)
+		}
 	}
-	response, err := soapSpelling(out)
-	if err != nil {
-		return p.fault(ctx, msg, err)
+	if refused, ok := refusalOf(err); ok {
+		return p.refuseInBody(ctx, op, msg, refused)
 	}
-	body, err := respond(op, msg, response)
 	if err != nil {
 		return p.fault(ctx, msg, err)
 	}
@@ -229,14 +228,14 @@ func levelOf(wrapper *etree.Element) consultation.Classification {
 }
 
 // workSOAP does what a message asks for.
-func (p *Provider) workSOAP(ctx context.Context, code string, msg *soap.Message, content map[string]any) (any, string, error) {
+func (p *Provider) workSOAP(ctx context.Context, code string, msg *soap.Message, content map[string]any, sent []*sentFiles) (any, string, error) {
 	if code == SOAPService {
 		answer, err := p.fromSOAP(content)
 		if err != nil {
 			return nil, "", err
 		}
 		answer.From, answer.MessageID = msg.Header.Client, msg.Header.ID
-		r, err := p.receive(ctx, answer)
+		r, err := p.receive(ctx, answer, sent[0])
 		return receipt{string(r.Status), string(r.LegState)}, string(r.Status), err
 	}
 	data, err := json.Marshal(restSpelling(content["request"]))
@@ -244,7 +243,7 @@ func (p *Provider) workSOAP(ctx context.Context, code string, msg *soap.Message,
 		return nil, "", fmt.Errorf("writing a message as JSON: %w", err)
 	}
 	o := p.operations[code]
-	return o.work(ctx, p, request{from: msg.Header.Client, messageID: msg.Header.ID, door: doorSOAP, content: data})
+	return o.work(ctx, p, request{from: msg.Header.Client, messageID: msg.Header.ID, door: doorSOAP, content: data, files: sent})
 }
 
 // operation finds what the message asks for: exactly our subsystem, a known

@@ -172,7 +172,17 @@ func (p *Procedure) MayAttach(ctx context.Context, db outbox.DB, from soap.Clien
 	return nil
 }
 
-// checkAttachments names what is wrong with a list of ids.
+// CheckAttachments looks at a list of ids before any file is read. The error is a
+// *[Refusal] that names what is wrong with it.
+func CheckAttachments(ids []string) error {
+	var f faults
+	if f.attachments(ids); len(f) > 0 {
+		return &Refusal{RefusedInvalid, f}
+	}
+	return nil
+}
+
+// attachments names what is wrong with a list of ids.
 func (f *faults) attachments(ids []string) {
 	if len(ids) > maxAttachments {
 		f.add("/attachments", "length", "at most %d attachments", maxAttachments)

@@ -25,7 +25,7 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 		}
 	}
 	hub := ""
-	for _, code := range []string{"submitAnswer", "submitAnswers", "listNotices", "getConsultation", "acknowledgeConsultation", "takeIntoReview", "requestInformation", "requestExtension", "listDigests", "announceDowntime", "getStatistics"} {
+	for _, code := range []string{"submitAnswer", "submitAnswers", "listNotices", "getConsultation", "getAttachment", "acknowledgeConsultation", "takeIntoReview", "requestInformation", "requestExtension", "listDigests", "announceDowntime", "getStatistics"} {
 		hub += "70008747/ristmik/" + code + " |"
 	}
 	want := hub + "70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|79990000/jarelevalve/konsult labour-inspectorate"

@@ -112,7 +112,7 @@ func TestOtherMakersAttachments(t *testing.T) {
 			if diff := cmp.Diff(files, got.Attachments); diff != "" {
 				t.Errorf("attachments changed on the way:\n%.600s", diff)
 			}
-			// The hub's own service takes none, and says so.
+			// The hub's own service takes none to which no field refers, and says so.
 			j.Endpoint = securityServer(t, "", url+"/soap").URL() + "/"
 			j.Calls[0].ID = uuid.NewString()
 			if got := l.run(t, j).Results[0]; got.Fault == nil || got.Fault.Code != "client.attachments_not_taken" {

@@ -152,6 +152,14 @@ func callOf(operation, question string) (sample, bool) {
 			refused: map[string]any{"request": map[string]any{"consultationId": nobodys}},
 			at:      []string{"response", "personalCode"}, want: person, faultCode: "consultation.unknown",
 		}, true
+	case "getAttachment":
+		request := func(question string) map[string]any {
+			return map[string]any{"request": map[string]any{"consultationId": question, "attachmentId": fileOf(question), "packaging": "MTOM"}}
+		}
+		return sample{
+			good: request(question), refused: request(nobodys),
+			at: []string{"response", "attachment", "name"}, want: "tööleping.pdf", faultCode: "consultation.unknown",
+		}, true
 	case "acknowledgeConsultation":
 		return receipt("DELIVERED", nil), true
 	case "takeIntoReview":

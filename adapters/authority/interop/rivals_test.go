@@ -37,6 +37,8 @@ type call struct {
 	Body      map[string]any `json:"body"`
 	// Attachments go with the message.
 	Attachments []attachment `json:"attachments,omitempty"`
+	// MTOM has a library that can send contents of fields as attachments.
+	MTOM bool `json:"mtom"`
 }
 
 // attachment is a file beside the message.
@@ -68,7 +70,8 @@ type result struct {
 type library struct {
 	name string
 	args func(*testing.T) []string // its client script; skips the test where it cannot run
-	// sends says that the library can be made to send attachments.
+	// sends says that the library can be made to send any attachments, also such
+	// as no field refers to.
 	sends bool
 }
 

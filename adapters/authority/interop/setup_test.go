@@ -1,6 +1,7 @@
 package interop_test
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"net/http/httptest"
@@ -13,6 +14,7 @@ import (
 	"ristmik/adapters/authority"
 	"ristmik/adapters/consultation"
 	"ristmik/adapters/consultation/calendar"
+	"ristmik/adapters/consultation/files"
 	"ristmik/adapters/postgres"
 	"ristmik/adapters/postgres/postgrestest"
 	"ristmik/adapters/sandbox"
@@ -29,6 +31,12 @@ var (
 	tor      = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000349", Subsystem: "tor"}
 	security = soap.ClientID{Instance: "EE", Class: "GOV", Member: "70000591", Subsystem: "konsult"}
 )
+
+// contractFile is the file that every question has.
+var contractFile = append([]byte("%PDF-1.7\r\n--\r\n"), bytes.Repeat([]byte("õ\x00\xff--part"), 20_000)...)
+
+// fileOf is the id of a question's file.
+func fileOf(question string) string { return uuid.NewSHA1(uuid.Nil, []byte(question)).String() }
 
 // provider starts the hub's provider over a real database, at a day in November,
 // and returns its address, what asks the security service a question and gives
@@ -82,7 +90,21 @@ func provider(t *testing.T) (url string, ask func(*testing.T) string, operations
 		if err != nil {
 			t.Fatal(err)
 		}
-		return opened.Legs[0].ID
+		leg := opened.Legs[0].ID
+		err = pgx.BeginFunc(t.Context(), pool, func(tx pgx.Tx) error {
+			kept, err := (&files.Store{Pool: pool, Now: now}).Put(t.Context(), bytes.NewReader(contractFile), "", nil)
+			if err == nil {
+				_, err = procedure.Attach(t.Context(), tx, consultation.NewAttachment{ID: fileOf(leg), Name: "tööleping.pdf", File: kept})
+			}
+			if err == nil {
+				_, err = procedure.AddAttachments(t.Context(), tx, opened.ID, []string{fileOf(leg)})
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return leg
 	}
 	// One question has been waiting for so long that there is a digest with it.
 	ask(t)

@@ -71,10 +71,7 @@ type File struct {
 // for any. The error is a *[Problem] when the file is not taken. What breaks off is
 // not kept: its chunks are deleted at once, or by [Prune] when the process dies.
 func (s *Store) Put(ctx context.Context, r io.Reader, declared string, want []byte) (_ File, err error) {
-	limit := s.Size
-	if limit <= 0 {
-		limit = DefaultSize
-	}
+	limit := s.Limit()
 	types := s.Types
 	if len(types) == 0 {
 		types = DefaultTypes()
@@ -128,6 +125,14 @@ func (s *Store) Put(ctx context.Context, r io.Reader, declared string, want []by
 		return File{}, err
 	}
 	return whole, nil
+}
+
+// Limit is how large a file may be, in bytes.
+func (s *Store) Limit() int64 {
+	if s.Size <= 0 {
+		return DefaultSize
+	}
+	return s.Size
 }
 
 // fill reads until buf is full or the file has ended, which only io.EOF says: a

@@ -43,10 +43,10 @@ async function make(call) {
   const files = (call.attachments ?? []).map((a) => ({
     name: a.content_id, contentId: a.content_id, mimetype: a.content_type, body: Buffer.from(a.content, 'base64'),
   }));
-  // With attachments node-soap speaks MTOM, and only then reads them.
+  // With attachments node-soap speaks MTOM.
   const options = files.length ? { attachments: files, forceMTOM: true } : {};
   const [body, , header] = await client[call.operation + 'Async'](call.body, options);
-  const attachments = files.length && client.lastResponseAttachments?.parts.map((part) => ({
+  const attachments = client.lastResponseAttachments?.parts.map((part) => ({
     content_id: part.headers['content-id'].replace(/^<|>$/g, ''), content_type: part.headers['content-type'],
     content: Buffer.from(part.body).toString('base64'),
   }));

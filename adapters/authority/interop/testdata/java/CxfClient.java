@@ -1,8 +1,17 @@
 import com.fasterxml.jackson.databind.ObjectMapper;
+import jakarta.activation.DataHandler;
+import jakarta.mail.util.ByteArrayDataSource;
 import jakarta.xml.bind.JAXBContext;
 import jakarta.xml.bind.JAXBElement;
+import jakarta.xml.bind.Marshaller;
+import jakarta.xml.bind.Unmarshaller;
+import jakarta.xml.bind.attachment.AttachmentMarshaller;
+import jakarta.xml.bind.attachment.AttachmentUnmarshaller;
 import jakarta.xml.ws.Holder;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -96,11 +105,16 @@ public class CxfClient {
                 element = document.createElementNS(name.getNamespaceURI(), name.getLocalPart());
                 fill(element, (Map<String, Object>) call.get("body"));
             }
-            Object value = element == null ? null : classes.createUnmarshaller().unmarshal(element, part.getTypeClass()).getValue();
+            Unmarshaller reader = classes.createUnmarshaller();
+            reader.setAttachmentUnmarshaller(new Files((List<Map<String, String>>) call.getOrDefault("attachments", List.of())));
+            Object value = element == null ? null : reader.unmarshal(element, part.getTypeClass()).getValue();
             values[part.getIndex()] = part.getIndex() == 0 ? value : new Holder<>(value);
         }
 
+        // What is referred to goes by SOAP with attachments, what is content by MTOM.
+        client.getRequestContext().put(org.apache.cxf.message.Message.MTOM_ENABLED, call.getOrDefault("mtom", false));
         Map<String, Object> result = new LinkedHashMap<>();
+        Kept kept = new Kept();
         try {
             Object[] answer = client.invoke(operation, values);
             // CXF takes the answer out of its wrapper.
@@ -108,11 +122,12 @@ public class CxfClient {
             int at = 0;
             for (MessagePartInfo part : operation.getUnwrappedOperation().getOperationInfo().getOutput().getMessageParts()) {
                 if (!XROAD.equals(part.getConcreteName().getNamespaceURI()) && answer[at] != null) {
-                    body.put(part.getConcreteName().getLocalPart(), value(classes, part, answer[at]));
+                    body.put(part.getConcreteName().getLocalPart(), value(classes, part, answer[at], kept));
                 }
                 at++;
             }
             result.put("body", body);
+            result.put("attachments", kept.files);
             Map<String, Object> header = new LinkedHashMap<>();
             for (Header field : received) {
                 header.put(field.getName().getLocalPart(), value((Element) field.getObject()));
@@ -145,10 +160,62 @@ public class CxfClient {
 
     /** Reads an object of CXF's classes by writing it as the element of its part. */
     @SuppressWarnings("unchecked")
-    static Object value(JAXBContext classes, MessagePartInfo part, Object object) throws Exception {
+    static Object value(JAXBContext classes, MessagePartInfo part, Object object, Kept kept) throws Exception {
         Element root = document.createElement("root");
-        classes.createMarshaller().marshal(new JAXBElement<>(part.getConcreteName(), (Class<Object>) part.getTypeClass(), object), root);
+        Marshaller writer = classes.createMarshaller();
+        writer.setAttachmentMarshaller(kept);
+        writer.marshal(new JAXBElement<>(part.getConcreteName(), (Class<Object>) part.getTypeClass(), object), root);
         return value((Element) root.getFirstChild());
+    }
+
+    /** Gives the files of a call to those who refer to them. */
+    static class Files extends AttachmentUnmarshaller {
+        final List<Map<String, String>> files;
+
+        Files(List<Map<String, String>> files) {
+            this.files = files;
+        }
+
+        @Override
+        public DataHandler getAttachmentAsDataHandler(String reference) {
+            for (Map<String, String> file : files) {
+                if (reference.equals("cid:" + file.get("content_id"))) {
+                    return new DataHandler(new ByteArrayDataSource(Base64.getDecoder().decode(file.get("content")), file.get("content_type")));
+                }
+            }
+            throw new IllegalArgumentException("no file " + reference);
+        }
+
+        @Override
+        public byte[] getAttachmentAsByteArray(String reference) {
+            throw new UnsupportedOperationException();
+        }
+    }
+
+    /** Keeps the files to which an answer refers. */
+    static class Kept extends AttachmentMarshaller {
+        final List<Map<String, String>> files = new ArrayList<>();
+
+        @Override
+        public String addSwaRefAttachment(DataHandler file) {
+            try {
+                files.add(Map.of("content_id", "", "content_type", file.getContentType(),
+                    "content", Base64.getEncoder().encodeToString(file.getInputStream().readAllBytes())));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+            return "cid:" + files.size();
+        }
+
+        @Override
+        public String addMtomAttachment(DataHandler file, String namespace, String name) {
+            return null; // it stands in the text
+        }
+
+        @Override
+        public String addMtomAttachment(byte[] data, int offset, int length, String type, String namespace, String name) {
+            return null;
+        }
     }
 
     /** Writes values as elements without a namespace, a list as one element for each. */
