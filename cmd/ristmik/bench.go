@@ -18,7 +18,7 @@ type benchXRoadCommand struct {
 	Rivals string   `type:"path" default:"adapters/authority/interop/testdata" help:"Folder of the rivals' scripts and packages (make interop fills it)."`
 	Python string   `default:"/usr/bin/python3" help:"The interpreter that has zeep."`
 	Rounds int      `default:"3" help:"How often each measurement is made; the best counts."`
-	Only   []string `enum:"calls,latency,large,starts,sandbox" help:"Measure only these parts: ${enum}."`
+	Only   []string `enum:"calls,latency,large,huge,starts,sandbox" help:"Measure only these parts: ${enum}."`
 	Calls  int      `default:"2000" help:"Calls of one measurement."`
 }
 

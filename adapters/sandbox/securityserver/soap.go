@@ -194,7 +194,8 @@ func (s *Server) readAnswer(req *soap.Message, sent []byte, a *providerAnswer, x
 		return nil, refuse(failedPrefix+"http_error", "Server responded with error %d: %s", a.status, a.reason)
 	}
 	contentType := a.fields.Get("Content-Type")
-	in, err := soap.OpenAnswer(contentType, a.open(), s.o.Limits)
+	limits := soap.LimitsOf(max(s.o.Limits.Bytes, maxAnswer)) // no Security Server bounds what a provider answers
+	in, err := soap.OpenAnswer(contentType, a.open(), limits)
 	if err != nil {
 		return nil, fromFailure(err)
 	}
@@ -203,7 +204,7 @@ func (s *Server) readAnswer(req *soap.Message, sent []byte, a *providerAnswer, x
 		charset = "" // it speaks of the whole; the part declares its own
 	}
 	data := utf8Of(in.Envelope(), charset)
-	answer, err := soap.ReadAnswer(data, s.o.Limits)
+	answer, err := soap.ReadAnswer(data, limits)
 	if err != nil {
 		return nil, fromFailure(err)
 	}

@@ -1,7 +1,7 @@
 // Package bench measures the X-Road side of the hub against what others use
 // today, on one machine and in one run: its SOAP call against zeep and
 // node-soap, its path from JSON to a Security Server and back against
-// httputil.ReverseProxy, the memory that a large answer takes, and how soon the
+// httputil.ReverseProxy, the memory that large answers take, and how soon the
 // program serves after it was started.
 //
 // Figures of one run can be compared with one another only: each measurement
@@ -32,7 +32,7 @@ type Options struct {
 	// Rounds is how often each measurement is made, and Calls how many calls
 	// one has.
 	Rounds, Calls int
-	// Only names the parts to measure, calls, latency, large, starts, sandbox; empty means all.
+	// Only names the parts to measure, calls, latency, large, huge, starts, sandbox; empty means all.
 	Only []string
 }
 
@@ -40,7 +40,7 @@ type Options struct {
 var parts = []struct {
 	name    string
 	measure func(context.Context, Options) ([]row, []string, error)
-}{{"calls", calls}, {"latency", latency}, {"large", large}, {"starts", starts}, {"sandbox", sandboxed}}
+}{{"calls", calls}, {"latency", latency}, {"large", large}, {"huge", huge}, {"starts", starts}, {"sandbox", sandboxed}}
 
 // row is one line of the table.
 type row struct {

@@ -75,7 +75,7 @@ func TestPathsAndSizesAreMeasured(t *testing.T) {
 	for name, part := range map[string]struct {
 		measure func(context.Context, Options) ([]row, []string, error)
 		rows    int
-	}{"latency": {latency, 6}, "large": {large, 3}, "sandboxed": {sandboxed, 2}, "starts": {starts, 2}} {
+	}{"latency": {latency, 6}, "large": {large, 3}, "huge": {huge, 2}, "sandboxed": {sandboxed, 2}, "starts": {starts, 2}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := options(t)
@@ -83,6 +83,12 @@ func TestPathsAndSizesAreMeasured(t *testing.T) {
 			rows, _, err := part.measure(t.Context(), o)
 			if err != nil || len(rows) != part.rows {
 				t.Errorf("rows %v, %v", rows, err)
+			}
+			for _, r := range rows {
+				// Memory is no time: it is the same however busy the machine is.
+				if name == "huge" && !r.met {
+					t.Errorf("an answer of 50 MB takes too much: %+v", r)
+				}
 			}
 		})
 	}
@@ -145,4 +151,21 @@ func benchmark(b *testing.B, securityServer string) {
 		}
 	}
 	b.ReportMetric((cpu()-before)/float64(b.N), "cpu-µs/op")
+}
+
+func TestReadingIsToldFromConverting(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		seen                []int
+		reading, converting int
+	}{
+		"parts joined":      {[]int{1, 2, 9, 35, 70, 118, 55, 56, 57, 9}, 118, 57},
+		"not seen to join":  {[]int{1, 9, 49, 70, 56, 58, 56}, 70, 58},
+		"all as values":     {[]int{1, 9, 70, 118, 57, 90, 150, 60}, 118, 150},
+		"nothing collected": {[]int{1, 9, 60, 70}, 70, 70},
+	} {
+		if r, c := phases(tc.seen, 48); r != tc.reading || c != tc.converting {
+			t.Errorf("%s: %d and %d", name, r, c)
+		}
+	}
 }

@@ -174,6 +174,7 @@ type traces struct {
 	mu          sync.Mutex
 	line        []byte // begun and not ended
 	least, most int    // megabytes in use behind a cycle
+	all         []int  // the same of every cycle
 }
 
 // cycle is what is in use behind a cycle, the third of three figures.
@@ -197,7 +198,7 @@ func (t *traces) Write(p []byte) (int, error) {
 			if t.most == 0 {
 				t.least = used
 			}
-			t.least, t.most = min(t.least, used), max(t.most, used)
+			t.least, t.most, t.all = min(t.least, used), max(t.most, used), append(t.all, used)
 		}
 		t.line = rest
 	}
@@ -207,7 +208,7 @@ func (t *traces) Write(p []byte) (int, error) {
 func (t *traces) restart() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.least, t.most = 0, 0
+	t.least, t.most, t.all = 0, 0, nil
 }
 
 // seen returns the least and the most that was in use, in megabytes.
