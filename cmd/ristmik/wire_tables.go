@@ -8,7 +8,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"ristmik/adapters/registers"
@@ -46,58 +45,6 @@ func openFile(cfg *configs.Config, folder, file string) (data []byte, name strin
 		return nil, name, fmt.Errorf("there is no file %s, and none of that name ships with the program", name)
 	}
 	return data, folder + "/" + file, nil
-}
-
-// openCodeLists reads the code lists that ship with the program and those that
-// the configuration names, by their names.
-func openCodeLists(cfg *configs.Config) (map[string]*codelist.List, configs.Problems) {
-	shipped, problems := shippedCodeLists()
-	lists := maps.Clone(shipped)
-	problems = slices.Clone(problems)
-	for i, file := range cfg.CodeLists {
-		data, name, err := openFile(cfg, "codelists", file)
-		if err != nil {
-			problems = append(problems, cfg.Problem(fmt.Sprintf("code_lists[%d]", i), "bad-code-list", err.Error()))
-			continue
-		}
-		problems = append(problems, readCodeList(lists, name, data)...)
-	}
-	return lists, problems
-}
-
-// shippedCodeLists reads the lists that ship with the program, once.
-var shippedCodeLists = sync.OnceValues(func() (map[string]*codelist.List, configs.Problems) {
-	lists := map[string]*codelist.List{}
-	var problems configs.Problems
-	files, err := fs.Glob(configs.Shipped, "codelists/*.yaml")
-	if err != nil {
-		panic(err) // the pattern is a constant
-	}
-	for _, file := range files {
-		data, err := configs.Shipped.ReadFile(file)
-		if err != nil {
-			panic(err) // the file was listed above
-		}
-		problems = append(problems, readCodeList(lists, file, data)...)
-	}
-	return lists, problems
-})
-
-func readCodeList(lists map[string]*codelist.List, file string, data []byte) configs.Problems {
-	var d codelist.Definition
-	lines, problems := configs.Decode(file, data, &d)
-	if len(problems) > 0 {
-		return problems
-	}
-	l, err := codelist.New(d)
-	if faults, ok := errors.AsType[codelist.Faults](err); ok {
-		for _, f := range faults {
-			problems = append(problems, lines.Problem(f.Path, "bad-code-list", f.Message))
-		}
-		return problems
-	}
-	lists[l.Name()] = l
-	return nil
 }
 
 // code is the operation that the table is for.
