@@ -119,6 +119,29 @@ func CountDead(ctx context.Context, db DB, s Selection) (n int64, err error) {
 	return n, nil
 }
 
+// DeadGroup is how many messages to one destination died for one reason.
+type DeadGroup struct {
+	Destination, Reason string
+	Count               int64
+	Oldest              time.Time // when the first of them died
+}
+
+// DeadGroups sorts the dead messages by destination and reason, at most limit groups, the largest ones.
+func DeadGroups(ctx context.Context, db DB, limit int) ([]DeadGroup, error) {
+	rows, err := db.Query(ctx, `
+select destination, reason, n, oldest from (
+    select destination, reason, count(*) as n, min(since) as oldest from outbox.dead group by destination, reason order by n desc limit $1) g
+order by destination, reason`, limit)
+	if err != nil {
+		return nil, fmt.Errorf("sorting dead messages: %w", err)
+	}
+	list, err := pgx.CollectRows(rows, pgx.RowToStructByPos[DeadGroup])
+	if err != nil {
+		return nil, fmt.Errorf("sorting dead messages: %w", err)
+	}
+	return list, nil
+}
+
 func (d Decision) validate() error {
 	var wrong []string
 	if d.Action != BulkRetry && d.Action != BulkDiscard {

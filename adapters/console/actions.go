@@ -5,8 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strconv"
-	"strings"
 	"time"
 
 	"ristmik/outbox"
@@ -27,19 +25,11 @@ var (
 
 // retry sends a dead message again. Who did it and why is kept with it.
 func (c *Console) retry(ctx context.Context, id int64, by, reason string) error {
-	reason = strings.TrimSpace(reason)
-	if reason == "" || len(reason) > maxReason {
-		return errNoReason
-	}
-	err := outbox.Retry(ctx, c.o.Pool, id, by, reason)
-	if errors.Is(err, outbox.ErrInvalid) {
-		return errNoReason
-	}
+	reason, err := reasoned(reason)
 	if err != nil {
 		return err
 	}
-	c.o.Log.InfoContext(ctx, "message sent again by an operator", "message", id, "by", by)
-	return nil
+	return c.kept(ctx, outbox.Retry(ctx, c.o.Pool, id, by, reason), "message sent again", by, "message", id)
 }
 
 // run starts a job at once and returns the time it is due.
@@ -53,31 +43,6 @@ func (c *Console) run(ctx context.Context, name, by string) (time.Time, error) {
 	}
 	c.o.Log.InfoContext(ctx, "job run by an operator", "job", name, "by", by)
 	return ticket.Due, nil
-}
-
-// postRetry is the form of the page. Whatever comes of it, the browser goes
-// back to the page, so that a reload repeats nothing.
-func (c *Console) postRetry(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		c.back(w, r, "fault", "not_found", "")
-		return
-	}
-	of := strconv.FormatInt(id, 10)
-	switch err := c.retry(r.Context(), id, operator(r, ""), r.PostFormValue("reason")); {
-	case err == nil:
-		c.back(w, r, "done", "retry", of)
-	case errors.Is(err, errNoReason):
-		http.Redirect(w, r, "/?live=0&fault=reason&retry="+of+"#m"+of, http.StatusSeeOther)
-	case errors.Is(err, outbox.ErrNotDead):
-		c.back(w, r, "fault", "not_dead", of)
-	case errors.Is(err, outbox.ErrNotFound):
-		c.back(w, r, "fault", "not_found", of)
-	default:
-		c.o.Log.ErrorContext(r.Context(), "sending a message again", "message", id, "error", err)
-		c.back(w, r, "fault", "failed", of)
-	}
 }
 
 // postRun is the button of the page.

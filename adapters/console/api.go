@@ -64,46 +64,6 @@ func (c *Console) getDead(w http.ResponseWriter, r *http.Request) {
 	web.WriteJSON(w, http.StatusOK, answer)
 }
 
-// apiRetry sends a dead message again. The body has a reason and, where nobody
-// has to say who they are, by.
-func (c *Console) apiRetry(w http.ResponseWriter, r *http.Request) {
-	var asked struct {
-		Reason *string `json:"reason"`
-		By     *string `json:"by"`
-	}
-	if problem := readBody(w, r, &asked); problem != nil {
-		web.WriteProblem(w, *problem)
-		return
-	}
-	id, err := strconv.ParseInt(r.PathValue("id"), 10, 64)
-	if err != nil {
-		notFound(w, "There is no such message.")
-		return
-	}
-	var reason, by string
-	if asked.Reason != nil {
-		reason = *asked.Reason
-	}
-	if asked.By != nil && len(*asked.By) <= 100 {
-		by = *asked.By
-	}
-	switch err := c.retry(r.Context(), id, operator(r, by), reason); {
-	case err == nil:
-		web.WriteJSON(w, http.StatusOK, map[string]any{"id": id, "state": "ready"})
-	case errors.Is(err, errNoReason):
-		web.WriteProblem(w, web.Problem{
-			Type: web.TypeValidation, Title: "The request is not in order", Status: http.StatusUnprocessableEntity,
-			Errors: []web.FieldError{{Path: "/reason", Code: "required", Message: "is needed, up to " + strconv.Itoa(maxReason) + " bytes"}},
-		})
-	case errors.Is(err, outbox.ErrNotFound):
-		notFound(w, "There is no such message.")
-	case errors.Is(err, outbox.ErrNotDead):
-		web.WriteProblem(w, web.Problem{Type: web.TypeConflict, Title: "The message is not dead", Status: http.StatusConflict})
-	default:
-		c.broken(w, r, "sending a message again", err)
-	}
-}
-
 // getBreakers tells the state of every breaker and the latest changes.
 func (c *Console) getBreakers(w http.ResponseWriter, r *http.Request) {
 	now, err := readBreakers(r.Context(), c.o.Pool)

@@ -2,8 +2,9 @@
 // anything is wrong, where and since when; the same as a JSON API; metrics and
 // health.
 //
-// The page needs no JavaScript. It shows identifiers, counts and reasons, never
-// a message's payload, so that watching the hub is no use of personal data.
+// The pages need no JavaScript. They show identifiers, counts and reasons, never
+// a message's payload, so that watching the hub is no use of personal data; only
+// who edits a dead message sees its body, and says why before.
 // Every action (sending a dead message again, running a job) says who did it.
 package console
 
@@ -22,10 +23,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"ristmik/adapters/web"
+	"ristmik/outbox"
 	"ristmik/schedules"
 )
 
-//go:embed page/page.html page/console.css page/icon.svg
+//go:embed page
 var files embed.FS
 
 // Title is a destination's name for people, in Estonian and English.
@@ -67,7 +69,10 @@ type Options struct {
 	// Contracts tells how the registers' descriptions stand; without it nothing is
 	// shown of them.
 	Contracts Contracts
-	Log       *slog.Logger // discards by default
+	// Check tells whether a message that has been edited could be sent; without it
+	// only the time of a message can be edited. See [outbox.Edit].
+	Check func(was, will outbox.Message) error
+	Log   *slog.Logger // discards by default
 }
 
 // Console serves the operators. It is safe for concurrent use.
@@ -101,7 +106,7 @@ func New(o Options) (*Console, error) {
 			"t":       func(key string, args ...any) string { return say(l, key, args...) },
 			"grouped": grouped,
 			"int":     func(n int64) int { return int(n) },
-		}).ParseFS(files, "page/page.html")
+		}).ParseFS(files, "page/*.html")
 		if err != nil {
 			return nil, fmt.Errorf("parsing the page: %w", err)
 		}
@@ -118,16 +123,32 @@ func New(o Options) (*Console, error) {
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", c.servePage)
-	mux.HandleFunc("POST /dead/{id}/retry", c.postRetry)
+	mux.HandleFunc("POST /dead/{id}/{action}", c.postDead)
 	mux.HandleFunc("POST /jobs/{name}/run", c.postRun)
-	mux.HandleFunc("POST /destinations/{name}/retries", c.postRetries)
+	mux.HandleFunc("POST /destinations/{name}/{action}", c.postDestination)
+	mux.HandleFunc("POST /bulk", c.postBulk)
+	mux.HandleFunc("GET /bulk/{id}", c.serveBulk)
+	mux.HandleFunc("POST /bulk/{id}/{action}", c.postSteerBulk)
 	mux.HandleFunc("POST /contracts/{register}/acknowledge", c.postAcknowledge)
 	mux.HandleFunc("GET /console.css", file("page/console.css", "text/css; charset=utf-8"))
 	mux.HandleFunc("GET /icon.svg", file("page/icon.svg", "image/svg+xml"))
 
 	mux.HandleFunc("GET /api/v1/deliveries", c.getDeliveries)
 	mux.HandleFunc("GET /api/v1/dead", c.getDead)
-	mux.HandleFunc("POST /api/v1/dead/{id}/retry", c.apiRetry)
+	mux.HandleFunc("POST /api/v1/dead/{id}/retry", c.apiSigned("sending a message again", c.apiRetried))
+	mux.HandleFunc("POST /api/v1/dead/{id}/discard", c.apiSigned("discarding a message", c.apiDiscarded))
+	mux.HandleFunc("POST /api/v1/dead/{id}/body", c.apiSigned("reading the body of a message", c.apiBody))
+	mux.HandleFunc("POST /api/v1/dead/{id}/edit", c.apiEdit)
+	mux.HandleFunc("GET /api/v1/bulk", c.getBulks)
+	mux.HandleFunc("POST /api/v1/bulk", c.apiBulk)
+	mux.HandleFunc("GET /api/v1/bulk/selection", c.getSelection)
+	mux.HandleFunc("GET /api/v1/bulk/{id}", c.getBulk)
+	for _, action := range []string{"pause", "resume", "stop"} {
+		mux.HandleFunc("POST /api/v1/bulk/{id}/"+action, c.apiSteerBulk(action))
+	}
+	for _, action := range []string{"pause", "resume", "trip", "reset"} {
+		mux.HandleFunc("POST /api/v1/destinations/{name}/"+action, c.apiSteer(action))
+	}
 	mux.HandleFunc("GET /api/v1/breakers", c.getBreakers)
 	mux.HandleFunc("GET /api/v1/destinations/{name}/retries", c.getRetries)
 	mux.HandleFunc("POST /api/v1/destinations/{name}/retries", c.apiRetries)

@@ -150,18 +150,8 @@ func (c *Console) apiAcknowledge(w http.ResponseWriter, r *http.Request) {
 func (c *Console) postAcknowledge(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	register := r.PathValue("register")
-	switch err := c.acknowledge(r.Context(), register, operator(r, ""), r.PostFormValue("reason")); {
-	case err == nil:
-		c.back(w, r, "done", "note", register)
-	case errors.Is(err, errNoReason):
-		of := url.QueryEscape(register)
-		http.Redirect(w, r, "/?live=0&fault=reason_note&note="+of+"#contract-"+url.PathEscape(register), http.StatusSeeOther)
-	case errors.Is(err, ErrUnknownContract):
-		c.back(w, r, "fault", "not_found", "")
-	default:
-		c.o.Log.ErrorContext(r.Context(), "taking note of a contract", "register", register, "error", err)
-		c.back(w, r, "fault", "failed", "")
-	}
+	err := c.acknowledge(r.Context(), register, operator(r, ""), r.PostFormValue("reason"))
+	c.done(w, r, ask{action: "note", of: register}, "contract-"+register, err)
 }
 
 // contractIssues are the notices of contracts, those that break apart.
@@ -204,7 +194,8 @@ type contractRow struct {
 	Differences     []differenceRow
 	More            int
 	Known           string // who has taken note, and why
-	CanNote, Asked  bool
+	Buttons         []button
+	Form            *form
 }
 
 type differenceRow struct {
@@ -212,11 +203,16 @@ type differenceRow struct {
 	Operation, Where, Path, What string
 }
 
-func (c *Console) contractRow(l lang, k Contract, now time.Time, asked string) contractRow {
+func (c *Console) contractRow(l lang, k Contract, now time.Time, a ask) contractRow {
 	row := contractRow{
 		Partner: partner{Name: k.Register, Title: k.Title.in(l)}, Verdict: string(k.Verdict),
 		Since: c.moment(l, k.Since, now), Compared: c.moment(l, k.Compared, now), Why: explainError(l, k.Error),
-		CanNote: k.notable(), Asked: k.notable() && k.Register == asked, More: k.Breaking + k.Harmless,
+		More: k.Breaking + k.Harmless,
+	}
+	if k.notable() {
+		if row.Buttons = []button{opens(l, "note", k.Register, "contract-"+k.Register, k.Register)}; a.action == "note" && a.of == k.Register {
+			row.Buttons, row.Form = nil, formOf(l, "note", "/contracts/"+url.PathEscape(k.Register)+"/acknowledge", "contract-"+k.Register)
+		}
 	}
 	if k.Acknowledged && k.Verdict != contract.Same {
 		row.Known = strings.TrimSuffix(k.AcknowledgedBy+": "+k.Note, ": ")

@@ -91,10 +91,10 @@ func TestChangedContractsAreNotices(t *testing.T) {
 func TestAContractIsTakenNoteOf(t *testing.T) {
 	t.Parallel()
 	h := newWatchedHub(t)
-	if page := h.get("/?lang=en&note=cars").body; !strings.Contains(page, `action="/contracts/cars/acknowledge"`) || strings.Contains(page, `http-equiv="refresh"`) {
+	if page := h.get("/?lang=en&ask=note&of=cars").body; !strings.Contains(page, `action="/contracts/cars/acknowledge"`) || strings.Contains(page, `http-equiv="refresh"`) {
 		t.Error("the form is not there, or the page throws away what is being written")
 	}
-	if got := h.form("/contracts/cars/acknowledge", url.Values{"reason": {" "}}); !strings.Contains(got.header.Get("Location"), "note=cars") {
+	if got := h.form("/contracts/cars/acknowledge", url.Values{"reason": {" "}}); !strings.Contains(got.header.Get("Location"), "ask=note&fault=reason&live=0&of=cars") {
 		t.Errorf("without a reason: %d %v", got.status, got.header)
 	}
 	if got := h.form("/contracts/planes/acknowledge", url.Values{"reason": {"x"}}); !strings.Contains(got.header.Get("Location"), "fault=not_found") {

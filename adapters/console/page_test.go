@@ -121,7 +121,7 @@ func TestUpdatesCanBePaused(t *testing.T) {
 	if refreshes("/?live=0") {
 		t.Error("the page cannot be paused")
 	}
-	if refreshes("/?retry=" + strconv.FormatInt(h.deadID(), 10)) {
+	if refreshes("/?ask=retry&of=" + strconv.FormatInt(h.deadID(), 10)) {
 		t.Error("the page throws away what is being written")
 	}
 }
@@ -133,7 +133,7 @@ func TestRetryByForm(t *testing.T) {
 	h := newHub(t)
 	h.trouble()
 	id := strconv.FormatInt(h.deadID(), 10)
-	page := h.get("/?lang=en&retry=" + id)
+	page := h.get("/?lang=en&ask=retry&of=" + id)
 	if !strings.Contains(page.body, `action="/dead/`+id+`/retry"`) || !strings.Contains(page.body, `<label for="reason">`) {
 		t.Fatal("the form is not there")
 	}
@@ -208,7 +208,7 @@ func TestPageIsAccessible(t *testing.T) {
 	t.Parallel()
 	h := newWatchedHub(t)
 	h.trouble()
-	page := h.get("/?lang=en&retry=" + strconv.FormatInt(h.deadID(), 10))
+	page := h.get("/?lang=en&ask=retry&of=" + strconv.FormatInt(h.deadID(), 10))
 	if csp := page.header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'self'") {
 		t.Errorf("policy %q", csp)
 	}
@@ -253,7 +253,7 @@ func TestPageIsAccessible(t *testing.T) {
 			t.Error("a picture is neither named nor hidden")
 		}
 	}
-	if seen["caption"] != seen["table"] || seen["table"] != 6 || seen["main"] != 1 || seen["h1"] != 1 || seen["header"] != 1 || seen["footer"] != 1 {
+	if seen["caption"] != seen["table"] || seen["table"] != 7 || seen["main"] != 1 || seen["h1"] != 1 || seen["header"] != 1 || seen["footer"] != 1 {
 		t.Errorf("elements: %v", seen)
 	}
 	for _, target := range targets {

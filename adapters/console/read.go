@@ -16,6 +16,7 @@ import (
 // rest. More are looked at, to tell since when something is wrong.
 const (
 	shownDead      = 50
+	shownGroups    = 20
 	lookedAtDead   = 500
 	lookedAtUnsent = 500
 	shownChanges   = 12
@@ -107,8 +108,8 @@ type run struct {
 // snapshot is the state of the hub at one moment.
 type snapshot struct {
 	gateway    string
-	askedFor   string // the destination whose retries are about to be switched
-	asked      *outbox.Retries
+	groups     []outbox.DeadGroup
+	bulks      []outbox.Bulk
 	deliveries []delivery
 	dead       []deadMessage
 	stuck      stuck
@@ -167,6 +168,12 @@ func (c *Console) read(ctx context.Context) (s snapshot, err error) {
 			return err
 		}
 		if s.dead, err = readDead(ctx, tx, outbox.Filter{Limit: lookedAtDead}); err != nil {
+			return err
+		}
+		if s.groups, err = outbox.DeadGroups(ctx, tx, shownGroups); err != nil {
+			return err
+		}
+		if s.bulks, err = outbox.Bulks(ctx, tx, shownBulks); err != nil {
 			return err
 		}
 		if s.breakers, err = readBreakers(ctx, tx); err != nil {

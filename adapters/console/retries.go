@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"strconv"
-	"strings"
 
 	"ristmik/adapters/web"
 	"ristmik/outbox"
@@ -28,8 +27,9 @@ type switched struct {
 // where there are cancelled ones, what becomes of them.
 func (c *Console) switchRetries(ctx context.Context, name, to, old string, cancels int64, by, reason string) (switched, error) {
 	done := switched{Destination: name, Retries: to}
-	if reason = strings.TrimSpace(reason); reason == "" || len(reason) > maxReason {
-		return done, errNoReason
+	reason, err := reasoned(reason)
+	if err != nil {
+		return done, err
 	}
 	now, err := outbox.RetriesOf(ctx, c.o.Pool, name)
 	if err != nil {
@@ -50,10 +50,7 @@ func (c *Console) switchRetries(ctx context.Context, name, to, old string, cance
 			}
 		}
 	}
-	if err == nil {
-		c.o.Log.InfoContext(ctx, "retries switched by an operator", "destination", name, "to", to, "by", by)
-	}
-	return done, err
+	return done, c.kept(ctx, err, "retries switched", by, "destination", name, "to", to)
 }
 
 func (c *Console) getRetries(w http.ResponseWriter, r *http.Request) {
@@ -114,36 +111,4 @@ func (c *Console) apiRetries(w http.ResponseWriter, r *http.Request) {
 	default:
 		c.broken(w, r, "switching retries", err)
 	}
-}
-
-// postRetries is the form of the page.
-func (c *Console) postRetries(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	name, to := r.PathValue("name"), r.PostFormValue("retries")
-	cancels, err := strconv.ParseInt(r.PostFormValue("cancels"), 10, 64)
-	if to != "on" && (to != "off" || err != nil) {
-		c.back(w, r, "fault", "failed", "")
-		return
-	}
-	switch _, err := c.switchRetries(r.Context(), name, to, r.PostFormValue("old"), cancels, operator(r, ""), r.PostFormValue("reason")); {
-	case err == nil:
-		c.back(w, r, "done", "retries", name)
-	case errors.Is(err, errNoReason):
-		c.back(w, r, "fault", "reason", "")
-	case errors.Is(err, errCancels), errors.Is(err, outbox.ErrOld):
-		c.back(w, r, "fault", "retries", "")
-	default:
-		c.o.Log.ErrorContext(r.Context(), "switching retries", "destination", name, "error", err)
-		c.back(w, r, "fault", "failed", "")
-	}
-}
-
-// askRetries looks at what switching would cancel, for the form of the page.
-func (c *Console) askRetries(ctx context.Context, s *snapshot, name string) {
-	now, err := outbox.RetriesOf(ctx, c.o.Pool, name)
-	if err != nil {
-		c.o.Log.ErrorContext(ctx, "reading retries", "destination", name, "error", err)
-		return
-	}
-	s.askedFor, s.asked = name, &now
 }

@@ -25,7 +25,7 @@ func TestRetriesAreSwitched(t *testing.T) {
 			t.Errorf("%s: %d %s", body, got.status, got.body)
 		}
 	}
-	page := h.get("/?lang=en&live=0&retries=tax")
+	page := h.get("/?lang=en&live=0&ask=retries_off&of=tax")
 	if !strings.Contains(page.body, "2 messages wait to be tried again; they are given up") || !strings.Contains(page.body, `name="cancels" value="2"`) {
 		t.Error("the page does not say what is cancelled")
 	}
@@ -41,7 +41,7 @@ with d as (insert into outbox.dead (id, destination, since, reason) select id, d
 update outbox.message m set state = 'dead', reason = 'retries_off', settled_at = now() from d where m.id = d.id`); err != nil {
 		t.Fatal(err)
 	}
-	if page := h.get("/?lang=en&live=0&retries=tax"); !strings.Contains(page.body, "Switching off has cancelled 2 messages") {
+	if page := h.get("/?lang=en&live=0&ask=retries_on&of=tax"); !strings.Contains(page.body, "Switching off has cancelled 2 messages") {
 		t.Error("the page does not ask about the old ones")
 	}
 	for body, want := range map[string]int{

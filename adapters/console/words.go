@@ -81,37 +81,24 @@ var words = map[string]text{
 	"state.dead":         {"Luhtunud", "Given up"},
 	"oldest":             {"Vanim saatmata", "Oldest unsent"},
 
-	"breakers":             {"Kaitselülitid", "Breakers"},
-	"breakers.caption":     {"Kas sihtkohta saadetakse", "Whether a destination is being sent to"},
-	"breakers.none":        {"Ükski kaitselüliti ei ole veel rakendunud.", "No breaker has acted yet."},
-	"state":                {"Olek", "State"},
-	"breaker.closed":       {"Kinni, saadab", "Closed, sending"},
-	"breaker.open":         {"Lahti, ootab", "Open, waiting"},
-	"breaker.half_open":    {"Proovib", "Trying"},
-	"breaker.once":         {"Kordusteta", "No retries"},
-	"retries.off":          {"Lülita kordused välja", "Switch retries off"},
-	"retries.on":           {"Lülita kordused sisse", "Switch retries on"},
-	"retries.off.hint":     {"Kordust ootab %d sõnumit; need luhtuvad ja neid enam ei saadeta.", "%d messages wait to be tried again; they are given up and not sent any more."},
-	"retries.off.hint.one": {"Kordust ootab üks sõnum; see luhtub ja seda enam ei saadeta.", "One message waits to be tried again; it is given up and not sent any more."},
-	"retries.reason":       {"Miks?", "Why?"},
-	"retries.hint":         {"Põhjus ja sinu nimi jäävad kirja.", "The reason and your name are kept."},
-	"retries.on.hint":      {"Väljalülitamine tühistas %d sõnumit. Mis neist saab?", "Switching off has cancelled %d messages. What becomes of them?"},
-	"retries.on.hint.one":  {"Väljalülitamine tühistas ühe sõnumi. Mis sellest saab?", "Switching off has cancelled one message. What becomes of it?"},
-	"retries.old.retry":    {"Saada uuesti", "Send again"},
-	"retries.old.keep":     {"Jäta luhtunuks, otsustan ükshaaval", "Leave them given up, to decide one by one"},
-	"retries.old.discard":  {"Loobu neist", "Discard them"},
-	"done.retries":         {"Kordused on ümber lülitatud: %s.", "Retries are switched: %s."},
-	"fault.retries":        {"Vahepeal muutus, mida see tühistab; vaata üle ja lülita uuesti.", "What it cancels has changed meanwhile; look again."},
-	"breaker.paused":       {"Peatatud", "Paused"},
-	"breaker.shut":         {"Suletud ajal", "Outside hours"},
-	"breaker.shut.until":   {"Saatmine algab jälle", "Sending begins again"},
-	"breaker.ramp":         {"Tempo kasvab", "Pace grows"},
-	"breaker.waits":        {"Ootab turvaserverit", "Awaits the server"},
-	"breaker.trial":        {"Viimane proov:", "Last trial:"},
-	"breaker.idle":         {"Ootab sõnumit", "Awaits a message"},
-	"until.message":        {"järgmise sõnumiga", "with the next message"},
-	"until":                {"Uus katse", "Next try"},
-	"reason":               {"Põhjus", "Reason"},
+	"breakers":           {"Kaitselülitid", "Breakers"},
+	"breakers.caption":   {"Kas sihtkohta saadetakse", "Whether a destination is being sent to"},
+	"breakers.none":      {"Ükski kaitselüliti ei ole veel rakendunud.", "No breaker has acted yet."},
+	"state":              {"Olek", "State"},
+	"breaker.closed":     {"Kinni, saadab", "Closed, sending"},
+	"breaker.open":       {"Lahti, ootab", "Open, waiting"},
+	"breaker.half_open":  {"Proovib", "Trying"},
+	"breaker.once":       {"Kordusteta", "No retries"},
+	"breaker.paused":     {"Peatatud", "Paused"},
+	"breaker.shut":       {"Suletud ajal", "Outside hours"},
+	"breaker.shut.until": {"Saatmine algab jälle", "Sending begins again"},
+	"breaker.ramp":       {"Tempo kasvab", "Pace grows"},
+	"breaker.waits":      {"Ootab turvaserverit", "Awaits the server"},
+	"breaker.trial":      {"Viimane proov:", "Last trial:"},
+	"breaker.idle":       {"Ootab sõnumit", "Awaits a message"},
+	"until.message":      {"järgmise sõnumiga", "with the next message"},
+	"until":              {"Uus katse", "Next try"},
+	"reason":             {"Põhjus", "Reason"},
 
 	"jobs":         {"Ajastatud tööd", "Scheduled jobs"},
 	"jobs.caption": {"Millal töö käis, mis sai ja millal jälle", "When each job ran, what came of it, and when it runs again"},
@@ -133,21 +120,13 @@ var words = map[string]text{
 	"dead.more":    {"Näha on %d uuemat; kõik on API-s.", "The newest %d are shown; the API has all."},
 	"what":         {"Mis", "What"},
 	"attempts":     {"Katseid", "Attempts"},
-	"retry":        {"Saada uuesti", "Send again"},
-	"retry.label":  {"Saada uuesti sõnum %d", "Send message %d again"},
-	"retry.reason": {"Miks nüüd õnnestub?", "Why will it work now?"},
-	"retry.hint":   {"Näiteks: vastaspool parandas teenuse. Isikuandmeid ära kirjuta.", "For example: the other side mended its service. No personal data, please."},
-	"cancel":       {"Loobu", "Cancel"},
 
 	"changes":         {"Kaitselülitite muutused", "Breaker changes"},
 	"changes.caption": {"Viimased muutused, uuem eespool", "The latest changes, newest first"},
 	"changes.none":    {"Muutusi ei ole.", "No changes."},
 	"when":            {"Millal", "When"},
 
-	"done.retry":      {"Sõnum %s läheb uuesti teele.", "Message %s goes again."},
 	"done.run":        {"Töö %s käivitub kohe.", "Job %s runs now."},
-	"fault.reason":    {"Kirjuta põhjus, miks sõnum uuesti saata.", "Write why the message should be sent again."},
-	"fault.not_dead":  {"Sõnum ei oota enam otsust: keegi jõudis ette.", "The message no longer waits for a decision: somebody was faster."},
 	"fault.not_found": {"Sellist sõnumit ega tööd ei ole.", "There is no such message or job."},
 	"fault.failed":    {"Ei õnnestunud. Täpsemalt logis.", "It did not work. The log has more."},
 
@@ -207,11 +186,12 @@ func say(l lang, key string, args ...any) string {
 }
 
 func wordsOf(key string) (text, bool) {
-	t, ok := words[key]
-	if !ok {
-		t, ok = contractWords[key]
+	for _, list := range []map[string]text{words, actionWords, contractWords} {
+		if t, ok := list[key]; ok {
+			return t, true
+		}
 	}
-	return t, ok
+	return text{}, false
 }
 
 func first(args []any) any {

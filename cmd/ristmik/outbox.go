@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"time"
 
 	"ristmik/outbox"
 )
@@ -21,6 +20,8 @@ type outboxCommand struct {
 	Retries outboxRetries `cmd:"" help:"Switch off or on that failed messages to a destination are tried again."`
 	Pause   outboxPause   `cmd:"" help:"Send nothing more to a destination; what is being sent goes on."`
 	Resume  outboxResume  `cmd:"" help:"Send to a paused destination again."`
+	Trip    outboxTrip    `cmd:"" help:"Open the breaker of a destination for a while, as failures would; after that a message is tried."`
+	Reset   outboxReset   `cmd:"" help:"Close the breaker of a destination at once."`
 	Stats   outboxStats   `cmd:"" help:"What waits for each destination, and why."`
 }
 
@@ -100,41 +101,6 @@ func (c outboxShow) Run(p *surroundings) error {
 				fmt.Fprintf(w, "%s\t%s\tby %s: %s\n", i.Action, moment(i.At), i.By, i.Reason)
 			}
 		})
-	})
-}
-
-type outboxPause struct {
-	outboxCommon
-	author
-	Destination string        `arg:"" help:"The destination."`
-	Reason      string        `required:"" help:"Why; kept, and shown beside the destination."`
-	For         time.Duration `help:"End the pause by itself after this long; without it, ristmik outbox resume ends it."`
-}
-
-// Run pauses.
-func (c outboxPause) Run(p *surroundings) error {
-	return c.with(p, func(db *database) error {
-		if err := outbox.Pause(p.ctx, db.pool, c.Destination, c.name(), c.Reason, c.For); err != nil {
-			return err
-		}
-		return c.print(p.out, map[string]string{"destination": c.Destination, "state": "paused"}, func(w io.Writer) { fmt.Fprintf(w, "%s is paused\n", c.Destination) })
-	})
-}
-
-type outboxResume struct {
-	outboxCommon
-	author
-	Destination string `arg:"" help:"The destination."`
-	Reason      string `required:"" help:"Why; kept."`
-}
-
-// Run ends a pause.
-func (c outboxResume) Run(p *surroundings) error {
-	return c.with(p, func(db *database) error {
-		if err := outbox.Unpause(p.ctx, db.pool, c.Destination, c.name(), c.Reason); err != nil {
-			return err
-		}
-		return c.print(p.out, map[string]string{"destination": c.Destination, "state": "resumed"}, func(w io.Writer) { fmt.Fprintf(w, "%s is sent to again\n", c.Destination) })
 	})
 }
 

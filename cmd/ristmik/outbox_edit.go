@@ -134,6 +134,11 @@ func checkOfSenders(ctx context.Context, cfg *configs.Config, db *database) (fun
 	if err != nil {
 		return nil, err
 	}
+	return checkOf(destinations), nil
+}
+
+// checkOf asks the one of the destinations that a message goes to whether it can send what was edited.
+func checkOf(destinations []outbox.Destination) func(was, will outbox.Message) error {
 	return func(was, will outbox.Message) error {
 		for _, d := range destinations {
 			if d.Name == will.Destination && d.Check != nil {
@@ -141,7 +146,7 @@ func checkOfSenders(ctx context.Context, cfg *configs.Config, db *database) (fun
 			}
 		}
 		return fmt.Errorf("nothing of this configuration can tell whether a message to %s can be sent: its body stays as it is", will.Destination)
-	}, nil
+	}
 }
 
 type outboxRetries struct {

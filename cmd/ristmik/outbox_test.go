@@ -171,6 +171,27 @@ func TestADestinationIsPausedFromTheCommandLine(t *testing.T) {
 	w.eventually("it is delivered", func() bool { return strings.Contains(w.run(exitDone, "ls"), "delivered") })
 }
 
+// A breaker is tripped for a while and reset by hand, with who and why in its history.
+func TestABreakerIsTrippedAndResetFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := newOutboxWorld(t)
+	w.run(exitDone, "trip", "tax", "--for", "1h", "--reason", "they asked us to", "--by", "mari")
+	w.publish("a")
+	stop := w.relay(func(string) bool { return true })
+	defer stop()
+	var stats []statsView
+	w.eventually("it waits for the breaker", func() bool {
+		w.json(&stats, "stats")
+		return stats[0].Parked == 1 && stats[0].Breaker == "open" && stats[0].BreakerReason == "they asked us to"
+	})
+	w.run(exitDone, "reset", "tax", "--reason", "they are well", "--by", "mari")
+	w.eventually("it is delivered", func() bool { return strings.Contains(w.run(exitDone, "ls"), "delivered") })
+	history, err := outbox.BreakerHistory(w.t.Context(), w.pool, 10)
+	if err != nil || len(history) != 2 || history[0].State != "closed" || history[0].Reason != "they are well" || history[1].By != "mari" {
+		t.Errorf("%+v, %v", history, err)
+	}
+}
+
 func TestOutboxCommandsRefuseWhatIsNotClear(t *testing.T) {
 	t.Parallel()
 	w := newOutboxWorld(t)
@@ -179,7 +200,7 @@ func TestOutboxCommandsRefuseWhatIsNotClear(t *testing.T) {
 		{"retry", "1", "--because", "x", "--reason", "why"}, {"retry", "1", "--all-of", "tax", "--reason", "why"},
 		{"retry", "--all", "--all-of", "tax", "--reason", "why"}, {"retry", "--all", "--rate", "-1", "--reason", "why"}, {"bulk", "show", "12345"},
 		{"bulk", "stop", "12345", "--reason", "why"}, {"bulk", "ls", "--limit", "0"}, {"bulk", "pause", "1"}, {"show", "12345"}, {"ls", "--state", "lost"}, {"ls", "--limit", "0"},
-		{"pause", "tax"}, {"pause", "tax", "--reason", " "},
+		{"trip", "tax", "--reason", "why"}, {"trip", "tax", "--reason", "why", "--for", "-1h"}, {"reset", "tax"}, {"pause", "tax"}, {"pause", "tax", "--reason", " "},
 	} {
 		w.run(exitUsage, args...)
 	}

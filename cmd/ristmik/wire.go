@@ -165,7 +165,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, told: told, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner, watched: watched,
-		registry: registry, metrics: metrics, client: client, stop: ctx.Done(), now: now,
+		registry: registry, metrics: metrics, client: client, stop: ctx.Done(), now: now, sends: destinations,
 	})
 	if err != nil {
 		h.closeDoors()
@@ -241,6 +241,7 @@ type rooms struct {
 	client    soap.ClientID
 	stop      <-chan struct{} // closed when the process is to end
 	now       func() time.Time
+	sends     []outbox.Destination
 }
 
 func (r rooms) coreAPI(cfg *configs.Config, _ *web.Certificates, log *slog.Logger) (http.Handler, error) {
@@ -265,7 +266,7 @@ func (r rooms) console(cfg *configs.Config, _ *web.Certificates, log *slog.Logge
 	}
 	c, err := console.New(console.Options{
 		Pool: r.pool, Runner: r.runner, Registry: r.registry, Tokens: tokens, Titles: titles(cfg), Gateway: ownServerName, Uncounted: isHidden,
-		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg},
+		Version: version(), Now: time.Now, Ready: ready(r.pool), Log: log, Contracts: contractNotices{r.watched, r.pool, cfg}, Check: checkOf(r.sends),
 	})
 	if err != nil {
 		return nil, err
