@@ -156,6 +156,24 @@ type Authority struct {
 	Wire      Wire     `yaml:"wire"`
 	Service   string   `yaml:"service"`
 	Fallback  Fallback `yaml:"fallback"`
+	// Attachments says how the files of a question go with it over SOAP.
+	Attachments Enclosing `yaml:"attachments"`
+}
+
+// Enclosing is how the files of a question go with it over SOAP; "" is as "swa".
+type Enclosing string
+
+// The ways: by SOAP with attachments, by MTOM, or not at all: the authority
+// fetches what the question names.
+const (
+	EncloseSwA  Enclosing = "swa"
+	EncloseMTOM Enclosing = "mtom"
+	EncloseNone Enclosing = "fetch"
+)
+
+// Allowed lists the values a file may hold.
+func (Enclosing) Allowed() []string {
+	return []string{string(EncloseSwA), string(EncloseMTOM), string(EncloseNone)}
 }
 
 // Fallback is where a question waits when the authority's wire is dead; "" is

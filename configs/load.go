@@ -114,6 +114,9 @@ func (c *Config) check() Problems {
 		case a.Fallback != "":
 			at(path+".fallback", "contradiction", "what is not sent waits for the authority anyway")
 		}
+		if a.Attachments != "" && a.Wire != WireSOAP {
+			at(path+".attachments", "contradiction", "only wire: soap sends files with a question")
+		}
 	}
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)

@@ -57,6 +57,26 @@ func SetReference(el *etree.Element, p Packaging, contentID string) {
 	include.CreateAttr("href", ref)
 }
 
+// ReferBy renames each element below el that is called name and includes an
+// attachment by MTOM to ref, with the reference as its text, as SwA has it; it
+// says whether there was any. What MTOM leaves of a message does not fit its
+// contract, which knows the content only.
+func ReferBy(el *etree.Element, name, ref string) (found bool) {
+	for _, child := range el.ChildElements() {
+		reference, is := Reference(child)
+		if is && child.Tag == name && len(child.ChildElements()) > 0 {
+			for len(child.Child) > 0 {
+				child.RemoveChildAt(0)
+			}
+			child.Tag, found = ref, true
+			child.SetText(reference)
+			continue
+		}
+		found = ReferBy(child, name, ref) || found
+	}
+	return found
+}
+
 // cid cuts the scheme off a reference; its letters may be of any case.
 func cid(ref string) (string, bool) {
 	if len(ref) > 4 && strings.EqualFold(ref[:4], "cid:") {

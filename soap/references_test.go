@@ -61,3 +61,26 @@ func TestReferencesAreWritten(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatMTOMIncludesIsReferredTo(t *testing.T) {
+	t.Parallel()
+	const include = `<xop:Include xmlns:xop="http://www.w3.org/2004/08/xop/include" href="cid:x%40y"/>`
+	for xml, want := range map[string]string{
+		`<a><b><content>` + include + `</content></b></a>`:                 `<a><b><contentRef>cid:x%40y</contentRef></b></a>`,
+		`<a><content>` + include + `</content><content>AA==</content></a>`: `<a><contentRef>cid:x%40y</contentRef><content>AA==</content></a>`,
+		`<a><content>cid:x</content></a>`:                                  "",
+		`<a><content>AA==` + include + `</content></a>`:                    "",
+		`<a><other>` + include + `</other></a>`:                            "",
+	} {
+		doc, err := soap.ReadTree([]byte(xml), soap.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found := soap.ReferBy(doc.Root(), "content", "contentRef"); found != (want != "") {
+			t.Errorf("%s: %t", xml, found)
+		}
+		if got, err := doc.WriteToString(); err != nil || want != "" && got != want || want == "" && got != xml {
+			t.Errorf("%s became %s (%v)", xml, got, err)
+		}
+	}
+}

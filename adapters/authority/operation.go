@@ -171,7 +171,12 @@ func getConsultation(ctx context.Context, p *Provider, in request) (any, string,
 	f := fetched{
 		QuestionBody: a.Question.Body(), State: a.State, DueAt: a.DueAt, LatestExtension: a.Latest, ExtensionAsked: a.Wanted, Inquiries: a.Inquiries,
 	}
-	f.Attachments = a.Attachments // its own ones too
+	f.Attachments = consultation.References(a.Question.LegID, a.Attachments) // its own ones too
+	if in.door == doorSOAP {                                                 // getAttachment gives them
+		for i := range f.Attachments {
+			f.Attachments[i].Href = ""
+		}
+	}
 	return f, resultRead, nil
 }
 

@@ -10,7 +10,6 @@ import (
 	"mime"
 	"strings"
 
-	"github.com/beevik/etree"
 	"github.com/jackc/pgx/v5"
 
 	"ristmik/adapters/consultation"
@@ -41,26 +40,10 @@ type sentFiles struct {
 // decode reads the content of a message. What its MTOM includes becomes a
 // reference, as SwA has it.
 func decode(op *contract.Operation, msg *soap.Message, multipart bool) (map[string]any, error) {
-	if multipart && refer(msg.Body()) {
+	if multipart && soap.ReferBy(msg.Body(), "content", "contentRef") {
 		return mapping.Decode(op.Input, msg.Body())
 	}
 	return mapping.DecodeMessage(op.Input, msg)
-}
-
-// refer makes <contentRef>cid:x</contentRef> of each <content> that includes
-// cid:x, and says whether there was any.
-func refer(el *etree.Element) (found bool) {
-	for _, child := range el.ChildElements() {
-		ref, is := soap.Reference(child)
-		if is && child.Tag == "content" && len(child.ChildElements()) > 0 {
-			child.Tag, found = "contentRef", true
-			soap.SetReference(child, soap.PackagingSwA, "")
-			child.SetText(ref)
-			continue
-		}
-		found = refer(child) || found
-	}
-	return found
 }
 
 // takeOut takes the files out of a message, one list for each answer, and leaves

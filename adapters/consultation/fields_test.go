@@ -76,7 +76,7 @@ func TestWhatIsNotListedDoesNotLeave(t *testing.T) {
 	}
 	c := client(t, keep)
 	for name, wire := range map[string]consultation.Wire{
-		"soap": consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op),
+		"soap": consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op, consultation.Enclosed{}),
 		"rest": consultation.NewRESTWire(c, soap.ServiceID{Provider: labour, Code: "konsult"}),
 	} {
 		rapid.Check(t, func(t *rapid.T) {

@@ -109,7 +109,7 @@ func TestWhatLeftIsShown(t *testing.T) {
 	})
 	op := operation(t)
 	for name, wire := range map[string]consultation.Wire{
-		"soap": consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op),
+		"soap": consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op, consultation.Enclosed{}),
 		"rest": consultation.NewRESTWire(c, soap.ServiceID{Provider: labour, Code: "konsult"}),
 	} {
 		round := w.open("t")

@@ -42,7 +42,24 @@ type QuestionBody struct {
 	Occupation      string         `json:"occupation,omitempty"`
 	Classification  Classification `json:"classification,omitempty"`
 	// Attachments are passed by reference: they are fetched at our REST service.
-	Attachments []Attached `json:"attachments,omitempty"`
+	Attachments []Reference `json:"attachments,omitempty"`
+}
+
+// Reference is an attachment that is passed by reference. Href is where its file is
+// fetched, below the address of our REST service; "" over a wire that has another
+// way for it.
+type Reference struct {
+	Attached
+	Href string `json:"href,omitempty"`
+}
+
+// References are the attachments of a question, to be fetched at our REST service.
+func References(leg string, list []Attached) []Reference {
+	var out []Reference
+	for _, a := range list {
+		out = append(out, Reference{a, "/consultations/" + leg + "/attachments/" + a.ID})
+	}
+	return out
 }
 
 // Body is the question in JSON.
@@ -51,7 +68,7 @@ func (q Question) Body() QuestionBody {
 		ConsultationID: q.LegID, Round: q.Round, CaseReference: q.CaseReference, CaseType: q.CaseType,
 		LegalBasis: q.LegalBasis, Purpose: q.Purpose, PersonalCode: q.PersonalCode, GivenName: q.GivenName, Surname: q.Surname,
 		BirthDate: q.BirthDate, Citizenship: q.Citizenship, DocumentNumber: q.DocumentNumber, DocumentCountry: q.DocumentCountry,
-		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: q.Attachments,
+		EmployerCode: q.EmployerCode, Occupation: q.Occupation, Classification: q.Classification, Attachments: References(q.LegID, q.Attachments),
 	}
 }
 

@@ -3,6 +3,7 @@ package consultation
 import (
 	"context"
 
+	"ristmik/adapters/consultation/files"
 	"ristmik/adapters/xroad"
 	"ristmik/mapping"
 	"ristmik/soap"
@@ -14,13 +15,21 @@ type soapWire struct {
 	xroad   *xroad.Client
 	service soap.ServiceID
 	op      *contract.Operation
+	files   Enclosed
+}
+
+// Enclosed is how the files of a question go with it over SOAP. Without a Store
+// they are named with their hashes, and the authority fetches them.
+type Enclosed struct {
+	Store     *files.Store
+	Packaging soap.Packaging
 }
 
 // NewSOAPWire asks an authority with the SOAP operation op (consultationRequest
 // of the contract consultation-request.wsdl) at service. The authority answers
 // later, with submitAnswer.
-func NewSOAPWire(client *xroad.Client, service soap.ServiceID, op *contract.Operation) Wire {
-	return soapWire{client, service, op}
+func NewSOAPWire(client *xroad.Client, service soap.ServiceID, op *contract.Operation, enclosed Enclosed) Wire {
+	return soapWire{client, service, op, enclosed}
 }
 
 // Ask sends the question with the case as issue and the official as user id, so
@@ -42,13 +51,11 @@ func (w soapWire) Ask(ctx context.Context, q Question) (Reply, error) {
 			request[name] = value
 		}
 	}
-	body, err := mapping.EncodeXML(w.op.Input, map[string]any{"request": request})
-	if err != nil {
-		return Reply{}, &soap.Failure{Kind: soap.KindFixData, Code: "question.contract", Message: "the question does not fit the contract", Err: err}
+	call := xroad.Call{Service: w.service, UserID: q.Official, Issue: q.CaseReference, SOAPAction: w.op.SOAPAction}
+	if err := w.write(ctx, &call, request, q); err != nil {
+		return Reply{}, err
 	}
-	answer, err := w.xroad.Call(ctx, xroad.Call{
-		Service: w.service, XML: body, UserID: q.Official, Issue: q.CaseReference, SOAPAction: w.op.SOAPAction,
-	})
+	answer, err := w.xroad.Call(ctx, call)
 	if err != nil {
 		return Reply{}, err
 	}

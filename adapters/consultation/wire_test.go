@@ -110,7 +110,7 @@ func TestTheSOAPWireAsksByTheContract(t *testing.T) {
 	var header soap.Header
 	service := soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}
 	c := client(t, soapPeer(t, op, &seen, &header, respond(t, op, map[string]any{"receiptId": "R-1", "duplicate": true})))
-	reply, err := consultation.NewSOAPWire(c, service, op).Ask(context.Background(), question())
+	reply, err := consultation.NewSOAPWire(c, service, op, consultation.Enclosed{}).Ask(context.Background(), question())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestTheSOAPWireAsksByTheContract(t *testing.T) {
 	want := map[string]any{"request": map[string]any{
 		"consultationId": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff", "round": json.Number("1"), "caseReference": "ELT-2026/004711",
 		"caseType": "residence_permit.employment", "legalBasis": "VMS § 176", "purpose": "Elamisloa andmine & <kontroll>",
-		"personalCode": "71506150007", "givenName": "Mai", "surname": "Õun", "employerCode": "10000024",
+		"personalCode": "71506150007", "givenName": "Mai", "surname": "Õun", "employerCode": "10000024", "attachment": []any{},
 	}}
 	if diff := cmp.Diff(want, seen); diff != "" {
 		t.Errorf("the question:\n%s", diff)
@@ -139,7 +139,7 @@ func TestARefusalInTheSOAPBodyIsABusinessFailureWithoutItsText(t *testing.T) {
 		var seen map[string]any
 		var header soap.Header
 		c := client(t, soapPeer(t, op, &seen, &header, respond(t, op, map[string]any{"faultCode": code, "faultString": "Isik 71506150007 on tundmatu"})))
-		reply, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op).
+		reply, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op, consultation.Enclosed{}).
 			Ask(context.Background(), question())
 		failureIs(t, err, soap.KindBusiness, want)
 		if reply.MessageID != "message-1" {
@@ -155,7 +155,7 @@ func TestAFaultOfTheSecurityServerKeepsItsKind(t *testing.T) {
 		w.Header().Set("Content-Type", soap.ContentType)
 		_, _ = w.Write(soap.BuildFault(soap.Fault{Code: "Server.ServerProxy.AccessDenied", String: "no right"}))
 	})
-	_, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op).
+	_, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op, consultation.Enclosed{}).
 		Ask(context.Background(), question())
 	failureIs(t, err, soap.KindFixRights, "server.serverproxy.access_denied")
 }
@@ -166,7 +166,7 @@ func TestAQuestionThatBreaksTheContractIsNotSent(t *testing.T) {
 	c := client(t, func(http.ResponseWriter, *http.Request) { t.Error("it was sent") })
 	q := question()
 	q.Surname = "a\x01b"
-	_, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op).
+	_, err := consultation.NewSOAPWire(c, soap.ServiceID{Provider: security, Code: "consultationRequest", Version: "v1"}, op, consultation.Enclosed{}).
 		Ask(context.Background(), q)
 	failureIs(t, err, soap.KindFixData, "question.contract")
 }

@@ -130,7 +130,7 @@ func checkOfSenders(ctx context.Context, cfg *configs.Config, db *database) (fun
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, hidden, xr, xr, registers, procedure)
+	destinations, err := newDestinations(cfg, hidden, xr, xr, registers, procedure, nil)
 	if err != nil {
 		return nil, err
 	}

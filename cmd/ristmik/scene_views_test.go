@@ -238,6 +238,11 @@ type sceneReceived struct {
 	} `json:"steps"`
 	Heard  []string `json:"heard"`
 	Manner string   `json:"manner"`
+	Files  []struct {
+		ID, Name, SHA256 string
+		Size             int64
+		Came             bool
+	} `json:"files"`
 }
 
 func (q sceneReceived) did() map[string]string {

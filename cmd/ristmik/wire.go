@@ -138,7 +138,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	destinations, err := newDestinations(cfg, hidden, xr, quiet, synced, procedure)
+	destinations, err := newDestinations(cfg, hidden, xr, quiet, synced, procedure, filesOf(cfg, pool, now))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"ristmik/adapters/consultation"
+	attachments "ristmik/adapters/consultation/files"
 	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
 	"ristmik/adapters/tax"
@@ -18,7 +19,7 @@ import (
 	"ristmik/soap"
 )
 
-func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.Client, r syncedRegisters, p *consultation.Procedure) ([]outbox.Destination, error) {
+func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.Client, r syncedRegisters, p *consultation.Procedure, store *attachments.Store) ([]outbox.Destination, error) {
 	all := []outbox.Destination{
 		{Name: tax.Destination, Sender: r.tax, Check: r.tax.Check, Policy: policyOf(cfg, tax.Destination), Probe: probeOf(xr, cfg.Registers.Tax.PermitService)},
 		{Name: labour.Destination, Sender: r.labour, Check: labour.Check, Policy: policyOf(cfg, labour.Destination), Probe: probeOf(xr, cfg.Registers.Labour.PermitService)},
@@ -28,7 +29,7 @@ func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.C
 		if !a.Wire.Sends() {
 			continue // it fetches its questions, or reads them at the desk
 		}
-		wire, err := wireOf(a, xr, r)
+		wire, err := wireOf(a, xr, r, store)
 		if err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
@@ -40,7 +41,7 @@ func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.C
 		if a.Wire == configs.WireEmploymentRegister {
 			continue
 		}
-		if wire, err = wireOf(a, quiet, r); err != nil {
+		if wire, err = wireOf(a, quiet, r, store); err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
 		for _, name := range hidden.served(name) {
@@ -158,7 +159,18 @@ func hoursOf(h configs.OpeningHours) *outbox.Hours {
 	return hours
 }
 
-func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters) (consultation.Wire, error) {
+// enclosed says how files go with the questions to an authority.
+func enclosed(a configs.Authority, store *attachments.Store) consultation.Enclosed {
+	switch a.Attachments {
+	case configs.EncloseNone:
+		return consultation.Enclosed{}
+	case configs.EncloseMTOM:
+		return consultation.Enclosed{Store: store, Packaging: soap.PackagingMTOM}
+	}
+	return consultation.Enclosed{Store: store, Packaging: soap.PackagingSwA}
+}
+
+func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters, store *attachments.Store) (consultation.Wire, error) {
 	switch a.Wire {
 	case configs.WireEmploymentRegister:
 		return registerWire{r.tax}, nil
@@ -173,6 +185,6 @@ func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters) (consultat
 		if err != nil {
 			return nil, err
 		}
-		return consultation.NewSOAPWire(xr, id, op), nil
+		return consultation.NewSOAPWire(xr, id, op, enclosed(a, store)), nil
 	}
 }

@@ -65,7 +65,7 @@ func TestTheHubCallsAnotherMakersProvider(t *testing.T) {
 	if !ok {
 		t.Fatal("the contract has no consultationRequest")
 	}
-	wire := consultation.NewSOAPWire(client, soap.ServiceID{Provider: security, Code: op.Code, Version: op.Version}, op)
+	wire := consultation.NewSOAPWire(client, soap.ServiceID{Provider: security, Code: op.Code, Version: op.Version}, op, consultation.Enclosed{})
 	question := consultation.Question{
 		LegID: "leg-1", Round: 1, CaseReference: "C-1 <&>", CaseType: "residence_permit.employment", LegalBasis: "VMS § 40", Purpose: "check",
 		PersonalCode: person, GivenName: "Mai", Surname: "Õun", Official: "EE81506151050",

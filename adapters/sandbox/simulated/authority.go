@@ -51,6 +51,7 @@ type consultation struct {
 	from          soap.ClientID // who asked and gets the answer
 	receipt       string
 	received      time.Time
+	files         []ReceivedFile
 	times         int // how often it was sent; 0 when it was fetched
 	answer        *Answer
 	second        *Answer // the correction
@@ -154,7 +155,7 @@ func (w *World) applyConsultation(at time.Time, r consultationRecord) error {
 		if err != nil {
 			return fmt.Errorf("reading who asked: %w", err)
 		}
-		c = &consultation{consultationKey: key, caseReference: r.Case, from: from, receipt: r.Receipt, received: at, changed: make(chan struct{})}
+		c = &consultation{consultationKey: key, caseReference: r.Case, from: from, receipt: r.Receipt, received: at, files: r.Files, changed: make(chan struct{})}
 		a.byKey[key] = c
 		a.list = append(a.list, c)
 	}

@@ -29,23 +29,23 @@ func (w *World) restConsultation(name string) http.HandlerFunc {
 
 func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	var q struct {
-		ConsultationID  string            `json:"consultation_id"`
-		Round           int               `json:"round"`
-		CaseReference   string            `json:"case_reference"`
-		CaseType        string            `json:"case_type"`
-		LegalBasis      string            `json:"legal_basis"`
-		Purpose         string            `json:"purpose"`
-		PersonalCode    string            `json:"personal_code"`
-		GivenName       string            `json:"given_name"`
-		Surname         string            `json:"surname"`
-		BirthDate       string            `json:"birth_date"`
-		Citizenship     string            `json:"citizenship"`
-		DocumentNumber  string            `json:"document_number"`
-		DocumentCountry string            `json:"document_country"`
-		EmployerCode    string            `json:"employer_code"`
-		Occupation      string            `json:"occupation"`
-		Classification  string            `json:"classification"`
-		Attachments     []json.RawMessage `json:"attachments"`
+		ConsultationID  string      `json:"consultation_id"`
+		Round           int         `json:"round"`
+		CaseReference   string      `json:"case_reference"`
+		CaseType        string      `json:"case_type"`
+		LegalBasis      string      `json:"legal_basis"`
+		Purpose         string      `json:"purpose"`
+		PersonalCode    string      `json:"personal_code"`
+		GivenName       string      `json:"given_name"`
+		Surname         string      `json:"surname"`
+		BirthDate       string      `json:"birth_date"`
+		Citizenship     string      `json:"citizenship"`
+		DocumentNumber  string      `json:"document_number"`
+		DocumentCountry string      `json:"document_country"`
+		EmployerCode    string      `json:"employer_code"`
+		Occupation      string      `json:"occupation"`
+		Classification  string      `json:"classification"`
+		Attachments     []reference `json:"attachments"`
 	}
 	from, ok := caller(rw, r)
 	if !ok || !readJSON(rw, r, &q) {
@@ -68,7 +68,7 @@ func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.acknowledge(name, rw, http.StatusAccepted, func() (string, bool, error) {
-		return w.consult(name, consultationRecord{ID: q.ConsultationID, Round: q.Round, From: from.String(), Case: q.CaseReference})
+		return w.consult(name, consultationRecord{ID: q.ConsultationID, Round: q.Round, From: from.String(), Case: q.CaseReference, Files: named(q.Attachments)})
 	})
 }
 
@@ -111,7 +111,7 @@ func (w *World) consultationRequest(name string) operate {
 		if fault := mapping.CheckPersonalCode(code); fault != "" && (code != "" || !born) {
 			return nil, &businessFault{fault, "isikukood ei ole õige"}
 		}
-		receipt, duplicate, err := w.consult(name, consultationRecord{ID: id, Round: round, From: req.Header.Client.String(), Case: reference})
+		receipt, duplicate, err := w.consult(name, consultationRecord{ID: id, Round: round, From: req.Header.Client.String(), Case: reference, Files: filesOf(request)})
 		if err != nil {
 			return nil, err
 		}

@@ -34,6 +34,8 @@ type consultationRecord struct {
 	Receipt string `json:"receipt"`
 	Case    string `json:"case,omitempty"`
 	Fetched bool   `json:"fetched,omitempty"` // not sent: the authority found it itself
+	// Files came with it, or are named in it.
+	Files []ReceivedFile `json:"files,omitempty"`
 }
 
 // decidedRecord is the answer that an authority gives; from here on every

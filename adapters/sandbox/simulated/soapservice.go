@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net/http"
 
@@ -69,24 +68,37 @@ func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 			http.ServeFileFS(rw, r, w.o.Contracts, w.contracts.files[op])
 			return
 		}
-		data, err := io.ReadAll(io.LimitReader(r.Body, int64(w.o.Limits.Bytes)+1))
-		if err != nil {
-			return // the caller went away
-		}
 		answer, err := func() ([]byte, error) {
-			req, err := soap.ReadRequest(data, w.o.Limits)
+			in, err := soap.OpenRequest(r.Header.Get("Content-Type"), r.Body, w.o.Limits)
+			if err != nil {
+				return nil, err
+			}
+			came, err := readParts(in)
+			if err != nil {
+				return nil, err
+			}
+			req, err := soap.ReadRequest(in.Envelope(), w.o.Limits)
 			if err != nil {
 				return nil, err
 			}
 			if _, name := req.Name(); req.Header.Service.Code != op.Code || req.Header.Service.Version != op.Version || name != op.Code {
 				return nil, &soap.Failure{Kind: soap.KindFixData, Code: "client.unknown_service", Message: fmt.Sprintf("this address serves %s %s only", op.Code, op.Version)}
 			}
-			question, err := mapping.DecodeMessage(op.Input, req)
+			decode := mapping.DecodeMessage
+			if in.Multipart() && soap.ReferBy(req.Body(), "content", "contentRef") {
+				decode = func(el *contract.Element, m *soap.Message) (map[string]any, error) {
+					return mapping.Decode(el, m.Body())
+				}
+			}
+			question, err := decode(op.Input, req)
 			if err != nil {
 				return nil, err
 			}
 			request, _ := question["request"].(map[string]any)
-			response, err := do(r.Context(), req, request)
+			response, err := map[string]any(nil), checkFiles(request, came)
+			if err == nil {
+				response, err = do(r.Context(), req, request)
+			}
 			if f, ok := errors.AsType[*businessFault](err); ok {
 				response, err = map[string]any{"faultCode": f.code, "faultString": f.text}, nil
 			}

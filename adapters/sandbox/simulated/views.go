@@ -33,6 +33,8 @@ type ReceivedConsultation struct {
 	Manner         Manner    `json:"manner"`
 	Steps          []Step    `json:"steps,omitempty"` // what it did beside answering
 	Heard          []string  `json:"heard,omitempty"` // what became of it, as far as the authority has listened
+	// Files came with it, or are named in it.
+	Files []ReceivedFile `json:"files,omitempty"`
 }
 
 // ReceivedNotice is a permit notice as a register sees it.
@@ -61,7 +63,7 @@ func (w *World) Received(name string) (Received, error) {
 			one := ReceivedConsultation{
 				ID: c.id, Round: c.round, ReceivedAt: c.received, TimesReceived: c.times,
 				Answered: c.delivered > 0, DeliveriesDone: c.delivered, AnswerStatus: c.status, LastError: c.lastError,
-				Manner: w.manner(a, c), Steps: slices.Clone(c.steps), Heard: slices.Clone(c.heard),
+				Manner: w.manner(a, c), Steps: slices.Clone(c.steps), Heard: slices.Clone(c.heard), Files: slices.Clone(c.files),
 			}
 			if c.answer != nil {
 				one.AnswerID, one.AnswerCode = c.answer.ID, c.answer.Code
