@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// Shipped is what the program carries: codelists/*.yaml, contracts/*.wsdl,
+// Shipped is what the program carries: code lists, contracts/*.wsdl,
 // mappings/*.yaml, ristmik.yaml and sandbox.yaml.
 //
 //go:embed codelists contracts mappings ristmik.yaml sandbox.yaml

@@ -53,7 +53,7 @@ func openCodeLists(cfg *configs.Config) (map[string]*codelist.List, configs.Prob
 var shippedCodeLists = sync.OnceValues(func() (map[string]*codelist.List, configs.Problems) {
 	lists := map[string]*codelist.List{}
 	var problems configs.Problems
-	files, err := fs.Glob(configs.Shipped, "codelists/*.yaml")
+	files, err := fs.Glob(configs.Shipped, "codelists/*")
 	if err != nil {
 		panic(err) // the pattern is a constant
 	}

@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"ristmik/configs"
 	"ristmik/mapping/codelist"
 )
 
@@ -21,16 +20,7 @@ func on(s string) time.Time {
 // shipped reads a list that ships with the program.
 func shipped(t *testing.T, name string) *codelist.List {
 	t.Helper()
-	file := "codelists/" + name + ".yaml"
-	data, err := configs.Shipped.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var d codelist.Definition
-	if _, problems := configs.Decode(file, data, &d); len(problems) > 0 {
-		t.Fatal(problems)
-	}
-	l, err := codelist.New(d)
+	l, err := codelist.New(definition(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package codelist_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"ristmik/configs"
@@ -12,6 +13,13 @@ import (
 // definition is a shipped list as it stands in its file.
 func definition(t *testing.T, name string) codelist.Definition {
 	t.Helper()
+	if data, err := configs.Shipped.ReadFile("codelists/" + name + ".csv"); err == nil {
+		table, faults := codelist.ReadCSV(data)
+		if len(faults) > 0 {
+			t.Fatal(faults)
+		}
+		return table.Definition
+	}
 	data, err := configs.Shipped.ReadFile("codelists/" + name + ".yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -59,9 +67,24 @@ func TestOccupationsAreComplete(t *testing.T) {
 			t.Errorf("%s stands alone", code)
 		}
 	}
-	// ISCO-08: 10 major, 43 sub-major and 130 minor groups.
-	if got := fmt.Sprint(levels); got != "map[1:10 2:43 3:130]" {
+	// ISCO-08: 10 major, 43 sub-major, 130 minor and 436 unit groups.
+	if got := fmt.Sprint(levels); got != "map[1:10 2:43 3:130 4:436]" {
 		t.Error(got)
+	}
+	// Every group has one below it; a minor group has either one unit group, which ends
+	// in 0, or several, which do not.
+	below := map[string][]string{}
+	for code := range known {
+		if len(code) > 1 {
+			below[code[:len(code)-1]] = append(below[code[:len(code)-1]], code)
+		}
+	}
+	for code := range known {
+		units := below[code]
+		alone := slices.Contains(units, code+"0")
+		if len(code) < 4 && len(units) == 0 || len(code) == 3 && alone != (len(units) == 1) {
+			t.Errorf("%s is divided into %v", code, units)
+		}
 	}
 	for _, way := range [][2]string{{"isco08", "esco"}, {"esco", "isco08"}} {
 		if lossy := l.Lossy(way[0], way[1], on("2026-11-25")); len(lossy) > 0 {
@@ -70,7 +93,8 @@ func TestOccupationsAreComplete(t *testing.T) {
 	}
 	for code, want := range map[string]string{
 		"2": "http://data.europa.eu/esco/isco/C2", "251": "http://data.europa.eu/esco/isco/C251", "011": "http://data.europa.eu/esco/isco/C011",
-		"2512": "unknown_code", "9999": "unknown_code", "97": "unknown_code", "": "unknown_code",
+		"2512": "http://data.europa.eu/esco/isco/C2512", "0110": "http://data.europa.eu/esco/isco/C0110",
+		"25120001": "unknown_code", "3356": "unknown_code", "9999": "unknown_code", "97": "unknown_code", "": "unknown_code",
 	} {
 		if got := translated(t, l, "isco08", "esco", code, "2026-11-25"); got != want {
 			t.Errorf("%q: %s, want %s", code, got, want)

@@ -101,8 +101,8 @@ func MRZ(name, issuer string) (string, error) {
 }
 
 // folds are the spellings that states may choose between for one letter (Ä is AE
-// or A, Ü is UE, UXX or U, Ñ is N or NXX): keys know only the shortest.
-var folds = strings.NewReplacer("AE", "A", "OE", "O", "UE", "U", "UXX", "U", "NXX", "N", "<", "")
+// or A, Å is AA or A, Ü is UE, UXX or U, Ñ is N or NXX): keys know only the shortest.
+var folds = strings.NewReplacer("AE", "A", "AA", "A", "OE", "O", "UE", "U", "UXX", "U", "NXX", "N", "<", "")
 
 // Key returns what spellings of one name have in common: the MRZ form without
 // separators and with the alternatives of ICAO Doc 9303 folded together. Equal

@@ -8,7 +8,7 @@ import "strings"
 // the printed table lacks or confuses, are as the states that use them write
 // them.
 var table = lettersOf(
-	"A ÁÀÂÅĂĀĄÃǍ", "AE ÄÆ", "C ĆĈČĊÇ", "D ÐĎĐ", "E ÉÈÊËĚĖĒĘĔ", "G ĜĞĠĢ", "H ĤĦ", "I ÍÌÎÏĨĪĬĮİ", "IJ Ĳ", "J Ĵ", "K Ķ",
+	"A ÁÀÂĂĀĄÃǍ", "AA Å", "AE ÄÆ", "C ĆĈČĊÇ", "D ÐĎĐ", "E ÉÈÊËĚĖĒĘĔ", "G ĜĞĠĢ", "H ĤĦ", "I ÍÌÎÏĨĪĬĮİ", "IJ Ĳ", "J Ĵ", "K Ķ",
 	"L ŁĹĽĻĿ", "N ŃÑŇŅŊ", "O ÓÒÔÕŐŌŎ", "OE ÖØŒ", "R ŔŘŖ", "S ŚŜŠŞȘ", "SS ẞß", "T ŢŤŦȚ", "TH Þ", "U ÚÙÛŨŪŬŮŰŲ",
 	"UE Ü", "W Ŵ", "Y ÝŶŸ", "Z ŹŽŻ",
 

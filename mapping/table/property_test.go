@@ -112,6 +112,7 @@ var tried = map[string][3]any{
 	"vat_number":    {"", "EE100207415", "EE100207415"},
 	"check_digit":   {"", "L898902C3", "L898902C36"},
 	"date":          {"(DD.MM.YYYY)", "2026-02-28", "28.02.2026"},
+	"partial_date":  {"(DD.MM.YYYY)", "1980-00-00", "00.02.1980"},
 	"moment":        {"(Europe/Tallinn)", "2026-01-01T00:00:00Z", "2026-01-01T02:00:00"},
 }
 
@@ -187,6 +188,9 @@ func TestTransforms(t *testing.T) {
 		{"transliterate", "Щ", register, "Shch"}, {"transliterate(BGR)", "Щ", register, "Sht"}, {"transliterate", "李", register, nil},
 		{"mrz", "Müller-Õ", register, "MUELLER<O"},
 		{"date(DD.MM.YYYY)", "2026-02-28", register, "28.02.2026"}, {"date(YYYYMMDD)", "20260228", core, "2026-02-28"}, {"date(DD.MM.YYYY)", "2026-02-30", register, nil}, {"date(DD.MM.YYYY)", "1.2.2026", core, nil},
+		{"partial_date", "1980-00-00", register, "1980-00-00"}, {"partial_date", "1980-00-00", core, "1980-00-00"}, {"partial_date(DD.MM.YYYY)", "1980-00-00", register, "00.00.1980"},
+		{"partial_date(DD.MM.YYYY)", "00.02.1980", core, "1980-02-00"}, {"partial_date(DD.MM.YYYY)", "15.00.1980", core, nil}, {"partial_date(DD.MM.YYYY)", "00-02-1980", core, nil}, {"partial_date", "1980-02-30", register, nil},
+		{"mrz_date", "1980-00-00", register, "80<<<<"}, {"mrz_date", "1980-02-28", register, "800228"}, {"mrz_date", "1980", register, nil},
 		{"day", "2026-02-28+02:00", core, "2026-02-28"}, {"day", "2026-02-28", core, "2026-02-28"}, {"day", "2026-02-28x", core, nil},
 		{"moment(Europe/Tallinn)", "2026-01-01T00:00:00Z", register, "2026-01-01T02:00:00"}, {"moment(Europe/Tallinn)", "2026-10-25T00:30:00Z", register, nil},
 		{"moment(Europe/Tallinn)", "2026-10-25T03:30:00", core, nil}, {"moment(Europe/Tallinn)", "2026-03-29T03:30:00", core, nil}, {"moment(Europe/Tallinn)", "2026-01-01T02:00:00+02:00", core, nil},

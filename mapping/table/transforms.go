@@ -140,6 +140,28 @@ var kits = []kit{
 	},
 	{
 		Transform: Transform{
+			Name: "partial_date", Arguments: "form", Core: Text, Register: Text, TwoWay: true,
+			Doc: "A date YYYY-MM-DD of the core, of which day, or month and day, may be unknown (1980-00-00), in another form of YYYY, MM and DD at the register; without one it stays as it is.",
+		},
+		most: 1, build: partialDate,
+	},
+	{
+		Transform: Transform{
+			Name: "mrz_date", Core: Text, Register: Text, Direction: "request",
+			Doc: "A date YYYY-MM-DD, also one of which day, or month and day, are unknown, as it stands in a machine-readable zone: 80<<<< (ICAO Doc 9303-3, 4.8).",
+		},
+		build: func([]string) (change, change, error) {
+			return onText(func(s string, _ lookup) (string, string) {
+				field, ok := mapping.MRZDate(s)
+				if !ok {
+					return "", "must be a date, 00 for an unknown month or day"
+				}
+				return field, ""
+			}), nil, nil
+		},
+	},
+	{
+		Transform: Transform{
 			Name: "day", Core: Date, Register: Date, Direction: "answer",
 			Doc: "A date of the register without the time zone that some write after it.",
 		},

@@ -6,21 +6,18 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"ristmik/mapping"
 )
 
 // dateForm is the transform date: YYYY-MM-DD at the core, another order and
 // other separators at the register.
 func dateForm(args []string) (change, change, error) {
 	form := args[0]
-	for _, part := range []string{"YYYY", "MM", "DD"} {
-		if strings.Count(form, part) != 1 {
-			return nil, nil, errors.New("a form of YYYY, MM and DD is needed, such as DD.MM.YYYY")
-		}
+	if err := checkForm(form); err != nil {
+		return nil, nil, err
 	}
 	layout := strings.NewReplacer("YYYY", "2006", "MM", "01", "DD", "02").Replace(form)
-	if rest := strings.NewReplacer("YYYY", "", "MM", "", "DD", "").Replace(form); strings.Trim(rest, ".-/ ") != "" {
-		return nil, nil, errors.New("between YYYY, MM and DD only . - / and space may stand")
-	}
 	from := func(in, out, want string) change {
 		return onText(func(s string, _ lookup) (string, string) {
 			t, err := time.Parse(in, s)
@@ -31,6 +28,48 @@ func dateForm(args []string) (change, change, error) {
 		})
 	}
 	return from(time.DateOnly, layout, "YYYY-MM-DD"), from(layout, time.DateOnly, form), nil
+}
+
+// checkForm says what is wrong with a form of dates.
+func checkForm(form string) error {
+	for _, part := range []string{"YYYY", "MM", "DD"} {
+		if strings.Count(form, part) != 1 {
+			return errors.New("a form of YYYY, MM and DD is needed, such as DD.MM.YYYY")
+		}
+	}
+	if rest := strings.NewReplacer("YYYY", "", "MM", "", "DD", "").Replace(form); strings.Trim(rest, ".-/ ") != "" {
+		return errors.New("between YYYY, MM and DD only . - / and space may stand")
+	}
+	return nil
+}
+
+// partialDate is the transform partial_date.
+func partialDate(args []string) (change, change, error) {
+	form := "YYYY-MM-DD"
+	if len(args) > 0 {
+		form = args[0]
+	}
+	if err := checkForm(form); err != nil {
+		return nil, nil, err
+	}
+	toRegister := onText(func(s string, _ lookup) (string, string) {
+		if mapping.CheckPartialDate(s) != "" {
+			return "", "must be a date YYYY-MM-DD, 00 for an unknown month or day"
+		}
+		return strings.NewReplacer("YYYY", s[:4], "MM", s[5:7], "DD", s[8:]).Replace(form), ""
+	})
+	year, month, day := strings.Index(form, "YYYY"), strings.Index(form, "MM"), strings.Index(form, "DD")
+	toCore := onText(func(s string, _ lookup) (string, string) {
+		out := ""
+		if len(s) == len(form) {
+			out = s[year:year+4] + "-" + s[month:month+2] + "-" + s[day:day+2]
+		}
+		if mapping.CheckPartialDate(out) != "" || strings.NewReplacer("YYYY", out[:4], "MM", out[5:7], "DD", out[8:]).Replace(form) != s {
+			return "", "must be a date " + form + ", 00 for an unknown month or day"
+		}
+		return out, ""
+	})
+	return toRegister, toCore, nil
 }
 
 // toDay is the transform day: xs:date may have a zone behind the ten characters
