@@ -98,6 +98,11 @@ type Breaker struct {
 	RetriesOffBy, RetriesOffReason string
 	// ShutUntil is when the destination's opening hours begin again; zero within them.
 	ShutUntil time.Time
+	// DownFrom and DownUntil are the bounds of the outage that the destination has announced and that lasts now (Down) or
+	// is the next one; DownBy has announced it, for DownReason. Zero and empty where there is none.
+	DownFrom, DownUntil time.Time
+	Down                bool
+	DownBy, DownReason  string
 }
 
 // Breakers lists the breakers of all destinations that a relay has ever served, by name.
@@ -108,16 +113,24 @@ select destination, state, since, coalesce(open_until, 'epoch'), open_until is n
        case when held_until > now() then held_by else '' end, case when held_until > now() then held_reason else '' end,
        coalesce(held_until, 'epoch'), case when shut_until > now() then shut_until end,
        case when ramp_until > now() then ramp_until end, probe_reason, coalesce(gateway, ''),
-       coalesce(retries_off_by, ''), coalesce(retries_off_reason, '')
-from outbox.breaker order by destination`)
+       coalesce(retries_off_by, ''), coalesce(retries_off_reason, ''),
+       d.starts, d.ends, coalesce(d.starts <= now(), false), coalesce(d.by, ''), coalesce(d.reason, '')
+from outbox.breaker b left join lateral (
+    select starts, ends, by, reason from outbox.downtime d
+    where d.destination = b.destination and d.withdrawn_at is null and d.ends > now() order by d.starts limit 1) d on true
+order by destination`)
 	if err != nil {
 		return nil, fmt.Errorf("listing breakers: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (Breaker, error) {
 		var b Breaker
 		var waits bool
-		var shut, ramp *time.Time
-		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason, &b.Gateway, &b.RetriesOffBy, &b.RetriesOffReason)
+		var shut, ramp, from, until *time.Time
+		err := row.Scan(&b.Destination, &b.State, &b.Since, &b.OpenUntil, &waits, &b.Reason, &b.Openings, &b.ProbeBy, &b.HeldBy, &b.HeldReason, &b.HeldUntil, &shut, &ramp, &b.ProbeReason, &b.Gateway, &b.RetriesOffBy, &b.RetriesOffReason,
+			&from, &until, &b.Down, &b.DownBy, &b.DownReason)
+		if from != nil {
+			b.DownFrom, b.DownUntil = *from, *until
+		}
 		if ramp != nil {
 			b.RampUntil = *ramp
 		}

@@ -42,7 +42,7 @@ type look struct {
 	dueIn      map[bool]time.Duration // until lanes that have rows are due, bulk or not, where there are any
 	owner      string                 // of the log
 	fence      int64                  // of the owner
-	heldFor    time.Duration          // by a person; 0 while it is not
+	heldFor    time.Duration          // by a person, or while an announced outage lasts; 0 while it is not
 	once       bool                   // retries are switched off
 	shut       bool                   // other relays have been told that the opening hours are over
 	shutFor    time.Duration          // outside the opening hours; 0 within them
@@ -117,7 +117,8 @@ func (r *Relay) look(ctx context.Context, d *destination, n int) (l look, pages 
 const lookAround = `
 select b.state, b.generation, case when b.state = 'closed' and b.since < clock_timestamp() - make_interval(secs => $2) then 0 else b.open_count end,
        coalesce(extract(epoch from greatest(b.open_until, b.probe_lease_until) - clock_timestamp()), 0)::float8,
-       coalesce(extract(epoch from b.held_until - clock_timestamp()), 0)::float8,
+       coalesce(extract(epoch from greatest(b.held_until,
+           case when b.down_last > clock_timestamp() then (select w.until from outbox.down w where w.destination = $1) end) - clock_timestamp()), 0)::float8,
        b.retries_off_at is not null, coalesce(b.shut_until > clock_timestamp(), false), coalesce(extract(epoch from b.ramp_until - clock_timestamp()), 0)::float8,
        (select least(extract(epoch from clock_timestamp() - p.next_at), 3600)::float8 from outbox.pace p where p.destination = $1),
        clock_timestamp(), coalesce(f.owner, ''), coalesce(f.fence, 0),

@@ -21,8 +21,8 @@ type DestinationStats struct {
 	// Blocked messages wait behind a dead one that is the head of their lane, whatever the breaker does: only a person
 	// who retries or discards that one lets them go on.
 	Blocked int64
-	// Parked messages wait for the destination: for its breaker or that of its gateway to close, a person's pause to end or its
-	// opening hours to begin. That counts no attempt.
+	// Parked messages wait for the destination: for its breaker or that of its gateway to close, a person's pause or an
+	// announced outage to end, or its opening hours to begin. That counts no attempt.
 	Parked int64
 	// Dead messages need a person.
 	Dead int64
@@ -37,30 +37,34 @@ type DestinationStats struct {
 // Stats counts the messages of every destination that has or had any, by name.
 func Stats(ctx context.Context, db DB) ([]DestinationStats, error) {
 	rows, err := db.Query(ctx, `
-with unsent as (
+with away as (
+    select b.destination
+    from outbox.breaker b left join outbox.breaker g on g.destination = b.gateway
+    left join outbox.down bw on bw.destination = b.destination left join outbox.down gw on gw.destination = b.gateway
+    where b.state <> 'closed' or b.held_until > now() or b.shut_until > now() or bw.until is not null
+       or g.state <> 'closed' or g.held_until > now() or gw.until is not null
+), unsent as (
     select p.destination,
            case when l.claimed_until > now() and (p.id = l.claimed or p.fence = l.fence) then 'sending'
                 when l.ready_at = 'infinity' and l.fence is null then 'blocked'
-                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() or g.state <> 'closed' or g.held_until > now() then 'parked'
+                when a.destination is not null then 'parked'
                 when p.due > now() or l.fence is null and l.ready_at > now() then 'waiting'
                 else 'ready' end as doing,
            p.published_at, null::timestamptz as due
     from outbox.pending p
     left join outbox.lane l on l.destination = p.destination and l.key = p.lane
-    left join outbox.breaker b on b.destination = p.destination
-    left join outbox.breaker g on g.destination = b.gateway
+    left join away a on a.destination = p.destination
     where p.due < 'infinity'
     union all
     select m.destination,
            case when l.ready_at = 'infinity' and l.fence is null then 'blocked'
-                when b.state <> 'closed' or b.held_until > now() or b.shut_until > now() or g.state <> 'closed' or g.held_until > now() then 'parked'
+                when a.destination is not null then 'parked'
                 when greatest(m.not_before, l.ready_at) > now() then 'waiting'
                 else 'ready' end,
            m.published_at, m.not_before
     from outbox.untaken m
     left join outbox.lane l on l.destination = m.destination and l.key = m.lane
-    left join outbox.breaker b on b.destination = m.destination
-    left join outbox.breaker g on g.destination = b.gateway
+    left join away a on a.destination = m.destination
     union all
     select m.destination, 'sending', m.published_at, null from outbox.taken m
 ), waiting as (

@@ -38,7 +38,7 @@ func (c *Console) refused(w http.ResponseWriter, r *http.Request, doing string, 
 	switch {
 	case errors.Is(err, errNoReason):
 		unfit("/reason", "is needed, up to "+strconv.Itoa(maxReason)+" bytes")
-	case errors.Is(err, errDuration):
+	case errors.Is(err, errDuration), errors.Is(err, errTimes):
 		unfit("", err.Error())
 	case errors.Is(err, outbox.ErrNotFound):
 		notFound(w, "There is no such message.")
@@ -46,6 +46,8 @@ func (c *Console) refused(w http.ResponseWriter, r *http.Request, doing string, 
 		notFound(w, "There is no such destination.")
 	case errors.Is(err, outbox.ErrNoBulk):
 		notFound(w, "There is no such bulk job.")
+	case errors.Is(err, outbox.ErrNoDowntime):
+		notFound(w, "There is no such announcement, or it is over.")
 	case errors.Is(err, outbox.ErrNotDead):
 		conflict("The message is not dead")
 	case errors.Is(err, outbox.ErrBulkState):

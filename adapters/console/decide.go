@@ -78,6 +78,23 @@ func (c *Console) edit(ctx context.Context, id int64, change outbox.Change, by, 
 	return generation, c.kept(ctx, err, "message edited", by, "message", id, "generation", generation)
 }
 
+// known is errUnknown where nothing has ever been sent to a destination, and nothing is configured to be.
+func (c *Console) known(ctx context.Context, name string) error {
+	if _, ok := c.o.Titles[name]; ok {
+		return nil
+	}
+	known, err := outbox.Breakers(ctx, c.o.Pool)
+	if err != nil {
+		return err
+	}
+	for _, b := range known {
+		if b.Destination == name {
+			return nil
+		}
+	}
+	return errUnknown
+}
+
 // steer pauses, resumes, trips or resets a destination.
 func (c *Console) steer(ctx context.Context, name, action, lasts, by, reason string) error {
 	reason, err := reasoned(reason)
@@ -88,18 +105,8 @@ func (c *Console) steer(ctx context.Context, name, action, lasts, by, reason str
 	if err != nil || action == "trip" && d == 0 {
 		return errDuration
 	}
-	if _, ok := c.o.Titles[name]; !ok {
-		known, err := outbox.Breakers(ctx, c.o.Pool)
-		if err != nil {
-			return err
-		}
-		found := false
-		for _, b := range known {
-			found = found || b.Destination == name
-		}
-		if !found {
-			return errUnknown
-		}
+	if err := c.known(ctx, name); err != nil {
+		return err
 	}
 	switch action {
 	case "pause":
@@ -185,6 +192,10 @@ func (c *Console) postDestination(w http.ResponseWriter, r *http.Request) {
 	switch action {
 	case "pause", "resume", "trip", "reset":
 		err = c.steer(r.Context(), name, action, r.PostFormValue("for"), operator(r, ""), r.PostFormValue("reason"))
+	case "announce":
+		err = c.postAnnounce(r, name)
+	case "withdraw":
+		err = c.postWithdraw(r, name)
 	case "retries":
 		to := r.PostFormValue("retries")
 		cancels, parsed := strconv.ParseInt(r.PostFormValue("cancels"), 10, 64)
@@ -222,11 +233,13 @@ func (c *Console) done(w http.ResponseWriter, r *http.Request, a ask, anchor str
 		again("reason")
 	case errors.Is(err, errDuration):
 		again("duration")
+	case errors.Is(err, errTimes):
+		again("times")
 	case errors.Is(err, errCancels), errors.Is(err, outbox.ErrOld), errors.Is(err, outbox.ErrOtherCount):
 		again("changed")
 	case errors.Is(err, outbox.ErrNotDead):
 		c.back(w, r, "fault", "not_dead", of)
-	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, errUnknown), errors.Is(err, outbox.ErrNoBulk), errors.Is(err, ErrUnknownContract):
+	case errors.Is(err, outbox.ErrNotFound), errors.Is(err, errUnknown), errors.Is(err, outbox.ErrNoBulk), errors.Is(err, outbox.ErrNoDowntime), errors.Is(err, ErrUnknownContract):
 		c.back(w, r, "fault", "not_found", of)
 	case errors.Is(err, outbox.ErrBulkState):
 		c.back(w, r, "fault", "bulk_state", of)

@@ -37,6 +37,7 @@ type field struct {
 	Options            []option // of a choice
 	Long               bool     // several lines of text
 	Required           bool
+	Time               bool // a time of Estonian clocks
 }
 
 type option struct{ Value, Text string }
@@ -139,6 +140,11 @@ func (c *Console) destinationButtons(l lang, b breaker) []button {
 	default:
 		actions = append(actions, "retries_off")
 	}
+	if b.DownFrom.IsZero() {
+		actions = append(actions, "announce")
+	} else {
+		actions = append(actions, "withdraw")
+	}
 	var list []button
 	for _, action := range actions {
 		list = append(list, opens(l, action, b.Destination, "breaker-"+b.Destination, b.Destination))
@@ -162,6 +168,17 @@ func (c *Console) destinationForm(ctx context.Context, l lang, a ask, b breaker)
 	case "trip":
 		f := formOf(l, a.action, post+a.action, anchor)
 		f.Fields = []field{times(l, "for", "trip.for", "", 5*time.Minute, 15*time.Minute, time.Hour, 4*time.Hour, day)}
+		return f
+	case "announce":
+		f, now := formOf(l, a.action, post+a.action, anchor), c.o.Now().In(c.zone)
+		f.Fields = []field{
+			{Name: "from", Label: say(l, "announce.from"), Value: now.Format(formTime), Time: true},
+			{Name: "until", Label: say(l, "announce.until"), Value: now.Add(2 * time.Hour).Format(formTime), Time: true},
+		}
+		return f
+	case "withdraw":
+		f := formOf(l, a.action, post+a.action, anchor)
+		f.Hidden = []hidden{{"from", b.DownFrom.UTC().Format(time.RFC3339Nano)}}
 		return f
 	case "retries_on", "retries_off":
 		if b.Destination == c.o.Gateway {

@@ -94,8 +94,11 @@ type breakerRow struct {
 	Held         string // who has paused it, and until when
 	HeldFor      string
 	Shut         *moment // until when it is outside its opening hours
-	Waits        bool    // for our own Security Server
-	Once         bool    // failed messages are not tried again
+	Down         bool    // an announced outage lasts
+	DownWhen     string  // of that, or of the next one
+	DownFor      string
+	Waits        bool // for our own Security Server
+	Once         bool // failed messages are not tried again
 	Buttons      []button
 	Form         *form
 }
@@ -204,6 +207,9 @@ func (c *Console) fill(ctx context.Context, p *page, s snapshot, now time.Time, 
 		row.Waits = b.Gateway != "" && s.gatewayOpen()
 		if b.PausedBy != "" {
 			row.Held, row.HeldFor = c.paused(l, b, now), b.PausedFor
+		}
+		if !b.DownFrom.IsZero() {
+			row.Down, row.DownWhen, row.DownFor = b.Down, c.downtime(l, b, now), b.DownBy+": "+b.DownWhy
 		}
 		if b.State == "open" {
 			if row.Until = c.moment(l, s.nextProbe(b, now), now); row.Until == nil {

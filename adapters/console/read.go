@@ -69,7 +69,12 @@ type breaker struct {
 	ProbeReason string    `json:"probe_reason,omitempty"` // why the last trial failed since
 	RampUntil   time.Time `json:"ramp_until,omitzero"`    // when it gets all of its pace again
 	ShutUntil   time.Time `json:"shut_until,omitzero"`    // outside its opening hours
-	PausedBy    string    `json:"paused_by,omitempty"`    // by a person
+	DownFrom    time.Time `json:"downtime_from,omitzero"` // of the announced outage that lasts, or is the next
+	DownUntil   time.Time `json:"downtime_until,omitzero"`
+	Down        bool      `json:"downtime,omitempty"` // it lasts
+	DownBy      string    `json:"downtime_by,omitempty"`
+	DownWhy     string    `json:"downtime_reason,omitempty"`
+	PausedBy    string    `json:"paused_by,omitempty"` // by a person
 	PausedFor   string    `json:"paused_reason,omitempty"`
 	PausedUntil time.Time `json:"paused_until,omitzero"` // none: until a person ends it
 	Gateway     string    `json:"gateway,omitempty"`
@@ -273,6 +278,7 @@ func readBreakers(ctx context.Context, db outbox.DB) ([]breaker, error) {
 		list[i] = breaker{
 			Destination: b.Destination, State: b.State, Since: b.Since.UTC(), OpenUntil: b.OpenUntil, Reason: b.Reason, ProbeReason: b.ProbeReason,
 			RampUntil: b.RampUntil, ShutUntil: b.ShutUntil, PausedBy: b.HeldBy, PausedFor: b.HeldReason, Gateway: b.Gateway, RetriesOff: b.RetriesOffBy, RetriesWhy: b.RetriesOffReason,
+			DownFrom: b.DownFrom, DownUntil: b.DownUntil, Down: b.Down, DownBy: b.DownBy, DownWhy: b.DownReason,
 		}
 		if time.Until(b.HeldUntil) < endless {
 			list[i].PausedUntil = b.HeldUntil

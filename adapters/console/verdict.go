@@ -53,7 +53,10 @@ func (c *Console) issues(l lang, s snapshot, now time.Time) []issue {
 		if b.RetriesOff != "" {
 			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: name(b.Destination), What: say(l, "issue.retries", b.RetriesOff), Why: &why{Text: b.RetriesWhy}, Anchor: "breaker-" + b.Destination})
 		}
-		if !b.ShutUntil.IsZero() || b.Gateway != "" && s.gatewayOpen() {
+		if b.Down {
+			mild = append(mild, issue{Level: levelMild, Word: "mild", Where: name(b.Destination), What: c.downtime(l, b, now), Why: &why{Text: b.DownBy + ": " + b.DownWhy}, Anchor: "breaker-" + b.Destination})
+		}
+		if !b.ShutUntil.IsZero() || b.Down || b.Gateway != "" && s.gatewayOpen() {
 			open[b.Destination] = true // messages wait as they should
 		}
 		if b.State != "open" && b.State != "half_open" {

@@ -52,6 +52,18 @@ var actionWords = map[string]text{
 	"retries.old.discard":  {"Loobu neist", "Discard them"},
 	"done.retries":         {"Kordused on ümber lülitatud: %s.", "Retries are switched: %s."},
 
+	"do.announce":    {"Teata katkestusest", "Announce an outage"},
+	"hint.announce":  {"Selle ajal ei saadeta midagi ja ühtki katset ei loeta. Kellaajad on Eesti aja järgi.", "Nothing is sent while it lasts, and no attempt is counted. Times are Estonian time."},
+	"done.announce":  {"Katkestus on kirjas: %s.", "The outage is kept: %s."},
+	"announce.from":  {"Algus", "From"},
+	"announce.until": {"Lõpp", "Until"},
+	"do.withdraw":    {"Võta katkestus tagasi", "Withdraw the outage"},
+	"done.withdraw":  {"Katkestus on tagasi võetud: %s.", "The outage is withdrawn: %s."},
+	"breaker.down":   {"Katkestus", "Outage"},
+	"downtime.now":   {"Teatatud katkestus kuni %s", "Announced outage until %s"},
+	"downtime.next":  {"Teatatud katkestus %s kuni %s", "Announced outage from %s until %s"},
+	"fault.times":    {"Lõpp on tulevikus ja pärast algust, mitte kaugemal kui aasta.", "The end lies ahead and after the beginning, at most a year away."},
+
 	"groups":         {"Mitu korraga", "Many at once"},
 	"groups.caption": {"Luhtunud sõnumid sihtkoha ja põhjuse kaupa", "Messages given up by destination and reason"},
 	"groups.count":   {"Sõnumeid", "Messages"},

@@ -10,19 +10,20 @@ import (
 
 // outboxCommand shows and steers the deliveries of the configured database; the processes that serve it send.
 type outboxCommand struct {
-	Ls      outboxLs      `cmd:"" help:"Messages, those published last first."`
-	Show    outboxShow    `cmd:"" help:"One message with its attempts and what people did about it; never its payload."`
-	Retry   outboxRetry   `cmd:"" help:"Let dead messages go again, each at its old place in its lane."`
-	Discard outboxDiscard `cmd:"" help:"Give dead messages up for good; what they block goes on."`
-	Bulk    outboxBulk    `cmd:"" help:"What is being done to many dead messages at once: see, pause, resume, stop."`
-	Body    outboxBody    `cmd:"" help:"Write the body of a message into a file; who and why is kept."`
-	Edit    outboxEdit    `cmd:"" help:"Let a dead message go again with another body or at another time, at its old place."`
-	Retries outboxRetries `cmd:"" help:"Switch off or on that failed messages to a destination are tried again."`
-	Pause   outboxPause   `cmd:"" help:"Send nothing more to a destination; what is being sent goes on."`
-	Resume  outboxResume  `cmd:"" help:"Send to a paused destination again."`
-	Trip    outboxTrip    `cmd:"" help:"Open the breaker of a destination for a while, as failures would; after that a message is tried."`
-	Reset   outboxReset   `cmd:"" help:"Close the breaker of a destination at once."`
-	Stats   outboxStats   `cmd:"" help:"What waits for each destination, and why."`
+	Ls       outboxLs       `cmd:"" help:"Messages, those published last first."`
+	Show     outboxShow     `cmd:"" help:"One message with its attempts and what people did about it; never its payload."`
+	Retry    outboxRetry    `cmd:"" help:"Let dead messages go again, each at its old place in its lane."`
+	Discard  outboxDiscard  `cmd:"" help:"Give dead messages up for good; what they block goes on."`
+	Bulk     outboxBulk     `cmd:"" help:"What is being done to many dead messages at once: see, pause, resume, stop."`
+	Body     outboxBody     `cmd:"" help:"Write the body of a message into a file; who and why is kept."`
+	Edit     outboxEdit     `cmd:"" help:"Let a dead message go again with another body or at another time, at its old place."`
+	Retries  outboxRetries  `cmd:"" help:"Switch off or on that failed messages to a destination are tried again."`
+	Pause    outboxPause    `cmd:"" help:"Send nothing more to a destination; what is being sent goes on."`
+	Resume   outboxResume   `cmd:"" help:"Send to a paused destination again."`
+	Trip     outboxTrip     `cmd:"" help:"Open the breaker of a destination for a while, as failures would; after that a message is tried."`
+	Reset    outboxReset    `cmd:"" help:"Close the breaker of a destination at once."`
+	Downtime outboxDowntime `cmd:"" help:"Outages that destinations have announced: nothing is sent while they last."`
+	Stats    outboxStats    `cmd:"" help:"What waits for each destination, and why."`
 }
 
 // outboxCommon is what every command about deliveries takes.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"ristmik/outbox"
 )
@@ -63,5 +64,17 @@ func TestBulkJobsFromTheCommandLine(t *testing.T) {
 	var items []itemView
 	if w.json(&items, "discard", "--all", "--reason", "by post"); len(items) != 3 || items[0].Result != "discarded" {
 		t.Errorf("%+v", items)
+	}
+}
+
+func TestTimesOfTheCommandLineAreEstonian(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"2026-12-01T22:00": "2026-12-01T20:00:00Z", "2026-07-01 22:00": "2026-07-01T19:00:00Z", "2026-12-01T20:00:00Z": "2026-12-01T20:00:00Z",
+		"2026-12-01T22:00:30": "2026-12-01T20:00:30Z",
+	} {
+		if got, err := wallTime(text); err != nil || got.UTC().Format(time.RFC3339) != want {
+			t.Errorf("%s is %s, %v", text, got, err)
+		}
 	}
 }

@@ -192,6 +192,30 @@ func TestABreakerIsTrippedAndResetFromTheCommandLine(t *testing.T) {
 	}
 }
 
+// An outage that a partner has announced is kept for its time, is seen in the counts while it lasts, and can be taken back.
+func TestAnOutageIsAnnouncedFromTheCommandLine(t *testing.T) {
+	t.Parallel()
+	w := newOutboxWorld(t)
+	var later, now downtimeView
+	w.json(&later, "downtime", "announce", "tax", "--from", time.Now().Add(24*time.Hour).UTC().Format(time.RFC3339), "--for", "2h", "--reason", "their move", "--by", "mari")
+	w.json(&now, "downtime", "announce", "tax", "--for", "1h", "--reason", "their upgrade", "--by", "mari")
+	var list []downtimeView
+	if w.json(&list, "downtime", "ls"); len(list) != 2 || list[0].ID != now.ID || list[1].Until.Sub(list[1].From) != 2*time.Hour {
+		t.Errorf("%+v", list)
+	}
+	w.publish("a")
+	stop := w.relay(func(string) bool { return true })
+	defer stop()
+	if got := w.run(exitDone, "stats"); !strings.Contains(got, "announced by mari: their upgrade") {
+		t.Errorf("stats: %s", got)
+	}
+	w.run(exitDone, "downtime", "withdraw", strconv.FormatInt(now.ID, 10), "--reason", "they are done")
+	w.eventually("it is delivered", func() bool { return strings.Contains(w.run(exitDone, "ls"), "delivered") })
+	if got := w.run(exitDone, "downtime", "ls"); !strings.Contains(got, "their move") || strings.Contains(got, "their upgrade") {
+		t.Errorf("ls: %s", got)
+	}
+}
+
 func TestOutboxCommandsRefuseWhatIsNotClear(t *testing.T) {
 	t.Parallel()
 	w := newOutboxWorld(t)
@@ -200,7 +224,9 @@ func TestOutboxCommandsRefuseWhatIsNotClear(t *testing.T) {
 		{"retry", "1", "--because", "x", "--reason", "why"}, {"retry", "1", "--all-of", "tax", "--reason", "why"},
 		{"retry", "--all", "--all-of", "tax", "--reason", "why"}, {"retry", "--all", "--rate", "-1", "--reason", "why"}, {"bulk", "show", "12345"},
 		{"bulk", "stop", "12345", "--reason", "why"}, {"bulk", "ls", "--limit", "0"}, {"bulk", "pause", "1"}, {"show", "12345"}, {"ls", "--state", "lost"}, {"ls", "--limit", "0"},
-		{"trip", "tax", "--reason", "why"}, {"trip", "tax", "--reason", "why", "--for", "-1h"}, {"reset", "tax"}, {"pause", "tax"}, {"pause", "tax", "--reason", " "},
+		{"downtime", "announce", "tax", "--reason", "why"}, {"downtime", "announce", "tax", "--reason", "why", "--for", "1h", "--until", "2030-01-01T00:00"},
+		{"downtime", "announce", "tax", "--reason", "why", "--from", "tomorrow", "--for", "1h"}, {"downtime", "announce", "tax", "--reason", "why", "--until", "2020-01-01T00:00"},
+		{"downtime", "withdraw", "12345", "--reason", "why"}, {"trip", "tax", "--reason", "why"}, {"trip", "tax", "--reason", "why", "--for", "-1h"}, {"reset", "tax"}, {"pause", "tax"}, {"pause", "tax", "--reason", " "},
 	} {
 		w.run(exitUsage, args...)
 	}

@@ -88,6 +88,11 @@ type statsView struct {
 	PausedReason  string    `json:"paused_reason,omitempty"`
 	PausedUntil   time.Time `json:"paused_until,omitzero"`
 	ShutUntil     time.Time `json:"shut_until,omitzero"`
+	DownFrom      time.Time `json:"downtime_from,omitzero"` // of the outage that lasts, or of the next one that is announced
+	DownUntil     time.Time `json:"downtime_until,omitzero"`
+	DownBy        string    `json:"downtime_by,omitempty"`
+	DownReason    string    `json:"downtime_reason,omitempty"`
+	Down          bool      `json:"downtime,omitempty"` // it lasts
 }
 
 func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []statsView {
@@ -103,6 +108,7 @@ func viewOfStats(list []outbox.DestinationStats, breakers []outbox.Breaker) []st
 			Dead: s.Dead, Delivered: s.Delivered, Discarded: s.Discarded, OldestSeconds: s.OldestUnsent.Seconds(),
 			Breaker: b.State, BreakerReason: b.Reason, ProbeReason: b.ProbeReason, RetriesOffBy: b.RetriesOffBy, RetriesOff: b.RetriesOffReason, Gateway: b.Gateway, OpenUntil: b.OpenUntil,
 			PausedBy: b.HeldBy, PausedReason: b.HeldReason, PausedUntil: b.HeldUntil, ShutUntil: b.ShutUntil,
+			DownFrom: b.DownFrom, DownUntil: b.DownUntil, DownBy: b.DownBy, DownReason: b.DownReason, Down: b.Down,
 		})
 	}
 	return shown
@@ -113,6 +119,8 @@ func (v statsView) stands() string {
 	switch {
 	case v.PausedBy != "":
 		return fmt.Sprintf("paused by %s: %s", v.PausedBy, v.PausedReason)
+	case v.Down:
+		return fmt.Sprintf("away until %s, announced by %s: %s", moment(v.DownUntil), v.DownBy, v.DownReason)
 	case v.RetriesOffBy != "" && v.Breaker != "open" && v.Breaker != "half_open":
 		return fmt.Sprintf("failed ones are not tried again, by %s: %s", v.RetriesOffBy, v.RetriesOff)
 	case v.Breaker != "open" && v.Breaker != "half_open" && !v.ShutUntil.IsZero():
