@@ -156,6 +156,7 @@ type Authority struct {
 	Wire      Wire     `yaml:"wire"`
 	Service   string   `yaml:"service"`
 	Fallback  Fallback `yaml:"fallback"`
+	Notices   Notices  `yaml:"notices"`
 	// Attachments says how the files of a question go with it over SOAP.
 	Attachments Enclosing `yaml:"attachments"`
 }
@@ -175,6 +176,16 @@ const (
 func (Enclosing) Allowed() []string {
 	return []string{string(EncloseSwA), string(EncloseMTOM), string(EncloseNone)}
 }
+
+// Notices says how an authority learns what became of its questions, and its
+// digests: it fetches them, which is the default, or they are sent.
+type Notices string
+
+// NoticesPush sends them over the authority's wire.
+const NoticesPush Notices = "push"
+
+// Allowed lists the values a file may hold.
+func (Notices) Allowed() []string { return []string{"fetch", string(NoticesPush)} }
 
 // Fallback is where a question waits when the authority's wire is dead; "" is
 // nowhere: a person must act.

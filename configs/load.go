@@ -117,6 +117,9 @@ func (c *Config) check() Problems {
 		if a.Attachments != "" && a.Wire != WireSOAP {
 			at(path+".attachments", "contradiction", "only wire: soap sends files with a question")
 		}
+		if a.Notices == NoticesPush && (!a.Wire.Sends() || a.Wire == WireEmploymentRegister) {
+			at(path+".notices", "contradiction", "notices are sent over the wires soap and rest only")
+		}
 	}
 	for _, name := range sorted(c.Consultations) {
 		c.checkConsultation(name, at)

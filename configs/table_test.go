@@ -94,7 +94,7 @@ authorities:
   a: {title: {et: A, en: A}, wire: desk, service: EE/GOV/70000591/a/k}
   b: {title: {et: A, en: A}, wire: pull}
   c: {title: {et: A, en: A}, subsystem: EE/GOV/70000591/c, wire: rest, fallback: nowhere}
-  d: {title: {et: A, en: A}, wire: desk, fallback: desk}
+  d: {title: {et: A, en: A}, wire: desk, fallback: desk, notices: push}
 consultations:
   x:
     legs:
@@ -109,6 +109,7 @@ consultations:
 		`f.yaml:5: authorities.c.fallback: "nowhere" is not one of the values (allowed: desk)`,
 		"f.yaml:5: authorities.c.service: a value is needed",
 		"f.yaml:6: authorities.d.fallback: what is not sent waits",
+		"f.yaml:6: authorities.d.notices: notices are sent over the wires soap and rest only",
 		"f.yaml:10: consultations.x.legs[0].mandatory: no answer to mere information",
 		"f.yaml:10: consultations.x.legs[0].silence: no answer to mere information",
 	} {
@@ -116,7 +117,7 @@ consultations:
 			t.Errorf("not named: %s\nin:\n%v", want, err)
 		}
 	}
-	if n := strings.Count(err.Error(), "\n") + 1; n != 7 {
+	if n := strings.Count(err.Error(), "\n") + 1; n != 8 {
 		t.Errorf("%d faults:\n%v", n, err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -295,10 +296,17 @@ func (p *Procedure) AddAttachments(ctx context.Context, tx pgx.Tx, id string, id
 		return Consultation{}, err
 	}
 	batch := &pgx.Batch{}
+	var told []outbox.Message
 	for _, l := range legs {
 		if slices.Contains(l.policy.Fields, fieldAttachments) && !l.progress.State.Final() {
 			notice(batch, l.policy.Authority, l.id, noticeAttached, p.clock())
+			if m, ok := l.told(noticeAttached, p.clock(), strings.Join(ids, " ")); ok {
+				told = append(told, m)
+			}
 		}
+	}
+	if err := outbox.Queue(batch, told...); err != nil {
+		return Consultation{}, fmt.Errorf("telling of attachments: %w", err)
 	}
 	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return Consultation{}, fmt.Errorf("telling of attachments: %w", err)

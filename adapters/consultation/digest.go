@@ -114,15 +114,23 @@ func (p *Procedure) makeDigest(ctx context.Context, tx pgx.Tx, authority, day st
 	if _, err := tx.Exec(ctx, `update consultation.digest set made_at = $3 where (authority, day) = ($1, $2::date)`, authority, day, now); err != nil {
 		return false, err
 	}
+	if err := p.tellCore(ctx, tx, authority, day, now); err != nil {
+		return true, err
+	}
+	return true, p.tellDigest(ctx, tx, authority, day, now)
+}
+
+// tellCore appends the event of a digest.
+func (p *Procedure) tellCore(ctx context.Context, tx pgx.Tx, authority, day string, now time.Time) error {
 	var shown bool // of a digest that is all of hidden questions nobody else may know
-	err = tx.QueryRow(ctx, `
+	err := tx.QueryRow(ctx, `
 		select exists (select from consultation.reminder r join consultation.leg l on l.id = r.leg_id
 			where (r.authority, r.day) = ($1, $2::date) and r.told and not l.hidden)`, authority, day).Scan(&shown)
 	if err != nil || !shown {
-		return true, err
+		return err
 	}
 	data, _ := json.Marshal(digestData{authority, day}) // texts always marshal
-	return true, outbox.Append(ctx, tx, outbox.Event{
+	return outbox.Append(ctx, tx, outbox.Event{
 		ID: uuid.NewSHA1(eventSpace, []byte(eventDigest+"/"+authority+"/"+day)).String(), Type: eventDigest, Source: eventSource,
 		Subject: "authority/" + authority, Time: now, Data: data,
 	})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -163,6 +164,7 @@ func (p *Procedure) apply(ctx context.Context, tx pgx.Tx, l *lockedLeg, e occurr
 type writes struct {
 	batch  pgx.Batch
 	events []outbox.Event
+	told   []outbox.Message // to authorities
 }
 
 func (w *writes) flush(ctx context.Context, tx pgx.Tx) error {
@@ -171,6 +173,9 @@ func (w *writes) flush(ctx context.Context, tx pgx.Tx) error {
 	}
 	if err := outbox.QueueEvents(&w.batch, w.events...); err != nil {
 		return fmt.Errorf("telling what happened to legs: %w", err)
+	}
+	if err := outbox.Queue(&w.batch, w.told...); err != nil {
+		return fmt.Errorf("telling authorities what happened to legs: %w", err)
 	}
 	if err := tx.SendBatch(ctx, &w.batch).Close(); err != nil {
 		return fmt.Errorf("noting what happened to legs: %w", err)
@@ -215,6 +220,9 @@ func (p *Procedure) note(w *writes, l *lockedLeg, e occurrence, n news) (bool, e
 	setTimers(batch, l.id, after)
 	if n.actor != byAuthority && slices.Contains(noticed, e.What) {
 		notice(batch, l.policy.Authority, l.id, e.What, e.At)
+		if m, ok := l.told(e.What, e.At, strconv.Itoa(l.changes)); ok {
+			w.told = append(w.told, m)
+		}
 	}
 	if row.tell == "" {
 		return true, nil
@@ -288,6 +296,9 @@ func (p *Procedure) delivered(ctx context.Context, tx pgx.Tx, leg, receipt strin
 // alone. When a person sends the message again, its success takes the leg out
 // of DELIVERY_PROBLEM; another failure only renews the reason.
 func (p *Procedure) OnDead(ctx context.Context, tx pgx.Tx, d outbox.Delivery, reason string) error {
+	if d.Kind == KindTell {
+		return nil // the question is with the authority; that it was not told, the dead letter says
+	}
 	l, err := lockLeg(ctx, tx, d.Key)
 	if err == nil {
 		_, err = p.happen(ctx, tx, &l, occurrence{What: HappenedUndeliverable, At: p.clock(), Reason: reason}, news{actor: byHub, key: l.id})

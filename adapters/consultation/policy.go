@@ -111,6 +111,9 @@ type LegPolicy struct {
 	// when it cannot be delivered. What waits can also be answered at the desk.
 	Pull     bool `json:"pull,omitempty"`
 	Fallback bool `json:"fallback,omitempty"`
+	// Tell sends the authority what happens to its question, after the question,
+	// instead of leaving it until it is fetched.
+	Tell bool `json:"tell,omitempty"`
 
 	Term         *calendar.Rule `json:"term,omitempty"`        // nil: the question waits without end
 	CountsFrom   CountsFrom     `json:"counts_from,omitempty"` // "" is from delivery
@@ -192,6 +195,8 @@ type Authority struct {
 	HiddenDestination string
 	Pull              bool
 	Fallback          bool
+	// Tell says that it is sent its digests, and what happens to its questions.
+	Tell bool
 }
 
 // authoritiesByName refuses authorities without a name, ones that are sent their

@@ -206,7 +206,7 @@ func (p *Procedure) Readdress(ctx context.Context, tx pgx.Tx, id, leg, authority
 	}
 	policy := legs[at].policy
 	policy.Authority, policy.Destination, policy.Pull, policy.Fallback = authority, other.Destination, other.Pull, other.Fallback
-	policy.HiddenDestination = other.HiddenDestination
+	policy.HiddenDestination, policy.Tell = other.HiddenDestination, other.Tell
 	if policy.Hidden && !policy.canHide() {
 		f.add("/authority", "hidden.impossible", "it cannot be hidden that this authority is asked")
 		return Consultation{}, &Refusal{RefusedInvalid, f}

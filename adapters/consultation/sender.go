@@ -59,6 +59,9 @@ func (p *Procedure) Sender(w Wire) outbox.Sender {
 // of the same official and of the same secrecy, and tells the authority nothing
 // that it was not told before.
 func CheckEdited(was, will outbox.Message) error {
+	if was.Kind == KindTell {
+		return errTold
+	}
 	before, had, err := readEdited(was)
 	if err != nil {
 		return fmt.Errorf("what it was cannot be read, so nobody knows what the authority may see: %w", err)

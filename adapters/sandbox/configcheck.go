@@ -177,13 +177,19 @@ func (w *world) service(path string, s Service) {
 		return
 	}
 	if a, ok := w.asked[s.Simulated]; ok && offers[s.Simulated].kind == "" {
-		if want := a.kind(); want != s.Type || want == securityserver.WSDL && (s.Code != "consultationRequest" || s.Version != "v1") {
-			w.fault(path, "contradiction", "an authority is asked by WSDL consultationRequest v1, or by REST where its wire is rest")
+		if want := a.kind(); want != s.Type || want == securityserver.WSDL && (!asking(s)) {
+			w.fault(path, "contradiction", "an authority is asked by WSDL consultationRequest v1 and told by consultationNotice v1, or both by REST where its wire is rest")
 		}
 	}
-	if o := offers[s.Simulated]; o.kind != "" && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
+	if o := offers[s.Simulated]; o.kind != "" && !(o.code == "consultationRequest" && asking(s)) && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
 		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
 	}
+}
+
+// asking tells whether a service is one of those by which authorities are asked
+// and told over SOAP.
+func asking(s Service) bool {
+	return s.Type == securityserver.WSDL && s.Version == "v1" && (s.Code == "consultationRequest" || s.Code == "consultationNotice")
 }
 
 // address checks a web address, where there is one.

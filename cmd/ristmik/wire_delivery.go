@@ -33,9 +33,13 @@ func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.C
 		if err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
+		sender, err := senderOf(a, p, wire, xr)
+		if err != nil {
+			return nil, fmt.Errorf("authority %s: %w", name, err)
+		}
 		destination := consultationsOf(name)
 		all = append(all, outbox.Destination{
-			Name: destination, Sender: p.Sender(wire), Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
+			Name: destination, Sender: sender, Check: consultation.CheckEdited, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(xr, a.Service),
 			Knows: func(kind string) bool { return slices.Contains(operationsOf(destination), kind) },
 		})
 		if a.Wire == configs.WireEmploymentRegister {
@@ -44,9 +48,12 @@ func newDestinations(cfg *configs.Config, hidden hiddenNames, xr, quiet *xroad.C
 		if wire, err = wireOf(a, quiet, r, store); err != nil {
 			return nil, fmt.Errorf("authority %s: %w", name, err)
 		}
+		if sender, err = senderOf(a, p, wire, quiet); err != nil {
+			return nil, fmt.Errorf("authority %s: %w", name, err)
+		}
 		for _, name := range hidden.served(name) {
 			all = append(all, outbox.Destination{
-				Name: name, Sender: p.Sender(wire), Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(quiet, a.Service),
+				Name: name, Sender: sender, Policy: policyOf(cfg, destination), OnDead: p.OnDead, Probe: probeOf(quiet, a.Service),
 			})
 		}
 	}
@@ -103,6 +110,11 @@ func policyOf(cfg *configs.Config, destination string) outbox.Policy {
 	for kind, o := range c.Operations {
 		p.Kinds[kind] = outbox.KindPolicy{Base: o.Base, Cap: o.Cap, MaxAttempts: o.Attempts, MaxAge: o.MaxAge, OnDead: outbox.OnDead(o.OnDead)}
 	}
+	// A notice that nobody takes holds no other one up, unless the configuration says so.
+	if k := p.Kinds[consultation.KindTell]; k.OnDead == "" {
+		k.OnDead = outbox.Skip
+		p.Kinds[consultation.KindTell] = k
+	}
 	return p
 }
 
@@ -124,7 +136,7 @@ func breakerOf(b configs.Breaker) outbox.BreakerPolicy {
 // are the core's own types of events, which are not ours to list.
 func operationsOf(destination string) []string {
 	if strings.HasSuffix(destination, consultationsOf("")) {
-		return []string{consultation.KindAsk}
+		return []string{consultation.KindAsk, consultation.KindTell}
 	}
 	return nil
 }
@@ -168,6 +180,28 @@ func enclosed(a configs.Authority, store *attachments.Store) consultation.Enclos
 		return consultation.Enclosed{Store: store, Packaging: soap.PackagingMTOM}
 	}
 	return consultation.Enclosed{Store: store, Packaging: soap.PackagingSwA}
+}
+
+// senderOf sends an authority its questions and, where its wire takes them, what
+// becomes of them.
+func senderOf(a configs.Authority, p *consultation.Procedure, wire consultation.Wire, xr *xroad.Client) (outbox.Sender, error) {
+	ask := p.Sender(wire)
+	if a.Wire == configs.WireEmploymentRegister {
+		return ask, nil
+	}
+	service, err := soap.ParseServiceID(a.Service)
+	if err != nil {
+		return nil, err
+	}
+	if a.Wire == configs.WireREST {
+		return p.Telling(ask, consultation.NewRESTTeller(xr, service)), nil
+	}
+	service.Code, service.Version = "consultationNotice", "v1"
+	id, op, err := operation(service.String(), contractRequest)
+	if err != nil {
+		return nil, err
+	}
+	return p.Telling(ask, consultation.NewSOAPTeller(xr, id, op)), nil
 }
 
 func wireOf(a configs.Authority, xr *xroad.Client, r syncedRegisters, store *attachments.Store) (consultation.Wire, error) {

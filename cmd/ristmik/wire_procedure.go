@@ -41,6 +41,7 @@ func newProcedure(cfg *configs.Config, hidden hiddenNames, now func() time.Time,
 		}
 		authorities = append(authorities, consultation.Authority{
 			Name: name, Title: a.Title.EN, Client: id, Destination: destinationOf(name, a), HiddenDestination: hidden.destinationOf(name, a), Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
+			Tell: a.Notices == configs.NoticesPush,
 		})
 	}
 	return consultation.New(consultation.Options{Policy: policy, Authorities: authorities, NewID: uuid.NewString, Now: now, Alarm: alarm})
@@ -55,7 +56,7 @@ func legPolicyOf(leg configs.Leg, a configs.Authority, hidden hiddenNames) consu
 		Authority: leg.Authority, Mandatory: leg.Mandatory, Information: leg.Information, Fields: fields,
 		Binding: consultation.Binding(leg.Binding), Destination: destinationOf(leg.Authority, a),
 		Hidden: leg.Hidden, HiddenDestination: hidden.destinationOf(leg.Authority, a),
-		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk,
+		Pull: !a.Wire.Sends(), Fallback: a.Fallback == configs.FallbackDesk, Tell: a.Notices == configs.NoticesPush,
 		Term: termOf(leg.Term), CountsFrom: consultation.CountsFrom(leg.CountsFrom), Silence: consultation.Silence(leg.Silence),
 		Extendable: leg.Extendable, Questions: consultation.Questions(leg.Questions), QuestionTerm: termOf(leg.QuestionTerm),
 		Downtime: consultation.Downtimes(leg.Downtime),

@@ -84,6 +84,8 @@ type authority struct {
 	list      []*consultation
 	byKey     map[consultationKey]*consultation
 	planned   []plannedRecord
+	told      []*told
+	toldByID  map[string]*told
 	position  int64         // up to where it has read what it has to know
 	changed   chan struct{} // closed, and made anew, when something may let it go on
 	slots     chan struct{} // how many of its messages are on their way at once
@@ -91,7 +93,7 @@ type authority struct {
 
 func newAuthority(name string, c Consulted) *authority {
 	return &authority{
-		name: name, subsystem: c.Subsystem, soap: c.SOAP, character: c.Character, byKey: map[consultationKey]*consultation{},
+		name: name, subsystem: c.Subsystem, soap: c.SOAP, character: c.Character, byKey: map[consultationKey]*consultation{}, toldByID: map[string]*told{},
 		changed: make(chan struct{}), slots: make(chan struct{}, 16),
 	}
 }

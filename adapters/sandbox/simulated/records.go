@@ -22,6 +22,7 @@ type record struct {
 	Stepped      *steppedRecord      `json:"stepped,omitempty"`
 	Heard        *heardRecord        `json:"heard,omitempty"`
 	Planned      *plannedRecord      `json:"planned,omitempty"`
+	Told         *toldRecord         `json:"told,omitempty"`
 }
 
 // consultationRecord is a consultation that reached an authority; the same one

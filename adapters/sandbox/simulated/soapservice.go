@@ -14,8 +14,8 @@ import (
 
 // contracts are the operations that the simulated systems offer or call.
 type contracts struct {
-	torik, permitNotice, consultationRequest *contract.Operation
-	hub                                      *contract.Contract // what authorities call
+	torik, permitNotice, consultationRequest, consultationNotice *contract.Operation
+	hub                                                          *contract.Contract // what authorities call
 
 	files map[*contract.Operation]string // the WSDL of each
 }
@@ -29,6 +29,7 @@ func loadContracts(fsys fs.FS) (contracts, error) {
 		{"employment-register.wsdl", "TORIK", "v2", &c.torik},
 		{"permit-notice.wsdl", "permitNotice", "v1", &c.permitNotice},
 		{"consultation-request.wsdl", "consultationRequest", "v1", &c.consultationRequest},
+		{"consultation-request.wsdl", "consultationNotice", "v1", &c.consultationNotice},
 	} {
 		k, err := contract.Load(fsys, want.file)
 		if err != nil {
@@ -59,15 +60,21 @@ func (f *businessFault) Error() string { return f.code + ": " + f.text }
 // contract, the content of the answer's part "response" back.
 type operate func(ctx context.Context, req *soap.Message, request map[string]any) (map[string]any, error)
 
-// soapService serves one operation as an X-Road information system does: 200
-// for answers, 500 for Faults, text/xml for both.
-func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
-	echoes := op == w.contracts.torik // its answer repeats the question, as the tax board's do
+// offered is one operation of a SOAP service.
+type offered struct {
+	op *contract.Operation
+	do operate
+}
+
+// soapService serves operations of one description as an X-Road information system
+// does: 200 for answers, 500 for Faults, text/xml for both.
+func (w *World) soapService(first offered, more ...offered) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && r.URL.RawQuery == "wsdl" {
-			http.ServeFileFS(rw, r, w.o.Contracts, w.contracts.files[op])
+			http.ServeFileFS(rw, r, w.o.Contracts, w.contracts.files[first.op])
 			return
 		}
+		op := first.op
 		answer, err := func() ([]byte, error) {
 			in, err := soap.OpenRequest(r.Header.Get("Content-Type"), r.Body, w.o.Limits)
 			if err != nil {
@@ -80,6 +87,12 @@ func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 			req, err := soap.ReadRequest(in.Envelope(), w.o.Limits)
 			if err != nil {
 				return nil, err
+			}
+			do := first.do
+			for _, o := range more {
+				if req.Header.Service.Code == o.op.Code {
+					op, do = o.op, o.do
+				}
 			}
 			if _, name := req.Name(); req.Header.Service.Code != op.Code || req.Header.Service.Version != op.Version || name != op.Code {
 				return nil, &soap.Failure{Kind: soap.KindFixData, Code: "client.unknown_service", Message: fmt.Sprintf("this address serves %s %s only", op.Code, op.Version)}
@@ -106,7 +119,7 @@ func (w *World) soapService(op *contract.Operation, do operate) http.Handler {
 				return nil, err
 			}
 			value := map[string]any{"response": response}
-			if echoes {
+			if op == w.contracts.torik { // its answer repeats the question, as the tax board's do
 				value["request"] = request
 			}
 			body, err := mapping.EncodeXML(op.Output, value)
@@ -145,19 +158,20 @@ func (w *World) faultOf(op *contract.Operation, err error) []byte {
 func (w *World) handler(sys *system) (http.Handler, error) {
 	switch sys.name {
 	case EmploymentRegister:
-		return w.soapService(w.contracts.torik, w.torik), nil
+		return w.soapService(offered{w.contracts.torik, w.torik}), nil
 	case TaxPermits:
-		return w.soapService(w.contracts.permitNotice, w.permitNotice), nil
+		return w.soapService(offered{w.contracts.permitNotice, w.permitNotice}), nil
 	}
 	a := w.authorities[sys.name]
 	switch {
 	case a == nil:
 		return nil, fmt.Errorf("no simulated system is called %q", sys.name)
 	case a.soap:
-		return w.soapService(w.contracts.consultationRequest, w.consultationRequest(a.name)), nil
+		return w.soapService(offered{w.contracts.consultationRequest, w.consultationRequest(a.name)}, offered{w.contracts.consultationNotice, w.consultationNotice(a.name)}), nil
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /consultations", w.restConsultation(a.name))
+	mux.HandleFunc("POST /notices", w.restTold(a.name))
 	if a.name == LabourInspectorate {
 		mux.HandleFunc("POST /permit-notices", w.restNotice)
 	}

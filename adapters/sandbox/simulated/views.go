@@ -47,6 +47,7 @@ type ReceivedNotice struct {
 type Received struct {
 	Consultations []ReceivedConsultation `json:"consultations"`
 	Notices       []ReceivedNotice       `json:"notices"`
+	Told          []ReceivedTold         `json:"told,omitempty"` // what the hub sent beside questions
 }
 
 // Received returns what reached a system. The error may be an
@@ -69,6 +70,9 @@ func (w *World) Received(name string) (Received, error) {
 				one.AnswerID, one.AnswerCode = c.answer.ID, c.answer.Code
 			}
 			list.Consultations = append(list.Consultations, one)
+		}
+		for _, n := range a.told {
+			list.Told = append(list.Told, ReceivedTold{n.ID, n.Day, slices.Clone(n.Entries), n.times})
 		}
 	}
 	if kept := w.notices[name]; kept != nil {

@@ -239,6 +239,8 @@ func (w *World) apply(r record) error {
 			a.planned = append(a.planned, *r.Planned)
 		}
 		return nil
+	case r.Told != nil:
+		return w.applyTold(*r.Told)
 	case r.Heard != nil:
 		return w.applyHeard(*r.Heard)
 	case r.Registered != nil:
