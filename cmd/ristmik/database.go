@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -49,6 +50,8 @@ type database struct {
 	// relays is the deliveries' own pool, made when first asked for: requests that
 	// use all of pool up leave it alone.
 	relays *pgxpool.Pool
+	// preparing waits for what prepareBeside began; nil where nothing is to be waited for.
+	preparing func() error
 }
 
 // relayConns is how many connections deliveries have for themselves: outcomes
@@ -160,6 +163,21 @@ func (d *database) prepare(ctx context.Context) error {
 	}
 	_, err := outbox.Resume(ctx, d.pool)
 	return err
+}
+
+// prepareBeside prepares while the program does something else; prepared waits for
+// it.
+func (d *database) prepareBeside(ctx context.Context) {
+	d.preparing = sync.OnceValue(func() error { return d.prepare(ctx) })
+	go func() { _ = d.preparing() }() // whoever waits hears what is wrong
+}
+
+// prepared returns when the tables can be read.
+func (d *database) prepared() error {
+	if d.preparing == nil {
+		return nil
+	}
+	return d.preparing()
 }
 
 // closeFor is how long connections may take to say goodbye; a database that does

@@ -7,8 +7,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"ristmik/adapters/web"
 )
 
@@ -40,14 +38,16 @@ func (s serveCommand) Run(p *surroundings) (err error) {
 	defer func() { err = errors.Join(err, db.close(context.WithoutCancel(p.ctx))) }()
 	// Contracts and tables are read while the database's tables are looked at:
 	// a program that has been stopped for an update shall be back soon.
-	var prepared errgroup.Group
-	prepared.Go(func() error { return db.prepare(p.ctx) })
+	db.prepareBeside(p.ctx)
 	h, err := newHub(p.ctx, cfg, db, log, time.Now)
-	if failed := prepared.Wait(); failed != nil || err != nil {
+	if failed := db.prepared(); failed != nil && !errors.Is(err, failed) {
+		err = errors.Join(failed, err)
+	}
+	if err != nil {
 		if h != nil {
 			h.closeDoors()
 		}
-		return errors.Join(failed, err)
+		return err
 	}
 	log.Info("started", "version", version(), "security_servers", len(cfg.XRoad.SecurityServers()), "client", cfg.XRoad.Client,
 		"private_database", db.private != nil, "authorities", len(cfg.Authorities), "schedules", len(cfg.Schedules))

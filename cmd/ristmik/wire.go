@@ -81,8 +81,8 @@ type hub struct {
 	metrics   *meters
 }
 
-// newHub wires the rooms over an already migrated database and opens the
-// listeners, so that their addresses are known before anything runs. now is the
+// newHub wires the rooms over a database that is, or is being, prepared and opens
+// the listeners, so that their addresses are known before anything runs. now is the
 // clock by which terms run and cases are dated; deliveries and jobs go by the
 // machine's.
 func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Logger, now func() time.Time) (*hub, error) {
@@ -107,17 +107,6 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
-	hidden, err := readHiddenNames(ctx, pool)
-	if err != nil {
-		return nil, err
-	}
-	procedure, err := newProcedure(cfg, hidden, now, func(a consultation.Alarm) {
-		metrics.classified(a)
-		log.Error("a message that is more secret than AK was refused; nothing of it was kept", "door", a.Door, "from", a.From)
-	})
-	if err != nil {
-		return nil, err
-	}
 	contracts, err := openRegisters(cfg)
 	if err != nil {
 		return nil, err
@@ -127,6 +116,21 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 		return nil, err
 	}
 	calls, err := newRegisterAPI(cfg, contracts, pool, xr, log, metrics.register)
+	if err != nil {
+		return nil, err
+	}
+	// What comes now reads tables.
+	if err := db.prepared(); err != nil {
+		return nil, err
+	}
+	hidden, err := readHiddenNames(ctx, pool)
+	if err != nil {
+		return nil, err
+	}
+	procedure, err := newProcedure(cfg, hidden, now, func(a consultation.Alarm) {
+		metrics.classified(a)
+		log.Error("a message that is more secret than AK was refused; nothing of it was kept", "door", a.Door, "from", a.From)
+	})
 	if err != nil {
 		return nil, err
 	}
