@@ -318,10 +318,14 @@ type Requirement string
 const (
 	RequireUserID Requirement = "user_id"
 	RequireIssue  Requirement = "issue"
+	// RequirePurpose is what the call is for in words; it is recorded and stays here.
+	RequirePurpose Requirement = "purpose"
 )
 
 // Allowed lists the values a file may hold.
-func (Requirement) Allowed() []string { return []string{string(RequireUserID), string(RequireIssue)} }
+func (Requirement) Allowed() []string {
+	return []string{string(RequireUserID), string(RequireIssue), string(RequirePurpose)}
+}
 
 // Attachments bound the files that come with questions and answers: how large
 // one may be, 20 MiB by default, and of which media types; without any, those of

@@ -104,7 +104,7 @@ func (a *API) read(w http.ResponseWriter, r *http.Request, reg *served, op *cont
 	if op.Unsupported != nil {
 		return xroad.Call{}, unusable(op.Unsupported)
 	}
-	user, issue, problem := who(r, reg.RequireUser, reg.RequireIssue)
+	user, issue, problem := who(r, reg, reg.RequireUser, reg.RequireIssue)
 	if problem != nil {
 		return xroad.Call{}, problem
 	}
@@ -131,8 +131,8 @@ func unusable(why error) *web.Problem {
 	}
 }
 
-// userKey and issueKey are the headers as net/http keeps them.
-var userKey, issueKey = http.CanonicalHeaderKey(headerUser), http.CanonicalHeaderKey(headerIssue)
+// userKey, issueKey and purposeKey are the headers as net/http keeps them.
+var userKey, issueKey, purposeKey = http.CanonicalHeaderKey(headerUser), http.CanonicalHeaderKey(headerIssue), http.CanonicalHeaderKey(headerPurpose)
 
 // first is the first value of a header, "" where there is none.
 func first(values []string) string {
@@ -142,10 +142,11 @@ func first(values []string) string {
 	return values[0]
 }
 
-// who reads on whose behalf and for which case a call is made.
-func who(r *http.Request, requireUser, requireIssue bool) (user, issue string, problem *web.Problem) {
+// who reads on whose behalf and for which case a call is made, and sees that it says
+// what it is for where it has to.
+func who(r *http.Request, reg *served, requireUser, requireIssue bool) (user, issue string, problem *web.Problem) {
 	var faults []web.FieldError
-	users, issues := r.Header[userKey], r.Header[issueKey]
+	users, issues, purposes := r.Header[userKey], r.Header[issueKey], r.Header[purposeKey]
 	user, issue = first(users), first(issues)
 	for _, h := range [...]struct {
 		name, value string
@@ -155,6 +156,7 @@ func who(r *http.Request, requireUser, requireIssue bool) (user, issue string, p
 	}{
 		{headerUser, user, len(users), requireUser, "The register wants to know who asks: the person's code with the country before it, such as EE38001085718."},
 		{headerIssue, issue, len(issues), requireIssue, "The register wants to know why: the reference of the case."},
+		{headerPurpose, first(purposes), len(purposes), reg.RequirePurpose, "Say in words what the data are asked for; it is recorded with the exchange."},
 	} {
 		switch {
 		case h.times > 1:

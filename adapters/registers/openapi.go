@@ -57,7 +57,7 @@ func path(r *served, op *contract.Operation, schemas *mapping.Schemas) map[strin
 		"operationId": op.Code,
 		"summary":     orCode(op.Title, op.Code),
 		"description": strings.TrimSpace(op.TitleIn("et") + "\n\nService " + serviceOf(r.Register, op).String() + "."),
-		"parameters":  headerParameters(r.RequireUser, r.RequireIssue),
+		"parameters":  headerParameters(r.RequireUser, r.RequireIssue, r.RequirePurpose),
 		"requestBody": map[string]any{"required": true, "content": map[string]any{
 			"application/json": media,
 		}},
@@ -67,13 +67,14 @@ func path(r *served, op *contract.Operation, schemas *mapping.Schemas) map[strin
 }
 
 // headerParameters describe by which headers a call says who asks and why.
-func headerParameters(requireUser, requireIssue bool) []any {
+func headerParameters(requireUser, requireIssue, requirePurpose bool) []any {
 	parameter := func(name, description string, required bool) map[string]any {
 		return map[string]any{"name": name, "in": "header", "required": required, "description": description, "schema": map[string]any{"type": "string", "maxLength": 255}}
 	}
 	return []any{
 		parameter(headerUser, "The person on whose behalf the call is made, with the country before the code.", requireUser),
 		parameter(headerIssue, "The reference of the case, which says why the call is made.", requireIssue),
+		parameter(headerPurpose, "What the data are asked for, in words. It is recorded with the exchange and not sent to the register.", requirePurpose),
 	}
 }
 

@@ -236,7 +236,7 @@ func (v *pageView) describe(reg *served, r *http.Request) error {
 		required, _ := inside(p, "required").(bool)
 		v.Parameters = append(v.Parameters, fieldRow{Name: name, Required: required})
 		if required {
-			headers += " -H '" + name + ": " + map[string]string{headerUser: "EE38001085718", headerIssue: "CASE-1"}[name] + "'"
+			headers += " -H '" + name + ": " + map[string]string{headerUser: "EE38001085718", headerIssue: "CASE-1", headerPurpose: "residence permit"}[name] + "'"
 		}
 	}
 	body := "{}"

@@ -30,6 +30,7 @@ var pageWords = map[string][2]string{
 	"examples":       {"Näited", "Examples"},
 	headerUser:       {"Isik, kelle nimel päring tehakse, riigikood ees.", "The person on whose behalf the call is made, with the country before the code."},
 	headerIssue:      {"Asja viide: miks päring tehakse.", "The reference of the case, which says why the call is made."},
+	headerPurpose:    {"Milleks andmeid küsitakse, sõnadega. Salvestatakse päringu juurde, registrile ei saadeta.", "What the data are asked for, in words. It is recorded with the exchange and not sent to the register."},
 	"smallest":       {"Väikseim", "Smallest"},
 	"fullest":        {"Täielikem", "Fullest"},
 	"field":          {"Väli", "Field"},

@@ -17,6 +17,9 @@ import (
 const (
 	headerUser  = "X-Road-UserId"
 	headerIssue = "X-Road-Issue"
+	// headerPurpose says in words what personal data are asked for. It is the hub's
+	// own: it is recorded, and no header of X-Road.
+	headerPurpose = "X-Purpose"
 )
 
 // Problem types beside those of package web.

@@ -15,6 +15,7 @@ import (
 type recording struct {
 	api                         *API
 	register, operation, caller string
+	purpose                     string
 	id                          string // of the exchange, once it is recorded
 }
 
@@ -22,7 +23,7 @@ func (a *API) recording(r *http.Request, reg *served, operation string) *recordi
 	if a.o.Record == nil {
 		return nil
 	}
-	return &recording{api: a, register: reg.Name, operation: operation, caller: web.Caller(r.Context())}
+	return &recording{api: a, register: reg.Name, operation: operation, caller: web.Caller(r.Context()), purpose: first(r.Header[purposeKey])}
 }
 
 // before is what records an exchange before it leaves.
@@ -33,7 +34,7 @@ func (r *recording) before() func(xroad.Exchange) error {
 	return func(x xroad.Exchange) error {
 		err := r.api.o.Record.Sent(record.Sent{
 			MessageID: x.MessageID, At: x.Started, Register: r.register, Operation: r.operation, Service: x.Service.String(),
-			Caller: r.caller, UserID: x.UserID, Issue: x.Issue, RequestHash: x.RequestHash,
+			Caller: r.caller, UserID: x.UserID, Issue: x.Issue, Purpose: r.purpose, RequestHash: x.RequestHash,
 		})
 		if err == nil {
 			r.id = x.MessageID

@@ -19,7 +19,7 @@ func TestExchangesAreRecorded(t *testing.T) {
 	pool := postgrestest.Pool(t, postgres.MigrationSet{Name: "register", FS: record.Migrations})
 	w := newRecordedWorld(t, nil, record.NewBook(pool))
 	w.says(`<car><plate>123ABC</plate></car>`)
-	status, got := w.ask(t, "POST", "/v1/registers/cars/cars", `{"owner":"38001085718"}`, "X-Road-UserId", "EE38001085718", "X-Road-Issue", "PERMIT-1")
+	status, got := w.ask(t, "POST", "/v1/registers/cars/cars", `{"owner":"38001085718"}`, "X-Road-UserId", "EE38001085718", "X-Road-Issue", "PERMIT-1", "X-Purpose", "elamisloa kehtetuks tunnistamine")
 	if status != http.StatusOK {
 		t.Fatalf("%d %v", status, got)
 	}
@@ -29,7 +29,13 @@ func TestExchangesAreRecorded(t *testing.T) {
 	}
 	w.mu.Lock()
 	hash := soap.HashOf(w.got.Raw)
+	if strings.Contains(string(w.got.Raw), "kehtetuks") {
+		t.Error("the purpose was sent to the register")
+	}
 	w.mu.Unlock()
+	if list[0].Purpose != "elamisloa kehtetuks tunnistamine" {
+		t.Errorf("the purpose is recorded as %q", list[0].Purpose)
+	}
 	x := list[0]
 	exchange := got["exchange"].(map[string]any)
 	if x.MessageID != exchange["message_id"] || x.RequestHash == "" || x.RequestHash != exchange["request_hash"] || x.RequestHash != hash ||

@@ -55,6 +55,9 @@ type Register struct {
 	// RequireUser and RequireIssue refuse calls that name no person or no case
 	// (the headers X-Road-UserId and X-Road-Issue), as the register demands.
 	RequireUser, RequireIssue bool
+	// RequirePurpose refuses calls that do not say what they are for (the header
+	// X-Purpose). It is recorded with the exchange and never sent to the register.
+	RequirePurpose bool
 	// Tolerant takes answers with fields that the contract does not have.
 	Tolerant bool
 	// Refusals are JSON pointers into answers: a text there that is not empty

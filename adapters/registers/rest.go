@@ -71,7 +71,7 @@ func (a *API) readREST(w http.ResponseWriter, r *http.Request, reg *served, op *
 	if op.Unsupported != nil {
 		return xroad.RESTCall{}, unusable(op.Unsupported)
 	}
-	user, issue, problem := who(r, reg.RequireUser || op.RequireUser, reg.RequireIssue || op.RequireIssue)
+	user, issue, problem := who(r, reg, reg.RequireUser || op.RequireUser, reg.RequireIssue || op.RequireIssue)
 	if problem != nil {
 		return xroad.RESTCall{}, problem
 	}

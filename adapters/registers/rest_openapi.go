@@ -61,7 +61,7 @@ func restPath(r *served, op *contract.RESTOperation, problem, exchange string) m
 		"operationId": op.Code,
 		"summary":     orCode(op.Title(), op.Code),
 		"description": strings.TrimSpace(op.Description + "\n\nService " + restService(r.Register) + ", " + op.Endpoint.Method + " " + op.Endpoint.Path + "."),
-		"parameters":  headerParameters(r.RequireUser || op.RequireUser, r.RequireIssue || op.RequireIssue),
+		"parameters":  headerParameters(r.RequireUser || op.RequireUser, r.RequireIssue || op.RequireIssue, r.RequirePurpose),
 		"requestBody": map[string]any{"required": true, "content": map[string]any{"application/json": media}},
 		"responses":   responses(map[string]any{"schema": answer}, problem),
 	}

@@ -27,7 +27,7 @@ type contractAdd struct {
 	Service  string   `placeholder:"CODE" help:"With an OpenAPI file: the code of the REST service that it describes."`
 	TitleET  string   `name:"title-et" placeholder:"TEXT" help:"The register's name for people, in Estonian."`
 	TitleEN  string   `name:"title-en" placeholder:"TEXT" help:"The same in English."`
-	Require  []string `enum:"user_id,issue" placeholder:"user_id,issue" help:"What a call must say: on whose behalf, for which case."`
+	Require  []string `enum:"user_id,issue,purpose" placeholder:"user_id,issue" help:"What a call must say: on whose behalf, for which case, for what purpose."`
 	Tolerant bool     `help:"Take answers with fields that the contract does not have."`
 	Replace  bool     `help:"Put the description in the place of the one that the register of this name has, and say what differs."`
 	DryRun   bool     `help:"Say what would be done, and do nothing."`
@@ -333,6 +333,9 @@ func example(p *surroundings, cfg *configs.Config, a addition) {
 		}
 		if o.issue || slices.Contains(a.entry.Require, configs.RequireIssue) {
 			headers += ` -H 'X-Road-Issue: CASE-1'`
+		}
+		if slices.Contains(a.entry.Require, configs.RequirePurpose) {
+			headers += ` -H 'X-Purpose: residence permit'`
 		}
 		if cfg.Listeners.Core.TokensFile != "" {
 			headers += ` -H "Authorization: Bearer $TOKEN"`

@@ -27,6 +27,7 @@ type exchange struct {
 	Service     string    `json:"service"`
 	Caller      string    `json:"caller,omitempty"`
 	Issue       string    `json:"issue,omitempty"`
+	Purpose     string    `json:"purpose,omitempty"`
 	UserID      string    `json:"user_id,omitempty"`
 	RequestHash string    `json:"request_hash,omitempty"`
 	// EndedAt is nil and Result empty while the exchange has no end.
@@ -48,7 +49,7 @@ func (c exchangesCommand) Run(p *surroundings) error {
 		for i, x := range list {
 			out[i] = exchange{
 				MessageID: x.MessageID, SentAt: x.At.UTC(), Register: x.Register, Operation: x.Operation, Service: x.Service,
-				Caller: x.Caller, Issue: x.Issue, RequestHash: x.RequestHash,
+				Caller: x.Caller, Issue: x.Issue, Purpose: x.Purpose, RequestHash: x.RequestHash,
 			}
 			if c.ID != "" {
 				out[i].UserID = x.UserID
@@ -63,7 +64,7 @@ func (c exchangesCommand) Run(p *surroundings) error {
 }
 
 func writeExchanges(w io.Writer, list []exchange) {
-	fmt.Fprintln(w, "SENT\tX-ROAD ID\tREGISTER\tOPERATION\tISSUE\tON BEHALF OF\tTOOK\tRESULT")
+	fmt.Fprintln(w, "SENT\tX-ROAD ID\tREGISTER\tOPERATION\tISSUE\tPURPOSE\tON BEHALF OF\tTOOK\tRESULT")
 	for _, x := range list {
 		took, result := "", "no end"
 		if x.EndedAt != nil {
@@ -72,6 +73,6 @@ func writeExchanges(w io.Writer, list []exchange) {
 				result += " " + x.Code
 			}
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.SentAt.Format(time.DateTime), x.MessageID, x.Register, x.Operation, x.Issue, x.UserID, took, result)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.SentAt.Format(time.DateTime), x.MessageID, x.Register, x.Operation, x.Issue, x.Purpose, x.UserID, took, result)
 	}
 }

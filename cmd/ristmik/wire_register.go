@@ -104,8 +104,8 @@ func openRegisters(cfg *configs.Config) ([]registers.Register, error) {
 		one := registers.Register{
 			Name: name, Title: k.Title.EN, TitleET: k.Title.ET, Provider: provider, Service: k.Service,
 			RequireUser:  slices.Contains(k.Require, configs.RequireUserID),
-			RequireIssue: slices.Contains(k.Require, configs.RequireIssue),
-			Tolerant:     k.Tolerant, Refusals: k.Refusals, AsOf: k.AsOf, Timeout: k.Timeout,
+			RequireIssue: slices.Contains(k.Require, configs.RequireIssue), RequirePurpose: slices.Contains(k.Require, configs.RequirePurpose),
+			Tolerant: k.Tolerant, Refusals: k.Refusals, AsOf: k.AsOf, Timeout: k.Timeout,
 		}
 		for _, e := range k.Errors {
 			field := registers.ErrorField{Code: e.Code, Text: e.Text, Good: e.Good}

@@ -32,6 +32,8 @@ type Sent struct {
 	Caller              string // the caller's name
 	// UserID and Issue are for whom and why; the first is personal data.
 	UserID, Issue string
+	// Purpose is what it was for, in the caller's words; it was not sent.
+	Purpose string
 	// RequestHash is that of the SOAP part; empty for REST.
 	RequestHash string
 }
@@ -80,7 +82,7 @@ func NewBook(pool *pgxpool.Pool) *Book { return &Book{pool: pool} }
 // request may leave. It waits a few seconds at most, whatever becomes of the
 // caller: half-recorded is nothing.
 func (b *Book) Sent(x Sent) error {
-	for _, text := range []*string{&x.MessageID, &x.Register, &x.Operation, &x.Service, &x.Caller, &x.UserID, &x.Issue, &x.RequestHash} {
+	for _, text := range []*string{&x.MessageID, &x.Register, &x.Operation, &x.Service, &x.Caller, &x.UserID, &x.Issue, &x.RequestHash, &x.Purpose} {
 		*text = plain(*text)
 	}
 	return b.write(func(p *page) { p.sent = append(p.sent, x) })

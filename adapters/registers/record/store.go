@@ -33,7 +33,7 @@ func List(ctx context.Context, db *pgxpool.Pool, f Filter, limit int) ([]Exchang
 		before = &f.Before
 	}
 	rows, err := db.Query(ctx, `
-		select x.message_id, x.sent_at, x.register, x.operation, x.service, x.caller, x.user_id, x.issue, x.request_hash,
+		select x.message_id, x.sent_at, x.register, x.operation, x.service, x.caller, x.user_id, x.issue, x.request_hash, x.purpose,
 			r.ended_at, coalesce(r.result, ''), coalesce(r.code, ''), coalesce(r.stated_hash, ''), coalesce(r.request_id, '')
 		from register.exchange x left join register.exchange_result r using (message_id)
 		where ($1 = '' or x.message_id = $1) and ($2 = '' or x.register = $2) and (not $3 or r.message_id is null)
@@ -47,7 +47,7 @@ func List(ctx context.Context, db *pgxpool.Pool, f Filter, limit int) ([]Exchang
 		var x Exchange
 		var end Ended
 		var at *time.Time
-		err := row.Scan(&x.MessageID, &x.At, &x.Register, &x.Operation, &x.Service, &x.Caller, &x.UserID, &x.Issue, &x.RequestHash,
+		err := row.Scan(&x.MessageID, &x.At, &x.Register, &x.Operation, &x.Service, &x.Caller, &x.UserID, &x.Issue, &x.RequestHash, &x.Purpose,
 			&at, &end.Result, &end.Code, &end.StatedHash, &end.RequestID)
 		if at != nil {
 			end.MessageID, end.At = x.MessageID, *at

@@ -13,8 +13,8 @@ import (
 
 const (
 	insertSent = `
-		insert into register.exchange (message_id, sent_at, register, operation, service, caller, user_id, issue, request_hash)
-		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
+		insert into register.exchange (message_id, sent_at, register, operation, service, caller, user_id, issue, request_hash, purpose)
+		select * from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[])
 		on conflict do nothing`
 	insertEnded = `
 		insert into register.exchange_result (message_id, ended_at, result, code, stated_hash, request_id)
@@ -63,6 +63,7 @@ func insert(ctx context.Context, conn *pgx.Conn, p *page) error {
 		a.texts(n, func(i int) string { return p.sent[i].UserID })
 		a.texts(n, func(i int) string { return p.sent[i].Issue })
 		a.texts(n, func(i int) string { return p.sent[i].RequestHash })
+		a.texts(n, func(i int) string { return p.sent[i].Purpose })
 		if err := add("register_sent", insertSent, a); err != nil {
 			return err
 		}
