@@ -16,7 +16,7 @@ import (
 // own that every process obeys, and one alarm.
 //
 // It opens when failures come that are its own ([Outcome.AgainstGateway]), by the same rules as those of destinations; and
-// when all that were tried in the last minute fail, at least three, since partners do not fall over together. Where it
+// when all that were tried in the last minute, by whatever process, fail, at least three, since partners do not fall over together. Where it
 // answers all the same, that counts no more until it has been well for MaxOpen, and the breakers of destinations open.
 type Gateway struct {
 	// Name is that of its row; no destination has it.
@@ -39,18 +39,14 @@ type gateway struct {
 	destination             // without a Sender
 	away        atomic.Bool // as its row said last; true until it has been read
 
-	linked bool // of its server: the rows of its destinations name it
+	linked bool           // of its server: the rows of its destinations name it
+	behind []*destination // that this process serves
 
 	mu        sync.Mutex
 	opened    int // openings in a row, as its row said last
 	suspected bool
-	tried     map[*destination]try
-}
-
-// try is what the last attempt at a destination said of it.
-type try struct {
-	at     time.Time
-	failed bool
+	tried     map[string]try // what this process's attempts have said of destinations
+	others    map[string]try // what the rows said last, which have those of other processes
 }
 
 func newGateway(g *Gateway) (*gateway, error) {
@@ -61,7 +57,7 @@ func newGateway(g *Gateway) (*gateway, error) {
 	if err := d.Policy.validate(); err != nil {
 		return nil, fmt.Errorf("gateway %s: %w", g.Name, err)
 	}
-	served := &gateway{destination: destination{Destination: d, wake: make(chan struct{}, 1)}, tried: map[*destination]try{}}
+	served := &gateway{destination: destination{Destination: d, wake: make(chan struct{}, 1)}, tried: map[string]try{}}
 	served.away.Store(true)
 	return served, nil
 }
@@ -98,10 +94,8 @@ func (g *gateway) told(d *destination, verdict error, o Outcome) {
 			g.awaken()
 		}
 	}
-	if verdict == nil || errors.Is(verdict, errAgainst) {
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		g.tried[d] = try{time.Now(), verdict != nil}
+	if (verdict == nil || errors.Is(verdict, errAgainst)) && g.note(d, verdict != nil) {
+		g.awaken() // others are told
 	}
 }
 
@@ -117,7 +111,7 @@ func (g *gateway) suspect() bool {
 	if !shut && !g.allFail() {
 		return false
 	}
-	for d := range g.tried {
+	for _, d := range g.behind {
 		d.mu.Lock()
 		d.current = nil
 		d.mu.Unlock()
@@ -127,21 +121,6 @@ func (g *gateway) suspect() bool {
 		g.awaken()
 	}
 	return true
-}
-
-// allFail says whether all that were tried lately have failed, so that it may be the gateway. Its caller has locked.
-func (g *gateway) allFail() bool {
-	failing := 0
-	for _, t := range g.tried {
-		switch {
-		case time.Since(t.at) > latelyTried:
-		case !t.failed:
-			return false
-		default:
-			failing++
-		}
-	}
-	return failing >= fewestToFail && g.opened == 0
 }
 
 // serveGateway keeps a gateway's row: it opens it when this process has seen enough, and finds out whether it is there
@@ -180,15 +159,18 @@ func (r *Relay) stepGateway(g *gateway) (time.Duration, error) {
 			return r.o.Poll, err
 		}
 	}
+	if err := r.exchangeTries(ctx, g); err != nil {
+		return r.o.Poll, err
+	}
 	g.mu.Lock()
 	g.opened = l.opened
-	suspected := g.suspected
+	suspected := g.suspected && g.allFail() // also by what others have seen meanwhile
 	g.suspected = false
 	g.mu.Unlock()
 	current := g.gate(l.generation, l.opened)
 	shut := l.state != breakerClosed || l.heldFor > 0
 	if was := g.away.Swap(shut); was && !shut {
-		r.awakenThrough(g)
+		g.awakenThrough()
 	}
 	switch {
 	case l.state == breakerClosed && current.tripped():
@@ -236,10 +218,8 @@ select destination, 'closed', $3, $4 from closed`, g.Name, latelyTried.Seconds()
 // link names the gateway in the rows of its destinations that are there already.
 func (r *Relay) link(ctx context.Context, g *gateway) error {
 	var names []string
-	for _, d := range r.dests {
-		if d.gateway == g {
-			names = append(names, d.Name)
-		}
+	for _, d := range g.behind {
+		names = append(names, d.Name)
 	}
 	_, err := r.pool.Exec(ctx, `update outbox.breaker set gateway = $2 where destination = any($1) and gateway is distinct from $2`, names, g.Name)
 	if err != nil {
@@ -249,11 +229,9 @@ func (r *Relay) link(ctx context.Context, g *gateway) error {
 	return nil
 }
 
-// awakenThrough makes the dispatchers of a gateway's destinations look again.
-func (r *Relay) awakenThrough(g *gateway) {
-	for _, d := range r.dests {
-		if d.gateway == g {
-			d.awaken()
-		}
+// awakenThrough makes the dispatchers of the gateway's destinations look again.
+func (g *gateway) awakenThrough() {
+	for _, d := range g.behind {
+		d.awaken()
 	}
 }

@@ -201,3 +201,57 @@ func TestGatewaysThatCannotWorkAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// Whether all partners fail is judged by what all processes see: each of these sends to one or two of them.
+func TestWhenAllPartnersFailItIsTheGatewayWhoeverSendsToThem(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	var s server
+	var opened atomic.Int64
+	observe := func(o outbox.Observation) {
+		if o.Event == outbox.ObservedBreaker && o.State == "open" && o.Destination == "server" {
+			opened.Add(1)
+		}
+	}
+	_, dests := through(t, pool, s.gateway(), func(outbox.Delivery) outbox.Outcome { return down })
+	for i := range dests { // each has failed, and all processes have heard of it, before any is left alone
+		dests[i].Policy.Breaker.Lasting = 500 * time.Millisecond
+	}
+	run(t, pool, outbox.Options{Owner: "one", Poll: 5 * time.Millisecond, Observe: observe}, dests[:2]...)
+	run(t, pool, outbox.Options{Owner: "two", Poll: 5 * time.Millisecond, Observe: observe}, dests[2:]...)
+	eventually(t, "the gateway is open", func() bool { return states(t, pool)["server"].State == "open" })
+	for _, name := range partners {
+		eventually(t, "no partner's is", func() bool { return states(t, pool)[name].State == "closed" })
+	}
+	if b := states(t, pool)["server"]; b.Reason != "all_fail" || b.Openings != 1 || opened.Load() != 1 {
+		t.Errorf("%+v, opened %d times", b, opened.Load())
+	}
+}
+
+// A process to which all partners fail does not accuse the gateway while another one gets through it.
+func TestAPartnerThatIsWellElsewhereSpeaksForTheGateway(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	var s server
+	_, dests := through(t, pool, s.gateway(), func(outbox.Delivery) outbox.Outcome { return down })
+	for i := range dests {
+		dests[i].Policy.Breaker.Lasting = 300 * time.Millisecond
+	}
+	well := tax(&recorder{})
+	well.Name, well.Gateway = "well", s.gateway()
+	publish(t, pool, message("well", "l", "well"))
+	run(t, pool, outbox.Options{Owner: "two", Poll: 5 * time.Millisecond}, well)
+	eventually(t, "one gets through", func() bool {
+		return scalar[int](t, pool, `select count(*) from outbox.tried where destination = 'well' and not failed`) == 1
+	})
+	run(t, pool, outbox.Options{Owner: "one", Poll: 5 * time.Millisecond}, dests...)
+	for _, name := range partners {
+		eventually(t, "the partner's own is open", func() bool { return states(t, pool)[name].State == "open" })
+	}
+	if b := states(t, pool)["server"]; b.State != "closed" || s.asked.Load() != 0 {
+		t.Errorf("%+v, asked %d times", b, s.asked.Load())
+	}
+	if n := scalar[int](t, pool, `select count(*) from outbox.breaker_change where destination = 'server'`); n != 0 {
+		t.Errorf("%d changes of the gateway", n)
+	}
+}

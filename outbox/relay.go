@@ -92,6 +92,7 @@ func NewRelay(pool *pgxpool.Pool, dests []Destination, o Options) (*Relay, error
 				}
 			}
 			served.gateway = r.gates[through.Name]
+			served.gateway.behind = append(served.gateway.behind, served)
 		}
 		served.retries = newRetries(d.Policy.RetryBudget, time.Now)
 		for kind := range d.Policy.Kinds {
