@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"mime"
 	"path"
+	"path/filepath"
 	"strings"
 	"time"
 )
@@ -329,11 +330,26 @@ func (Requirement) Allowed() []string {
 
 // Attachments bound the files that come with questions and answers: how large
 // one may be, 20 MiB by default, and of which media types; without any, those of
-// documents, pictures and signed containers.
+// documents, pictures and signed containers. Store says where new ones are kept;
+// those in Directory are read whatever it says.
 type Attachments struct {
-	MaxMiB int      `yaml:"max_mib"`
-	Types  []string `yaml:"types"`
+	MaxMiB    int       `yaml:"max_mib"`
+	Types     []string  `yaml:"types"`
+	Store     FileStore `yaml:"store"`
+	Directory string    `yaml:"directory"`
 }
+
+// FileStore is where files are kept; "" is the database.
+type FileStore string
+
+// The stores of files.
+const (
+	StoreDatabase  FileStore = "database"
+	StoreDirectory FileStore = "directory"
+)
+
+// Allowed lists the values a file may hold.
+func (FileStore) Allowed() []string { return []string{string(StoreDatabase), string(StoreDirectory)} }
 
 // maxAttachmentMiB is the largest limit.
 const maxAttachmentMiB = 2048
@@ -341,6 +357,12 @@ const maxAttachmentMiB = 2048
 func (a Attachments) check(at func(path, code, message string, allowed ...string)) {
 	if a.MaxMiB < 0 || a.MaxMiB > maxAttachmentMiB {
 		at("attachments.max_mib", "out-of-range", fmt.Sprintf("a number from 1 to %d is needed", maxAttachmentMiB))
+	}
+	switch {
+	case a.Directory == "" && a.Store == StoreDirectory:
+		at("attachments.directory", "missing", "a value is needed")
+	case a.Directory != "" && !filepath.IsAbs(a.Directory):
+		at("attachments.directory", "not-absolute", "a path from the root is needed")
 	}
 	for i, t := range a.Types {
 		if media, params, err := mime.ParseMediaType(t); err != nil || media != t || len(params) > 0 {

@@ -127,6 +127,9 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"a broker with another's topic":    {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {brokers: {bus: {kind: nats, servers: [\"tls://a:4222\"], subject: s, stream: E, topic: t}}}", "contradiction", "events.brokers.bus.topic"},
 		"a broker of no kind":              {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {brokers: {bus: {servers: [a]}}}", "missing", "events.brokers.bus.kind"},
 		"a range of no addresses":          {"xroad: {client: EE/GOV/70008747/ristmik}\nevents: {webhooks: {ris: {url: \"https://ris.example\", secret_files: [s], allow_addresses: [inside]}}}", "not-an-address", "events.webhooks.ris.allow_addresses[0]"},
+		"files in no directory":            {"xroad: {client: EE/GOV/70008747/ristmik}\nattachments: {store: directory}", "missing", "attachments.directory"},
+		"files beside the program":         {"xroad: {client: EE/GOV/70008747/ristmik}\nattachments: {directory: files}", "not-absolute", "attachments.directory"},
+		"files to who fetches":             {"xroad: {client: EE/GOV/70008747/ristmik}\nauthorities: {x: {title: {et: x, en: x}, subsystem: EE/GOV/1/x, wire: pull, attachments: swa}}", "contradiction", "authorities.x.attachments"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

@@ -89,7 +89,7 @@ func (p *Provider) attachment(w http.ResponseWriter, r *http.Request) (*caller, 
 		var at consultation.Attached
 		var f files.File
 		if at, f, err = p.o.Procedure.AttachmentFor(r.Context(), p.o.Pool, from.client, leg, id); err == nil {
-			files.Serve(w, r, p.o.Pool, at.Name, f)
+			p.files.Serve(w, r, at.Name, f)
 		}
 	}
 	if err == nil {

@@ -76,7 +76,7 @@ func (p *Provider) replyFile(ctx context.Context, op *contract.Operation, msg *s
 		return reply{}, fmt.Errorf("building the answer: %w", err)
 	}
 	out := reply{status: http.StatusOK, result: result, length: size + f.file.Size}
-	part.Body = files.Open(ctx, p.o.Pool, f.file)
+	part.Body = p.files.Open(ctx, f.file)
 	if out.contentType, out.stream, err = soap.WriteMessage(envelope, f.packaging, boundary, []soap.Attachment{part}); err != nil {
 		return reply{}, fmt.Errorf("building the answer: %w", err)
 	}

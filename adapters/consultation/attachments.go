@@ -90,14 +90,14 @@ type stored struct {
 
 func readAttached(ctx context.Context, db outbox.DB, where string, args ...any) ([]stored, error) {
 	rows, err := db.Query(ctx, `
-		select a.id, a.name, a.classification, f.id, f.sha256, f.size, f.media_type
+		select a.id, a.name, a.classification, f.id, f.sha256, f.size, f.media_type, f.in_directory
 		from consultation.attachment a join consultation.file f on f.id = a.file_id `+where, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading attachments: %w", err)
 	}
 	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (stored, error) {
 		var s stored
-		err := row.Scan(&s.ID, &s.Name, &s.Classification, &s.file.ID, &s.file.SHA256, &s.file.Size, &s.file.MediaType)
+		err := row.Scan(&s.ID, &s.Name, &s.Classification, &s.file.ID, &s.file.SHA256, &s.file.Size, &s.file.MediaType, &s.file.InDirectory)
 		s.MediaType, s.Size, s.SHA256 = s.file.MediaType, s.file.Size, hex.EncodeToString(s.file.SHA256)
 		s.Container = s.MediaType == files.ASiCE
 		return s, err

@@ -81,7 +81,7 @@ func (w soapWire) enclose(ctx context.Context, q Question) (out []soap.Attachmen
 		size += a.Size
 		out = append(out, soap.Attachment{
 			ContentID: a.ID, ContentType: a.MediaType, Header: []soap.Field{{Name: "Content-Disposition", Value: files.Disposition(a.Name)}},
-			Body: files.Open(ctx, w.files.Store.Pool, s.file),
+			Body: w.files.Store.Open(ctx, s.file),
 		})
 	}
 	return out, size, nil

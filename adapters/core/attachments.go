@@ -101,5 +101,5 @@ func (a *API) sendAttachment(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, fmt.Errorf("finding an attachment: %w", err))
 		return
 	}
-	files.Serve(w, r, a.o.Pool, at.Name, f)
+	a.files.Serve(w, r, at.Name, f)
 }

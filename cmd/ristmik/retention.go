@@ -24,6 +24,7 @@ const pruneAtOnce = 1000
 // own. Events and dead letters stay.
 type retention struct {
 	pool            *pgxpool.Pool
+	files           *attachments.Store
 	keep, exchanges time.Duration
 }
 
@@ -36,7 +37,7 @@ func (r retention) run(ctx context.Context, run *schedules.Run) error {
 		"keys":        func() (int, error) { return core.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"questions":   func() (int, error) { return consultation.Prune(ctx, r.pool, before, pruneAtOnce) },
 		"attachments": func() (int, error) { return consultation.PruneAttachments(ctx, r.pool, before, pruneAtOnce) },
-		"files":       func() (int, error) { return attachments.Prune(ctx, r.pool, run.Now, pruneAtOnce) },
+		"files":       func() (int, error) { return r.files.Prune(ctx, run.Now, pruneAtOnce) },
 		"exchanges": func() (int, error) {
 			return record.Prune(ctx, r.pool, run.Now.Add(-r.exchanges), pruneAtOnce)
 		},

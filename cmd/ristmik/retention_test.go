@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	attachments "ristmik/adapters/consultation/files"
 	"ristmik/adapters/postgres/postgrestest"
 	"ristmik/schedules"
 )
@@ -35,7 +36,7 @@ func TestRetentionDeletesWhatHasServed(t *testing.T) {
 	}
 	ended := make(chan schedules.Observation, 1)
 	runner, err := schedules.NewRunner(pool, []schedules.Job{{
-		Name: jobRetention, Cron: "0 0 1 1 *", Zone: "UTC", CatchUp: "none", Timeout: time.Minute, Run: retention{pool, 30 * 24 * time.Hour, 60 * 24 * time.Hour}.run,
+		Name: jobRetention, Cron: "0 0 1 1 *", Zone: "UTC", CatchUp: "none", Timeout: time.Minute, Run: retention{pool, &attachments.Store{Pool: pool}, 30 * 24 * time.Hour, 60 * 24 * time.Hour}.run,
 	}}, schedules.Options{Owner: "test", Observe: func(o schedules.Observation) { ended <- o }})
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ import (
 
 	"ristmik/adapters/console"
 	"ristmik/adapters/consultation"
+	attachments "ristmik/adapters/consultation/files"
 	"ristmik/adapters/core"
 	"ristmik/adapters/core/subscriber"
 	"ristmik/adapters/labour"
@@ -142,6 +143,11 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	if err != nil {
 		return nil, err
 	}
+	if dir := cfg.Attachments.Directory; dir != "" {
+		if err := attachments.Prepare(dir); err != nil {
+			return nil, fmt.Errorf("attachments.directory: %w", err)
+		}
+	}
 	destinations, err := newDestinations(cfg, hidden, xr, quiet, synced, procedure, filesOf(cfg, pool, now))
 	if err != nil {
 		return nil, err
@@ -205,7 +211,7 @@ func (h *hub) run(ctx context.Context) error {
 func newRunner(cfg *configs.Config, pool *pgxpool.Pool, r syncedRegisters, w *contractwatch.Watch, owner string, log *slog.Logger, metrics *meters) (*schedules.Runner, error) {
 	work := map[string]func(context.Context, *schedules.Run) error{
 		jobEmploymentChanges: r.tax.Changes,
-		jobRetention:         retention{pool, cfg.Delivery.Keep, cfg.Exchanges.Keep}.run,
+		jobRetention:         retention{pool, filesOf(cfg, pool, time.Now), cfg.Delivery.Keep, cfg.Exchanges.Keep}.run,
 		jobContractWatch:     w.Run,
 	}
 	var jobs []schedules.Job

@@ -98,7 +98,10 @@ func destinationOf(name string, a configs.Authority) string {
 
 // filesOf keeps what is attached.
 func filesOf(cfg *configs.Config, pool *pgxpool.Pool, now func() time.Time) *attachments.Store {
-	return &attachments.Store{Pool: pool, Size: int64(cfg.Attachments.MaxMiB) << 20, Types: cfg.Attachments.Types, Now: now}
+	return &attachments.Store{
+		Pool: pool, Size: int64(cfg.Attachments.MaxMiB) << 20, Types: cfg.Attachments.Types, Now: now,
+		Dir: cfg.Attachments.Directory, ToDirectory: cfg.Attachments.Store == configs.StoreDirectory,
+	}
 }
 
 // termOf is nil for a term that is not there.

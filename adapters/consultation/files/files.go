@@ -1,6 +1,7 @@
-// Package files keeps what is attached to questions and answers in the
-// database: streamed in chunks, once for each content, by its SHA-256. It holds
-// one chunk of a file in memory, however large the file is.
+// Package files keeps what is attached to questions and answers, in the database
+// or in a directory: streamed in chunks, once for each content, by its SHA-256. It
+// holds one chunk of a file in memory, however large the file is. Either way the
+// database says which files there are.
 package files
 
 import (
@@ -19,7 +20,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// chunkSize is what one row of a file holds, in bytes.
+// chunkSize is what is read and written at once, and what one row of a file holds,
+// in bytes.
 const chunkSize = 256 << 10
 
 // DefaultSize is how large a file may be without a limit of its own, in bytes.
@@ -50,41 +52,68 @@ const (
 )
 
 // Store keeps files. Size bounds one in bytes, Types are the media types that
-// are taken; both have defaults. It is safe for concurrent use.
+// are taken; both have defaults. It is safe for concurrent use, also by many
+// processes.
 type Store struct {
 	Pool  *pgxpool.Pool
 	Size  int64
 	Types []string
 	Now   func() time.Time
+	// Dir is the directory of files, which all processes of the hub share; ""
+	// where there is none. See [Prepare].
+	Dir string
+	// ToDirectory has new files go there. Those that are in the other place are
+	// read as ever.
+	ToDirectory bool
 }
 
 // File is a file that is there as a whole.
 type File struct {
-	ID        string
-	SHA256    []byte
-	Size      int64
-	MediaType string // found by what it holds
+	ID          string
+	SHA256      []byte
+	Size        int64
+	MediaType   string // found by what it holds
+	InDirectory bool   // and not in the database
+}
+
+// coming is a file that comes.
+type coming interface {
+	// add writes its next piece; begun says that there was one before.
+	add(ctx context.Context, f *File, number int, data []byte) error
+	// written is called behind the last piece, before the file is there.
+	written() error
+	// settle makes it one that is there, in the transaction that holds the lock
+	// of its content.
+	settle(ctx context.Context, tx pgx.Tx, f *File) error
+	// join throws it away, since the same content is there: known.
+	join(ctx context.Context, tx pgx.Tx, f, known *File) error
+	// drop throws it away before it is complete.
+	drop(ctx context.Context)
 }
 
 // Put reads a file to its end and keeps it. declared is the media type that the
 // sender says, "" when it says none; want is the SHA-256 that it must have, nil
 // for any. The error is a *[Problem] when the file is not taken. What breaks off is
-// not kept: its chunks are deleted at once, or by [Prune] when the process dies.
+// not kept: it is deleted at once, or by [Store.Prune] when the process dies.
 func (s *Store) Put(ctx context.Context, r io.Reader, declared string, want []byte) (_ File, err error) {
 	limit := s.Limit()
 	types := s.Types
 	if len(types) == 0 {
 		types = DefaultTypes()
 	}
-	f := File{}
+	f := File{ID: uuid.NewString(), InDirectory: s.ToDirectory}
+	var in coming = &rows{store: s}
+	if s.ToDirectory {
+		in = &inDirectory{store: s}
+	}
 	sum := sha256.New()
 	buf := make([]byte, chunkSize)
 	defer func() {
-		if err != nil && f.ID != "" {
+		if err != nil {
 			// Also when ctx has ended, because its caller has gone.
 			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 			defer cancel()
-			_, _ = s.Pool.Exec(ctx, `delete from consultation.file where id = $1 and sha256 is null`, f.ID) // or Prune does it
+			in.drop(ctx)
 		}
 	}()
 	for number := 0; ; number++ {
@@ -108,8 +137,8 @@ func (s *Store) Put(ctx context.Context, r io.Reader, declared string, want []by
 		}
 		if n > 0 {
 			sum.Write(data)
-			if err := s.add(ctx, &f, number, data); err != nil {
-				return File{}, err
+			if err := in.add(ctx, &f, number, data); err != nil {
+				return File{}, fmt.Errorf("storing a piece of a file: %w", err)
 			}
 		}
 		if last {
@@ -120,11 +149,10 @@ func (s *Store) Put(ctx context.Context, r io.Reader, declared string, want []by
 	if len(want) > 0 && !bytes.Equal(want, f.SHA256) {
 		return File{}, &Problem{CodeHash, "the file is not the one of the SHA-256 that was given"}
 	}
-	whole, err := s.finish(ctx, f)
-	if err != nil {
-		return File{}, err
+	if err := in.written(); err != nil {
+		return File{}, fmt.Errorf("storing a file: %w", err)
 	}
-	return whole, nil
+	return s.finish(ctx, f, in)
 }
 
 // Limit is how large a file may be, in bytes.
@@ -146,39 +174,21 @@ func fill(r io.Reader, buf []byte) (n int, err error) {
 	return n, err
 }
 
-// add stores one chunk, and before the first one the file.
-func (s *Store) add(ctx context.Context, f *File, number int, data []byte) error {
-	batch := &pgx.Batch{}
-	if number == 0 {
-		f.ID = uuid.NewString()
-		batch.Queue(`insert into consultation.file (id, media_type, touched_at) values ($1, $2, $3)`, f.ID, f.MediaType, s.now())
-	}
-	batch.Queue(`insert into consultation.chunk (file_id, number, data) values ($1, $2, $3)`, f.ID, number, data)
-	if number%64 == 63 {
-		batch.Queue(`update consultation.file set touched_at = $2 where id = $1`, f.ID, s.now())
-	}
-	if err := s.Pool.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("storing a piece of a file: %w", err)
-	}
-	return nil
-}
-
 // finish makes the file one that is there. If its content is there already, that
-// one is taken and this one deleted.
-func (s *Store) finish(ctx context.Context, f File) (File, error) {
+// one is taken and this one thrown away.
+func (s *Store) finish(ctx context.Context, f File, in coming) (File, error) {
 	err := pgx.BeginFunc(ctx, s.Pool, func(tx pgx.Tx) error {
-		// Two senders of one content at once: the second waits here for the first.
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('consultation.file' || encode($1, 'hex'), 0))`, f.SHA256); err != nil {
+		if err := lock(ctx, tx, f.SHA256); err != nil {
 			return err
 		}
-		var known string
-		err := tx.QueryRow(ctx, `update consultation.file set touched_at = $2 where sha256 = $1 returning id`, f.SHA256, s.now()).Scan(&known)
+		var known File
+		err := tx.QueryRow(ctx, `update consultation.file set touched_at = $2 where sha256 = $1 returning id, in_directory`, f.SHA256, s.now()).Scan(&known.ID, &known.InDirectory)
 		switch {
 		case err == nil:
-			_, err = tx.Exec(ctx, `delete from consultation.file where id = $1`, f.ID)
-			f.ID = known
+			err = in.join(ctx, tx, &f, &known)
+			f.ID, f.InDirectory = known.ID, known.InDirectory
 		case errors.Is(err, pgx.ErrNoRows):
-			_, err = tx.Exec(ctx, `update consultation.file set sha256 = $2, size = $3, touched_at = $4 where id = $1`, f.ID, f.SHA256, f.Size, s.now())
+			err = in.settle(ctx, tx, &f)
 		}
 		return err
 	})
@@ -188,27 +198,16 @@ func (s *Store) finish(ctx context.Context, f File) (File, error) {
 	return f, nil
 }
 
+// lock keeps everybody else from making or deleting the file of this content until
+// tx ends.
+func lock(ctx context.Context, tx pgx.Tx, sum []byte) error {
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('consultation.file' || encode($1, 'hex'), 0))`, sum)
+	return err
+}
+
 func (s *Store) now() time.Time {
 	if s.Now == nil {
 		return time.Now()
 	}
 	return s.Now()
-}
-
-// orphanAfter is for how long a file may be coming, or belong to nothing.
-const orphanAfter = 24 * time.Hour
-
-// Prune deletes files that have not come to their end and those that nothing is
-// attached with any more, once nobody has touched them for a day; at most limit, and
-// says how many.
-func Prune(ctx context.Context, pool *pgxpool.Pool, now time.Time, limit int) (int, error) {
-	done, err := pool.Exec(ctx, `
-		delete from consultation.file where id in (
-			select id from consultation.file f
-			where touched_at < $1 and not exists (select from consultation.attachment a where a.file_id = f.id)
-			limit $2 for update skip locked)`, now.Add(-orphanAfter), limit)
-	if err != nil {
-		return 0, fmt.Errorf("deleting files that belong to nothing: %w", err)
-	}
-	return int(done.RowsAffected()), nil
 }

@@ -66,7 +66,10 @@ func code(err error) string {
 // read from any place as it came.
 func TestAContentIsStoredOnce(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	eachStore(t, contentIsStoredOnce)
+}
+
+func contentIsStoredOnce(t *testing.T, s *files.Store) {
 	content := pdf(700_000, 1)
 	sum := sha256.Sum256(content)
 	var all sync.WaitGroup
@@ -86,15 +89,15 @@ func TestAContentIsStoredOnce(t *testing.T) {
 			t.Errorf("%v", ids)
 		}
 	}
-	if rows(t, s, "file") != 1 || rows(t, s, "chunk") != 3 {
-		t.Errorf("%d files, %d chunks", rows(t, s, "file"), rows(t, s, "chunk"))
+	if rows(t, s, "file") != 1 || pieces(t, s) != of(s, 3, 1) {
+		t.Errorf("%d files, %d pieces", rows(t, s, "file"), pieces(t, s))
 	}
 	f, err := s.Put(context.Background(), iotest.OneByteReader(bytes.NewReader(content[:1000])), "", nil)
 	if err != nil || f.ID == ids[0] || f.MediaType != "application/pdf" || f.Size != 1000 {
 		t.Errorf("%+v (%v)", f, err)
 	}
-	f.ID, f.Size = ids[0], int64(len(content))
-	if err := iotest.TestReader(files.Open(context.Background(), s.Pool, f), content); err != nil {
+	f.ID, f.SHA256, f.Size = ids[0], sum[:], int64(len(content))
+	if err := iotest.TestReader(s.Open(context.Background(), f), content); err != nil {
 		t.Error(err)
 	}
 }
@@ -102,7 +105,10 @@ func TestAContentIsStoredOnce(t *testing.T) {
 // Whatever is wrong with a file, nothing of it stays.
 func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	eachStore(t, notTakenLeavesNothing)
+}
+
+func notTakenLeavesNothing(t *testing.T, s *files.Store) {
 	s.Size = 600_000
 	other := sha256.Sum256([]byte("other"))
 	good := pdf(600_000, 2)
@@ -126,8 +132,8 @@ func TestWhatIsNotTakenLeavesNothing(t *testing.T) {
 		if _, err := s.Put(context.Background(), c.body, c.declared, c.want); code(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
-		if n := rows(t, s, "file") + rows(t, s, "chunk"); n != 0 {
-			t.Errorf("%s: %d rows are left", name, n)
+		if n := rows(t, s, "file") + pieces(t, s); n != 0 {
+			t.Errorf("%s: %d pieces are left", name, n)
 		}
 	}
 	if _, err := s.Put(context.Background(), bytes.NewReader(good), "application/octet-stream", nil); err != nil {
@@ -189,39 +195,6 @@ func TestContainersAreKnownByTheirFirstEntry(t *testing.T) {
 	}
 }
 
-// What is still coming when the process dies belongs to nothing; it and what is
-// attached to nothing go a day later, what somebody has stays.
-func TestOrphansAreDeleted(t *testing.T) {
-	t.Parallel()
-	s := newStore(t)
-	now := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
-	s.Now = func() time.Time { return now }
-	if _, err := s.Pool.Exec(t.Context(), `
-		with f as (insert into consultation.file (id, media_type, touched_at) values (gen_random_uuid(), 'application/pdf', $1) returning id)
-		insert into consultation.chunk select id, 0, 'half' from f`, now); err != nil {
-		t.Fatal(err)
-	}
-	f, err := s.Put(t.Context(), bytes.NewReader(pdf(1000, 4)), "", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Pool.Exec(t.Context(), `
-		insert into consultation.attachment (id, file_id, name, classification, created_at) values (gen_random_uuid(), $1, 'a.pdf', 'AK', $2)`, f.ID, now); err != nil {
-		t.Fatal(err)
-	}
-	for _, c := range []struct {
-		after time.Duration
-		gone  int
-	}{{23 * time.Hour, 0}, {25 * time.Hour, 1}} {
-		if n, err := files.Prune(t.Context(), s.Pool, now.Add(c.after), 10); err != nil || n != c.gone {
-			t.Errorf("after %v: %d (%v)", c.after, n, err)
-		}
-	}
-	if rows(t, s, "chunk") != 1 {
-		t.Errorf("%d chunks", rows(t, s, "chunk"))
-	}
-}
-
 // A name is one step of a path that shows as it is, whatever it was.
 func TestNamesAreMadeSafe(t *testing.T) {
 	t.Parallel()
@@ -258,7 +231,10 @@ func TestAnyNameIsMadeSafe(t *testing.T) {
 
 func TestRangesAreServed(t *testing.T) {
 	t.Parallel()
-	s := newStore(t)
+	eachStore(t, rangesAreServed)
+}
+
+func rangesAreServed(t *testing.T, s *files.Store) {
 	content := pdf(600_000, 5)
 	f, err := s.Put(t.Context(), bytes.NewReader(content), "", nil)
 	if err != nil {
@@ -270,7 +246,7 @@ func TestRangesAreServed(t *testing.T) {
 			r.Header.Set(header[i], header[i+1])
 		}
 		w := httptest.NewRecorder()
-		files.Serve(w, r, s.Pool, "õ.pdf", f)
+		s.Serve(w, r, "õ.pdf", f)
 		return w
 	}
 	whole := get()
@@ -290,8 +266,9 @@ func TestRangesAreServed(t *testing.T) {
 }
 
 // A file of 200 MB passes, in and out, in the memory of a few pieces of it.
-func TestALargeFileTakesLittleMemory(t *testing.T) {
-	s := newStore(t)
+func TestALargeFileTakesLittleMemory(t *testing.T) { eachStore(t, largeFileTakesLittleMemory) }
+
+func largeFileTakesLittleMemory(t *testing.T, s *files.Store) {
 	const size = 200 << 20
 	s.Size = size
 	peak := watchHeap(t)
@@ -300,7 +277,7 @@ func TestALargeFileTakesLittleMemory(t *testing.T) {
 	if err != nil || f.Size != size {
 		t.Fatalf("%+v (%v)", f, err)
 	}
-	if n, err := io.Copy(io.Discard, files.Open(t.Context(), s.Pool, f)); err != nil || n != size {
+	if n, err := io.Copy(io.Discard, s.Open(t.Context(), f)); err != nil || n != size {
 		t.Fatalf("%d (%v)", n, err)
 	}
 	if got := peak(); got > 64<<20 {

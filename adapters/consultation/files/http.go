@@ -9,8 +9,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Upload is what the header of a request says of the file in its body.
@@ -56,7 +54,7 @@ func ReadUpload(h http.Header) (Upload, []error) {
 
 // Serve sends a file, or the ranges that are asked for, so that no browser shows
 // it or takes it for something else.
-func Serve(w http.ResponseWriter, r *http.Request, pool *pgxpool.Pool, name string, f File) {
+func (s *Store) Serve(w http.ResponseWriter, r *http.Request, name string, f File) {
 	h := w.Header()
 	h.Set("Content-Type", f.MediaType)
 	h.Set("Content-Disposition", Disposition(name))
@@ -67,7 +65,7 @@ func Serve(w http.ResponseWriter, r *http.Request, pool *pgxpool.Pool, name stri
 	h.Set("Repr-Digest", "sha-256=:"+base64.StdEncoding.EncodeToString(f.SHA256)+":")
 	// By the machine's clock, as the connection goes; not every writer has one.
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(Timeout(f.Size)))
-	http.ServeContent(w, r, "", time.Time{}, Open(r.Context(), pool, f))
+	http.ServeContent(w, r, "", time.Time{}, s.Open(r.Context(), f))
 }
 
 // Disposition is a Content-Disposition for a safe name: in ASCII for those who

@@ -5,17 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgxpool"
 )
 
 // Reader reads a stored file from any place, a chunk at a time. It is for one
 // goroutine and needs no closing.
 type Reader struct {
 	ctx    context.Context
-	pool   *pgxpool.Pool
+	store  *Store
 	file   File
 	at     int64
 	number int // of the chunk that is held, -1: none
@@ -23,8 +24,50 @@ type Reader struct {
 }
 
 // Open reads the file f. What is read later fails when ctx ends.
-func Open(ctx context.Context, pool *pgxpool.Pool, f File) *Reader {
-	return &Reader{ctx: ctx, pool: pool, file: f, number: -1}
+func (s *Store) Open(ctx context.Context, f File) *Reader {
+	return &Reader{ctx: ctx, store: s, file: f, number: -1}
+}
+
+// load reads one chunk.
+func (r *Reader) load(number int) error {
+	if r.file.InDirectory {
+		return r.loadFile(number)
+	}
+	err := r.store.Pool.QueryRow(r.ctx, `select data from consultation.chunk where file_id = $1 and number = $2`, r.file.ID, number).Scan(&r.chunk)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return errDeleted
+	}
+	return err
+}
+
+var errDeleted = errors.New("it has been deleted")
+
+// loadFile reads one chunk out of the directory. The file is opened for each, which
+// costs little beside reading it, so that a reader needs no closing.
+func (r *Reader) loadFile(number int) error {
+	if r.store.Dir == "" {
+		return errors.New("it lies in a directory, and none is configured")
+	}
+	if err := r.ctx.Err(); err != nil {
+		return err
+	}
+	f, err := os.Open(r.store.path(r.file.SHA256))
+	if errors.Is(err, fs.ErrNotExist) {
+		return errDeleted
+	}
+	if err != nil {
+		return withoutPath(err)
+	}
+	defer f.Close()
+	if cap(r.chunk) < chunkSize {
+		r.chunk = make([]byte, chunkSize)
+	}
+	n, err := f.ReadAt(r.chunk[:chunkSize], int64(number)*chunkSize)
+	r.chunk = r.chunk[:n]
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return withoutPath(err)
 }
 
 // Read implements io.Reader.
@@ -33,11 +76,7 @@ func (r *Reader) Read(p []byte) (int, error) {
 		return 0, io.EOF
 	}
 	if number := int(r.at / chunkSize); number != r.number {
-		err := r.pool.QueryRow(r.ctx, `select data from consultation.chunk where file_id = $1 and number = $2`, r.file.ID, number).Scan(&r.chunk)
-		if errors.Is(err, pgx.ErrNoRows) {
-			err = errors.New("it has been deleted")
-		}
-		if err != nil {
+		if err := r.load(number); err != nil {
 			r.number = -1
 			return 0, fmt.Errorf("reading a file: %w", err)
 		}
