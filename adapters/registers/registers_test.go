@@ -133,7 +133,7 @@ func newRecordedWorld(t *testing.T, change func(*registers.Register), book *reco
 	if err := box.SetService(soap.ServiceID{Provider: provider, Code: "cars", Version: "v1"}, register.URL); err != nil {
 		t.Fatal(err)
 	}
-	xr, err := xroad.New(xroad.Options{SecurityServer: box.URL(), Client: client(t, "EE/GOV/70008747/ristmik"), Timeout: 10 * time.Second})
+	xr, err := xroad.New(xroad.Options{SecurityServer: box.URL(), Client: client(t, "EE/GOV/70008747/ristmik"), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func newRecordedRESTWorld(t *testing.T, change func(*registers.Register), book *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = box.Close(context.Background()) })
-	xr, err := xroad.New(xroad.Options{SecurityServer: box.URL(), Client: client(t, "EE/GOV/70008747/ristmik"), Timeout: 10 * time.Second})
+	xr, err := xroad.New(xroad.Options{SecurityServer: box.URL(), Client: client(t, "EE/GOV/70008747/ristmik"), Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}

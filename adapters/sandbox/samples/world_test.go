@@ -93,7 +93,7 @@ func worldOf(h soap.Header, expect string, words *row, address string) securitys
 			}
 		}
 	}
-	service := securityserver.Service{ID: h.Service, Kind: securityserver.WSDL, URL: address, Clients: []soap.ClientID{h.Client}, Timeout: 5 * time.Second}
+	service := securityserver.Service{ID: h.Service, Kind: securityserver.WSDL, URL: address, Clients: []soap.ClientID{h.Client}, Timeout: 30 * time.Second}
 	unknownProvider := strings.HasSuffix(expect, ".unknown_member") && words != nil && words.says("provider", "addresses")
 	if !strings.HasSuffix(expect, ".unknown_member") || unknownProvider {
 		register(h.Client)
