@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -59,7 +60,7 @@ func TestBug28WhatTheVersionBeforePublishesIsSentInOrder(t *testing.T) {
 	store(0, each) // before a new relay runs
 	run(t, pool, outbox.Options{}, outbox.Destination{Name: "tax", Sender: sender, Policy: outbox.Policy{MaxInFlight: 4}})
 	eventually(t, "delivered what was there", func() bool { return stats(t, pool, "tax").Delivered == lanes*each })
-	for i := each; i < 2*each; i++ { // one by one, since the lanes of the two versions do not lock one another
+	for i := each; i < 2*each; i++ { // one by one, so that the test knows their order
 		store(i, i+1)
 		eventually(t, "delivered", func() bool { return stats(t, pool, "tax").Delivered == int64(lanes*(i+1)) })
 	}
@@ -68,6 +69,70 @@ func TestBug28WhatTheVersionBeforePublishesIsSentInOrder(t *testing.T) {
 			t.Errorf("lane %s: %v", lane, got[lane])
 		}
 	}
+}
+
+// Publishers of both versions wait for one another in a lane until they commit, so that its messages are sent in the order
+// of their commits; relays wait for neither.
+func TestBug28PublishersOfBothVersionsKeepTheOrderOfALane(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	for _, names := range [][]string{{"tax"}, {"tax", "1"}, {"maks", "õ-ü-\U0001f6c2"}, {"", ""}} {
+		if got, want := scalar[int64](t, pool, `select outbox.lock_key(variadic $1::text[])`, names), outbox.LockKey(names...); got != want {
+			t.Errorf("%q: the key is %d, not %d", names, got, want)
+		}
+	}
+	const publishers, each = 6, 30
+	var mu sync.Mutex
+	var committed []string
+	sender := &recorder{}
+	relay := func() *running {
+		return run(t, pool, outbox.Options{}, outbox.Destination{Name: "tax", Sender: sender})
+	}
+	r := relay()
+	var all sync.WaitGroup
+	for p := range publishers {
+		all.Go(func() {
+			publish := func(ctx context.Context, tx pgx.Tx, m outbox.Message) error { return outbox.Publish(ctx, tx, m) }
+			if p%2 == 0 {
+				publish = func(ctx context.Context, tx pgx.Tx, m outbox.Message) error { return outbox.PublishBefore(ctx, tx, m) }
+			}
+			for i := range each {
+				key := fmt.Sprintf("%d-%d", p, i)
+				err := pgx.BeginFunc(testContext(t), pool, func(tx pgx.Tx) error {
+					if err := publish(testContext(t), tx, message("tax", "l", key)); err != nil {
+						return err
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					committed = append(committed, key) // nobody else has the lane before this commits
+					return nil
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	eventually(t, "all are sent", func() bool { return stats(t, pool, "tax").Delivered == publishers*each })
+	r.stop(t)
+	if got := sender.keys(); !slices.Equal(got, committed) {
+		t.Errorf("sent %v, committed %v", got, committed)
+	}
+	// A relay that gives a message a row of its lane does not wait for the publisher who has the lane.
+	tx, err := pool.Begin(testContext(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	later := message("tax", "m", "later")
+	later.Delay = 50 * time.Millisecond
+	publish(t, pool, later)
+	if err := outbox.Publish(testContext(t), tx, message("tax", "m", "open")); err != nil {
+		t.Fatal(err)
+	}
+	relay()
+	eventually(t, "it is sent", func() bool { return stats(t, pool, "tax").Delivered == publishers*each+1 })
 }
 
 // A process that does not know a kind of messages yet leaves them to one that does; those of other lanes go on.

@@ -192,8 +192,8 @@ with own as materialized (
 	// lockLanes creates the lanes that are missing and locks the others without writing to them; it returns the
 	// destinations of the created ones.
 	lockLanes = `
-insert into outbox.lane (destination, key, ready_at, bulk)
-select w.destination, w.key, now() + make_interval(secs => w.delay), w.bulk
+insert into outbox.lane (destination, key, ready_at, bulk, by_relay)
+select w.destination, w.key, now() + make_interval(secs => w.delay), w.bulk, true
 from unnest($1::text[], $2::text[], $3::float8[], $4::bool[]) as w(destination, key, delay, bulk)
 order by w.destination collate "C", w.key collate "C"
 on conflict (destination, key) do update set ready_at = lane.ready_at where false

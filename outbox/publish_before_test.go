@@ -6,6 +6,18 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// lockLanesBefore is what publishers of the version before lock lanes with.
+const lockLanesBefore = `
+insert into outbox.lane (destination, key, ready_at, bulk)
+select w.destination, w.key, now() + make_interval(secs => w.delay), w.bulk
+from unnest($1::text[], $2::text[], $3::float8[], $4::bool[]) as w(destination, key, delay, bulk)
+order by w.destination collate "C", w.key collate "C"
+on conflict (destination, key) do update set ready_at = lane.ready_at where false
+returning destination`
+
+// LockKey is lockKey.
+var LockKey = lockKey
+
 // PublishBefore stores messages in the caller's transaction as the version before did: each with a row in pending, and
 // its lane with one of its own. Relays still serve such rows, and those that they make themselves.
 func PublishBefore(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
@@ -32,7 +44,7 @@ func PublishBefore(ctx context.Context, tx pgx.Tx, msgs ...Message) error {
 	}
 	var stored int
 	batch := &pgx.Batch{}
-	batch.Queue(lockLanes, laneDests, laneKeys, laneDelays, laneBulks)
+	batch.Queue(lockLanesBefore, laneDests, laneKeys, laneDelays, laneBulks)
 	batch.Queue(`
 with stored as (
     insert into outbox.message (destination, lane, kind, key, payload, traceparent, not_before, expires_at, bulk)

@@ -64,8 +64,8 @@ func resumeMessages(ctx context.Context, db DB) (moved bool, err error) {
 			return err
 		}
 		for _, sql := range []string{`
-insert into outbox.lane (destination, key, ready_at, bulk)
-select distinct on (destination, lane) destination, lane, not_before, bulk from outbox.untaken
+insert into outbox.lane (destination, key, ready_at, bulk, by_relay)
+select distinct on (destination, lane) destination, lane, not_before, bulk, true from outbox.untaken
 order by destination, lane, id
 on conflict (destination, key) do update set ready_at = lane.ready_at where false`, `
 insert into outbox.pending (destination, lane, id, due, expires_at, bulk, published_at)
