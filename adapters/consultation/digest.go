@@ -30,18 +30,33 @@ func digestDue(now time.Time) time.Time {
 	return calendar.InOffice((calendar.DayOf(now) + 1).At(0, 0, 0)).Add(digestWaits)
 }
 
-// queueReminder puts a reminder into the digest of its day.
-func queueReminder(ctx context.Context, tx pgx.Tx, l *lockedLeg, percent int, now time.Time) error {
-	due := digestDue(now)
-	day := calendar.DayOf(due).String()
-	batch := &pgx.Batch{}
-	batch.Queue(`insert into consultation.digest (authority, day, due_at) values ($1, $2, $3) on conflict do nothing`, l.policy.Authority, day, due)
-	batch.Queue(`insert into consultation.reminder (leg_id, number, authority, day, percent, at) values ($1, $2, $3, $4, $5, $6)`,
-		l.id, l.changes, l.policy.Authority, day, percent, now)
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("storing a reminder: %w", err)
+// reminderQueue is what goes into the digests of one day.
+type reminderQueue struct {
+	day           string
+	due           time.Time
+	legs          []string
+	numbers, part []int
+	authorities   []string
+}
+
+func (q *reminderQueue) add(l *lockedLeg, percent int) {
+	q.legs, q.numbers, q.part = append(q.legs, l.id), append(q.numbers, l.changes), append(q.part, percent)
+	q.authorities = append(q.authorities, l.policy.Authority)
+}
+
+// queue stores the reminders. The digests come in one order, so that two who begin
+// some at once do not wait for one another.
+func (q *reminderQueue) queue(batch *pgx.Batch, now time.Time) {
+	if len(q.legs) == 0 {
+		return
 	}
-	return nil
+	batch.Queue(`
+		insert into consultation.digest (authority, day, due_at) select distinct authority, $2::date, $3::timestamptz from unnest($1::text[]) w (authority)
+		order by authority on conflict do nothing`, q.authorities, q.day, q.due)
+	batch.Queue(`
+		insert into consultation.reminder (leg_id, number, authority, day, percent, at)
+		select leg, number, authority, $5::date, percent, $6 from unnest($1::uuid[], $2::int[], $3::text[], $4::int[]) w (leg, number, authority, percent)`,
+		q.legs, q.numbers, q.authorities, q.part, q.day, now)
 }
 
 // makeDigests makes the digests that are due and returns how many. One that would
@@ -55,7 +70,7 @@ func (p *Procedure) makeDigests(ctx context.Context, pool *pgxpool.Pool) (int, e
 			var authority, day string
 			err := tx.QueryRow(ctx, `
 				select authority, day::text from consultation.digest where made_at is null and due_at <= $1
-				order by due_at limit 1 for update skip locked`, now).Scan(&authority, &day)
+				order by due_at limit 1 for no key update skip locked`, now).Scan(&authority, &day)
 			if errors.Is(err, pgx.ErrNoRows) {
 				return nil
 			}
@@ -90,13 +105,19 @@ func (p *Procedure) makeDigests(ctx context.Context, pool *pgxpool.Pool) (int, e
 }
 
 // makeDigest settles what stands in a digest: one reminder, the latest, of each
-// question that still waits for the authority. Each is also a notice for it.
+// question that still waits for the authority. Each is also a notice for it. What
+// is being answered in the same moment is waited for, and left out: questions are
+// locked in the order in which timers lock them.
 func (p *Procedure) makeDigest(ctx context.Context, tx pgx.Tx, authority, day string, now time.Time) (bool, error) {
 	told, err := tx.Exec(ctx, `
-		with told as (
-			update consultation.reminder r set told = true from consultation.leg l
-			where (r.authority, r.day) = ($1, $2::date) and l.id = r.leg_id and l.state = any($3)
+		with waiting as materialized (
+			select l.id from consultation.leg l
+			where l.id in (select leg_id from consultation.reminder where (authority, day) = ($1, $2::date)) and l.state = any($3)
 				and l.progress->'wanted' is null and not coalesce((l.progress->>'asking')::boolean, false)
+			order by l.consultation_id, l.round for share
+		), told as (
+			update consultation.reminder r set told = true from waiting w
+			where (r.authority, r.day) = ($1, $2::date) and w.id = r.leg_id
 				and not exists (select from consultation.reminder n where n.leg_id = r.leg_id and n.day = r.day and n.number > r.number)
 			returning r.leg_id
 		)

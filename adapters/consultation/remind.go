@@ -61,68 +61,96 @@ func (p *Procedure) Remind(ctx context.Context, pool *pgxpool.Pool) (reminders, 
 		return 0, 0, fmt.Errorf("looking for reminders: %w", err)
 	}
 	var problems []error
-	for _, leg := range legs {
-		done := false
-		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) (err error) {
-			l, err := lockLeg(ctx, tx, leg)
-			if err != nil {
-				return err
+	for chunk := range slices.Chunk(legs, timerChunk) {
+		n, err := p.remindOf(ctx, pool, chunk...)
+		if err == nil {
+			reminders += n
+			continue
+		}
+		for _, leg := range chunk { // one of them holds no other up
+			n, err := p.remindOf(ctx, pool, leg)
+			if reminders += n; err != nil {
+				problems = append(problems, fmt.Errorf("reminding of leg %s: %w", leg, err))
 			}
-			if err := p.pass(ctx, tx, &l, p.clock().Add(time.Microsecond)); err != nil {
-				return err
-			}
-			if done, err = p.remind(ctx, tx, &l); err != nil {
-				return err
-			}
-			return p.settle(ctx, tx, l.round, l.roundState)
-		})
-		if err != nil {
-			problems = append(problems, fmt.Errorf("reminding of leg %s: %w", leg, err))
-		} else if done {
-			reminders++
 		}
 	}
 	digests, err = p.makeDigests(ctx, pool)
 	return reminders, digests, errors.Join(append(problems, err)...)
 }
 
-// remind reminds of one question if that is due now, for the latest part of the
-// term that has passed, or lets the reminder rest. The caller holds the round's
-// lock.
-func (p *Procedure) remind(ctx context.Context, tx pgx.Tx, l *lockedLeg) (bool, error) {
-	now := p.clock()
-	at, percent, ok := l.progress.nextReminder()
-	if !ok || at.After(now) {
-		return false, nil
-	}
-	until, err := p.restsUntil(ctx, tx, l.policy.Authority, l.policy.Destination)
-	if err != nil {
-		return false, err
-	}
-	if until.IsZero() {
-		until = calendar.InOffice(now)
-	}
-	if until.After(now) {
-		_, err := tx.Exec(ctx, `update consultation.timer set due_at = $3 where leg_id = $1 and what = $2`, l.id, HappenedReminded, calendar.InOffice(until))
+// remindOf reminds of those of the questions for which that is due now, each for
+// the latest part of the term that has passed, or lets reminders rest, in one
+// transaction, and returns how many there were. A question that is answered in
+// the same moment is not reminded of: whoever has its round's lock second sees what
+// the first has done, and the update of the leg holds only in the state it was
+// read in.
+func (p *Procedure) remindOf(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int, error) {
+	reminders := 0
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		legs, err := lockLegs(ctx, tx, ids)
 		if err != nil {
-			return false, fmt.Errorf("putting off a reminder: %w", err)
+			return err
 		}
-		return false, nil
+		now := p.clock()
+		due := digestDue(now)
+		q := reminderQueue{day: calendar.DayOf(due).String(), due: due}
+		var w writes
+		rests := map[string]time.Time{} // by destination and authority
+		for i := range legs {
+			l := &legs[i]
+			if err := p.passed(&w, l, now.Add(time.Microsecond)); err != nil {
+				return err
+			}
+			percent, ok := l.progress.remindedNow(now)
+			if !ok {
+				continue
+			}
+			key := l.policy.Destination + " " + l.policy.Authority
+			until, known := rests[key]
+			if !known {
+				if until, err = p.restsUntil(ctx, tx, l.policy.Authority, l.policy.Destination); err != nil {
+					return err
+				}
+				if until.IsZero() {
+					until = calendar.InOffice(now)
+				}
+				rests[key] = until
+			}
+			if until.After(now) {
+				w.batch.Queue(`update consultation.timer set due_at = $3 where leg_id = $1 and what = $2`, l.id, HappenedReminded, calendar.InOffice(until))
+				continue
+			}
+			changed, err := p.note(&w, l, occurrence{What: HappenedReminded, At: now, Percent: percent}, news{actor: byClock})
+			if err != nil {
+				return err
+			}
+			if changed {
+				reminders++
+				q.add(l, percent)
+			}
+		}
+		q.queue(&w.batch, now)
+		if err := w.flush(ctx, tx); err != nil {
+			return err
+		}
+		return p.settleAll(ctx, tx, legs)
+	})
+	if err != nil {
+		return 0, err
 	}
+	return reminders, nil
+}
+
+// remindedNow is the latest part of the term, in percent, of which a reminder is
+// due; false when none is.
+func (p progress) remindedNow(now time.Time) (percent int, due bool) {
 	for {
-		next := *l
-		next.progress.Reminded = percent
-		later, more, ok := next.progress.nextReminder()
-		if !ok || later.After(now) {
-			break
+		at, next, ok := p.nextReminder()
+		if !ok || at.After(now) {
+			return percent, due
 		}
-		percent = more
+		percent, due, p.Reminded = next, true, next
 	}
-	changed, err := p.apply(ctx, tx, l, occurrence{What: HappenedReminded, At: now, Percent: percent}, news{actor: byClock})
-	if err != nil || !changed {
-		return false, err
-	}
-	return true, queueReminder(ctx, tx, l, percent, now)
 }
 
 // restsUntil is until when nobody is reminded because the fault is not the

@@ -129,20 +129,25 @@ func (p *Procedure) fire(ctx context.Context, pool *pgxpool.Pool, ids ...string)
 		if err := w.flush(ctx, tx); err != nil {
 			return err
 		}
-		var settled roundRef
-		for _, l := range legs {
-			if l.round == settled || l.policy.Mandatory && !l.progress.State.Final() {
-				continue // while this leg is waited for, nothing else ends with it
-			}
-			settled = l.round
-			if err := p.settle(ctx, tx, l.round, l.roundState); err != nil {
-				return err
-			}
-		}
-		return nil
+		return p.settleAll(ctx, tx, legs)
 	})
 	if err != nil {
 		return fmt.Errorf("firing the timers of %d legs, the first one %s: %w", len(ids), ids[0], err)
+	}
+	return nil
+}
+
+// settleAll settles the rounds of legs, which come in the order of their rounds.
+func (p *Procedure) settleAll(ctx context.Context, tx pgx.Tx, legs []lockedLeg) error {
+	var settled roundRef
+	for _, l := range legs {
+		if l.round == settled || l.policy.Mandatory && !l.progress.State.Final() {
+			continue // while this leg is waited for, nothing else ends with it
+		}
+		settled = l.round
+		if err := p.settle(ctx, tx, l.round, l.roundState); err != nil {
+			return err
+		}
 	}
 	return nil
 }
