@@ -63,13 +63,12 @@ func (p *Provider) takeOut(content map[string]any) []*sentFiles {
 }
 
 func (p *Provider) takeOutOf(owner map[string]any) *sentFiles {
-	out := &sentFiles{}
+	text := func(m map[string]any, name string) string { s, _ := m[name].(string); return s }
+	out := &sentFiles{leg: straight(text(owner, "consultationId")), level: consultation.Classification(text(owner, "classification"))}
 	given, _ := owner["attachment"].([]any)
 	if len(given) == 0 {
 		return out
 	}
-	text := func(m map[string]any, name string) string { s, _ := m[name].(string); return s }
-	out.leg, out.level = straight(text(owner, "consultationId")), consultation.Classification(text(owner, "classification"))
 	ids := make([]any, len(given))
 	named := make([]string, len(given))
 	var wrong []consultation.Violation

@@ -299,3 +299,60 @@ func TestASOAPMessageThatBreaksOffInItsFile(t *testing.T) {
 		t.Errorf("%d rows are left", n)
 	}
 }
+
+// Whose files they are that others may not know of does not stand in the log,
+// whether they are taken or not, and nobody else finds them.
+func TestFilesOfAHiddenQuestion(t *testing.T) {
+	t.Parallel()
+	w, _ := guardedWorld(t)
+	if _, err := w.pool.Exec(t.Context(), `update consultation.leg set hidden = true, policy = policy || '{"hidden": true}' where authority = 'security'`); err != nil {
+		t.Fatal(err)
+	}
+	w.log.take()
+	leg := w.leg("security")
+	const ref = "<contentRef>cid:f-1</contentRef>"
+	good := func() soap.Attachment { return pdfPart("f-1", "%PDF-1.7 salajane arvamus") }
+	answer := func(id, files string) string {
+		return strings.Replace(answerWith(leg, id, files), "OPINION_POSITIVE", "NO_OBJECTION", 1)
+	}
+	for _, want := range []string{"accepted", "duplicate"} {
+		if msg, _ := w.packed(security, "submitAnswer", answer("a", fileElement(fileB, ref)), soap.PackagingSwA, good()); said(msg, "status") != want {
+			t.Errorf("%s", msg.Raw)
+		}
+	}
+	for code, send := range map[string]func() *soap.Message{
+		"attachment.sha256": func() *soap.Message {
+			msg, _ := w.packed(security, "submitAnswer", answer("b", fileElement(fileA, "<sha256>"+hexOf("x")+"</sha256>"+ref)), soap.PackagingSwA, good())
+			return msg
+		},
+		"client.attachments_not_taken": func() *soap.Message {
+			msg, _ := w.packed(security, "submitAnswer", answer("b", ""), soap.PackagingSwA, good())
+			return msg
+		},
+		"consultation.unknown": func() *soap.Message {
+			msg, _ := w.packed(security, "getAttachment", "<consultationId>"+leg+"</consultationId><attachmentId>"+fileA+"</attachmentId>", 0)
+			return msg
+		},
+	} {
+		if got := said(send(), "faultCode"); got != code {
+			t.Errorf("%s, want %s", got, code)
+		}
+	}
+	if _, files := w.packed(security, "getAttachment", "<consultationId>"+leg+"</consultationId><attachmentId>"+fileB+"</attachmentId>", 0); len(files) != 1 {
+		t.Error("its own file is not given")
+	}
+	lines := w.log.take()
+	for _, line := range lines {
+		if strings.Contains(line, security.Member) || strings.Contains(line, "security") || strings.Contains(line, messageID) {
+			t.Errorf("log: %s", line)
+		}
+	}
+	if len(lines) != 3 { // three refusals, of nobody
+		t.Errorf("%d lines: %v", len(lines), lines)
+	}
+	for _, question := range []string{leg, w.leg("labour")} {
+		if msg, files := w.packed(labour, "getAttachment", "<consultationId>"+question+"</consultationId><attachmentId>"+fileB+"</attachmentId>", 0); said(msg, "faultCode") != consultation.FaultUnknownConsultation || len(files) > 0 {
+			t.Errorf("labour: %s", msg.Raw)
+		}
+	}
+}
