@@ -104,7 +104,7 @@ func mustControl(t testing.TB, s *sandbox.Sandbox, method, path string, in, out 
 	}
 }
 
-// eventually waits until done, at most for ten seconds.
+// eventually waits until done, at most for a minute.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
