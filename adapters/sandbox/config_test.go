@@ -28,7 +28,7 @@ func TestTheShippedWorldIsTheOneOfTheHub(t *testing.T) {
 	for _, code := range []string{"submitAnswer", "submitAnswers", "listNotices", "getConsultation", "getAttachment", "acknowledgeConsultation", "takeIntoReview", "requestInformation", "requestExtension", "listDigests", "announceDowntime", "getStatistics"} {
 		hub += "70008747/ristmik/" + code + " |"
 	}
-	want := hub + "70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|79990000/jarelevalve/konsult labour-inspectorate"
+	want := hub + "70008747/ristmik/konsult |70000349/tor/TORIK employment-register|70000349/tor/permitNotice tax-permits|70000591/konsult/consultationRequest security-service|70000591/konsult/consultationNotice security-service|79990000/jarelevalve/konsult labour-inspectorate"
 	if got := strings.Join(services, "|"); got != want {
 		t.Errorf("services %s", got)
 	}

@@ -71,6 +71,9 @@ func TestNoticesAndDigestsAreSent(t *testing.T) {
 		s.must("POST", s.box.ControlURL()+"/control/v1/faults", nil, map[string]any{"kind": "cut", "at": "answer", "service": service}, nil)
 	}
 	s.mustAct(withdrawn.ID+"/withdrawal", "w", map[string]any{"reason": "Taotlus võeti tagasi"})
+	for authority := range systems { // before anything else goes that way
+		hears(authority, "withdrawn", withdrawn.leg(authority), 2)
+	}
 	revised := opened("C-2")
 	s.mustAct(revised.ID+"/revisions", "r", openRequest("pushed", "C-2", map[string]any{"purpose": "Muu"}))
 	extended := opened("C-3")
@@ -80,7 +83,6 @@ func TestNoticesAndDigestsAreSent(t *testing.T) {
 	}
 	s.mustAct(extended.ID+"/legs/"+extended.leg("labour").ID+"/extension", "e", map[string]any{"granted": true})
 	for authority := range systems {
-		hears(authority, "withdrawn", withdrawn.leg(authority), 2)
 		hears(authority, "superseded", revised.leg(authority), 1)
 	}
 	hears("labour", "extension_granted", extended.leg("labour"), 1)
