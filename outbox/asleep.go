@@ -14,21 +14,38 @@ import (
 // A dispatcher that goes to sleep holds an advisory lock, in a session of this relay. A publisher of a new lane tries to
 // share that lock until its transaction ends: if it cannot, somebody sleeps, and it notifies; if it can, the dispatcher
 // cannot go to sleep before the publisher has committed, and so finds what it has published. A session that is lost
-// loses its locks unnoticed; then it is the next poll that finds the messages.
+// loses its locks unnoticed; then it is the next poll that finds the messages, and that the session is not there any more.
 type sleepers struct {
 	connect func(ctx context.Context) (*pgx.Conn, error)
 
-	mu   sync.Mutex
-	conn *pgx.Conn
+	mu      sync.Mutex
+	conn    *pgx.Conn
+	session int       // counts the sessions
+	seen    time.Time // when this one was last heard of
 }
 
 // sleepFor bounds a statement on the locks, which never waits.
 const sleepFor = 5 * time.Second
 
-// lie says whether the dispatcher may go to sleep, and takes the lock if so. Where it may not, a publisher has not
-// committed yet, or another process sleeps.
-func (s *sleepers) lie(ctx context.Context, destination string) bool {
+// lie says whether the dispatcher may go to sleep, and takes the lock if so, in the session named. Where it may not, a
+// publisher has not committed yet, or another process sleeps.
+func (s *sleepers) lie(ctx context.Context, destination string) (session int, ok bool) {
 	return s.do(ctx, `select pg_try_advisory_lock(hashtextextended('outbox asleep ' || $1::text, 0))`, destination)
+}
+
+// lasts says whether a session is still there; it asks at most once in the given time.
+func (s *sleepers) lasts(ctx context.Context, session int, within time.Duration) bool {
+	ctx, cancel := context.WithTimeout(ctx, sleepFor)
+	defer cancel()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conn != nil && time.Since(s.seen) >= within {
+		if s.seen = time.Now(); s.conn.Ping(ctx) != nil {
+			_ = s.conn.Close(context.WithoutCancel(ctx))
+			s.conn = nil
+		}
+	}
+	return s.conn != nil && s.session == session
 }
 
 // rise lets go of the lock: publishers need not notify any more.
@@ -36,7 +53,7 @@ func (s *sleepers) rise(ctx context.Context, destination string) {
 	s.do(ctx, `select pg_advisory_unlock(hashtextextended('outbox asleep ' || $1::text, 0))`, destination)
 }
 
-func (s *sleepers) do(ctx context.Context, sql, destination string) (ok bool) {
+func (s *sleepers) do(ctx context.Context, sql, destination string) (session int, ok bool) {
 	ctx, cancel := context.WithTimeout(ctx, sleepFor)
 	defer cancel()
 	s.mu.Lock()
@@ -44,16 +61,18 @@ func (s *sleepers) do(ctx context.Context, sql, destination string) (ok bool) {
 	if s.conn == nil || s.conn.IsClosed() {
 		conn, err := s.connect(ctx)
 		if err != nil {
-			return false
+			return 0, false
 		}
 		s.conn = conn
+		s.session++
 	}
 	if err := s.conn.QueryRow(ctx, sql, destination).Scan(&ok); err != nil {
 		_ = s.conn.Close(context.WithoutCancel(ctx))
 		s.conn = nil
-		return false
+		return 0, false
 	}
-	return ok
+	s.seen = time.Now()
+	return s.session, ok
 }
 
 // close lets go of all locks.

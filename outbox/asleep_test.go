@@ -101,3 +101,17 @@ func TestALostSleepersSessionCostsOnePoll(t *testing.T) {
 	}
 	eventually(t, "delivered", func() bool { return sender.count() == 2 })
 }
+
+// A relay that nobody publishes to notices all the same that its session with the locks is lost, and takes them again.
+func TestALostSleepersSessionIsNoticedWithoutMessages(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	var sender recorder
+	run(t, pool, outbox.Options{Poll: 20 * time.Millisecond}, outbox.Destination{Name: "tax", Sender: &sender})
+	for range 3 {
+		eventually(t, "asleep, and killed", func() bool {
+			return scalar[int](t, pool, `select count(pg_terminate_backend(l.pid)) from pg_locks l where l.locktype = 'advisory' and l.mode = 'ExclusiveLock'
+				and l.database = (select oid from pg_database where datname = current_database())`) == 1
+		})
+	}
+}

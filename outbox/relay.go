@@ -41,6 +41,8 @@ type destination struct {
 	together  *together
 	last      look              // of the dispatcher: what it saw last
 	asleep    bool              // of the dispatcher: publishers notify
+	session   int               // of the dispatcher: that of its sleep
+	woken     bool              // of the dispatcher: it was; if not, what it finds may have been notified in vain
 	claims    int               // of the dispatcher: made while there were bulk messages
 	starved   bool              // of the dispatcher: all slots are taken, and one that becomes free wakes
 	positions map[bool]*reading // of the dispatcher: how far the log has been read, bulk messages apart
