@@ -160,6 +160,8 @@ type Authority struct {
 	Notices   Notices  `yaml:"notices"`
 	// Attachments says how the files of a question go with it over SOAP.
 	Attachments Enclosing `yaml:"attachments"`
+	// Watch is as in [Contract], of the service that takes its questions.
+	Watch Switch `yaml:"watch"`
 }
 
 // Enclosing is how the files of a question go with it over SOAP; "" is as "swa".
@@ -252,9 +254,10 @@ type TaxRegister struct {
 }
 
 // LabourRegister names the Labour Inspectorate's REST service that takes
-// permit notices.
+// permit notices. Watch is as in [Contract].
 type LabourRegister struct {
 	PermitService string `yaml:"permit_service"`
+	Watch         Switch `yaml:"watch"`
 }
 
 // Contract is a register whose operations the core may call as JSON, at

@@ -67,3 +67,22 @@ func TestEveryChangeOfAContractHasWords(t *testing.T) {
 		}
 	}
 }
+
+// What jobs count is told in the language of the page; what nobody has words for stands
+// as it was reported.
+func TestReportsOfJobsAreTold(t *testing.T) {
+	t.Parallel()
+	for l, want := range map[lang]string{
+		estonian: "lõhkuvalt muutunuid: 1, sündmusi tuumale: 2, ohutult muutunuid: 0, new thing: 7, samu kirjeldusi: 3",
+		english:  "changed so that it breaks: 1, events for the core: 2, changed harmlessly: 0, new thing: 7, descriptions that are the same: 3",
+	} {
+		if got := summary(l, map[string]int{"same": 3, "harmless": 0, "breaking": 1, "events": 2, "new_thing": 7}); got != want {
+			t.Errorf("%s: %s", l, got)
+		}
+	}
+	for key, text := range jobWords {
+		if text.et == "" || text.en == "" || text.et == text.en {
+			t.Errorf("%s: %+v", key, text)
+		}
+	}
+}

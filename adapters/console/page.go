@@ -226,7 +226,7 @@ func (c *Console) fill(ctx context.Context, p *page, s snapshot, now time.Time, 
 func (c *Console) jobRow(l lang, j job, now time.Time) jobRow {
 	row := jobRow{Name: j.Name, Cron: j.Cron, Zone: j.Zone, Next: c.moment(l, j.Next, now), CanRun: c.o.Runner != nil}
 	if r := j.Last; r != nil {
-		row.Last, row.State, row.Summary, row.Why = c.moment(l, r.Started, now), r.State, summary(r.Summary), explainError(l, r.Error)
+		row.Last, row.State, row.Summary, row.Why = c.moment(l, r.Started, now), r.State, summary(l, r.Summary), explainError(l, r.Error)
 		row.Took = spoken(l, r.Finished.Sub(r.Started))
 	}
 	switch {
@@ -260,11 +260,15 @@ func explainedDead(l lang, reason string) *why {
 	return &why{}
 }
 
-// summary is what a job reported, in the order of the names.
-func summary(counts map[string]int) string {
+// summary is what a job reported, in the order of its words for it.
+func summary(l lang, counts map[string]int) string {
 	var parts []string
 	for _, name := range sortedKeys(counts) {
-		parts = append(parts, fmt.Sprintf("%s: %d", strings.ReplaceAll(name, "_", " "), counts[name]))
+		word := strings.ReplaceAll(name, "_", " ")
+		if known, ok := jobWords["summary."+name]; ok {
+			word = known.in(l)
+		}
+		parts = append(parts, fmt.Sprintf("%s: %d", word, counts[name]))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -186,7 +186,7 @@ func say(l lang, key string, args ...any) string {
 }
 
 func wordsOf(key string) (text, bool) {
-	for _, list := range []map[string]text{words, actionWords, contractWords} {
+	for _, list := range []map[string]text{words, actionWords, contractWords, jobWords} {
 		if t, ok := list[key]; ok {
 			return t, true
 		}

@@ -148,7 +148,7 @@ func (w *world) service(path string, s Service) {
 	}
 	w.address(path+".url", s.URL)
 	w.address(path+".description", s.Description)
-	if s.Type == securityserver.OpenAPI3 && s.Description == "" {
+	if s.Type == securityserver.OpenAPI3 && s.Description == "" && s.Simulated == "" {
 		w.fault(path+".description", "missing", "an OPENAPI3 service needs the address of its document")
 	}
 	if s.VerifyTLS && !strings.HasPrefix(s.URL, "https://") {
@@ -177,13 +177,19 @@ func (w *world) service(path string, s Service) {
 		return
 	}
 	if a, ok := w.asked[s.Simulated]; ok && offers[s.Simulated].kind == "" {
-		if want := a.kind(); want != s.Type || want == securityserver.WSDL && (!asking(s)) {
+		if want := a.kind(); want != s.Type && !described(want, s) || want == securityserver.WSDL && (!asking(s)) {
 			w.fault(path, "contradiction", "an authority is asked by WSDL consultationRequest v1 and told by consultationNotice v1, or both by REST where its wire is rest")
 		}
 	}
-	if o := offers[s.Simulated]; o.kind != "" && !(o.code == "consultationRequest" && asking(s)) && (o.kind != s.Type || o.code != s.Code || o.version != s.Version) {
+	if o := offers[s.Simulated]; o.kind != "" && !(o.code == "consultationRequest" && asking(s)) && (o.kind != s.Type && !described(o.kind, s) || o.code != s.Code || o.version != s.Version) {
 		w.fault(path, "contradiction", strings.TrimSpace(fmt.Sprintf("%s offers %s %s %s", s.Simulated, o.kind, o.code, o.version))+" only")
 	}
+}
+
+// described says whether a REST service is one that describes itself, as simulated
+// ones can.
+func described(kind securityserver.Kind, s Service) bool {
+	return kind == securityserver.REST && s.Type == securityserver.OpenAPI3
 }
 
 // asking tells whether a service is one of those by which authorities are asked

@@ -68,6 +68,9 @@ contracts:
 
 # code_lists` + after
 	changed = strings.Replace(changed, "  labour:\n    permit_service", "    watch: off\n  labour:\n    permit_service", 1)
+	for _, partner := range []string{"    permit_service: EE/GOV/79990000/jarelevalve/konsult\n", "    service: EE/GOV/79990000/jarelevalve/konsult\n", "    service: EE/GOV/70000591/konsult/consultationRequest/v1\n"} {
+		changed = strings.Replace(changed, partner, partner+"    watch: off\n", 1)
+	}
 	changed = strings.Replace(changed, "directory: ristmik-data", "directory: "+filepath.Join(dir, "data"), 1)
 	if err := os.WriteFile(w.config, []byte(changed), 0o600); err != nil {
 		t.Fatal(err)

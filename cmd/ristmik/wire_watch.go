@@ -53,6 +53,11 @@ func newWatch(cfg *configs.Config, contracts []registers.Register, synced synced
 		}
 		all = append(all, more...)
 	}
+	partners, err := partnersWatched(cfg)
+	if err != nil {
+		return nil, err
+	}
+	all = append(all, partners...)
 	return contractwatch.New(contractwatch.Options{Pool: pool, Source: xr, Registers: all, Called: cfg.Exchanges.Keep, NewID: uuid.NewString, Log: log})
 }
 
@@ -111,6 +116,9 @@ func (n contractNotices) Contracts(ctx context.Context) ([]console.Contract, err
 
 // watchedTitle names a watched register for people.
 func watchedTitle(cfg *configs.Config, register string) console.Title {
+	if title, ok := partnerTitle(cfg, register); ok {
+		return title
+	}
 	for _, s := range syncTables(cfg) {
 		if tax := cfg.Authorities["tax"].Title; s.name == register && tax != (configs.Title{}) {
 			return console.Title{ET: tax.ET + ": " + s.title.ET, EN: tax.EN + ": " + s.title.EN}

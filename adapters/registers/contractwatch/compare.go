@@ -201,7 +201,9 @@ func (r Register) uses(called map[service]bool) func(code, version string) *cont
 		key := service{code, version}
 		use := mapped[key]
 		switch {
-		case use == nil && !everything && !called[key]:
+		case r.Only != nil && !slices.Contains(r.Only, code):
+			return nil
+		case r.Only == nil && use == nil && !everything && !called[key]:
 			return nil
 		case use == nil:
 			use = &contract.Use{}

@@ -54,6 +54,9 @@ type Register struct {
 	Tolerant bool
 	// RequireUser and RequireIssue say that every call has these headers.
 	RequireUser, RequireIssue bool
+	// Only are the codes of the operations that the hub calls, whatever else its
+	// description has; nil where that is told by tables and calls.
+	Only []string
 	// Tables are the mapping tables of its operations.
 	Tables []*table.Table
 	// Reads are the JSON pointers into answers that are looked at beside the tables.

@@ -261,3 +261,17 @@ func TestWhatCannotBeWatchedIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Of a partner's service the hub calls some operations and never others, whatever the
+// record of calls says: only those can break.
+func TestOnlyWhatIsCalledOfAPartnerBreaks(t *testing.T) {
+	t.Parallel()
+	for only, want := range map[string]contract.Verdict{"cars": contract.Breaking, "sum": contract.Harmless} {
+		w := newWorld(t, func(cars *contractwatch.Register) { cars.Only = []string{only} })
+		w.change("/cars", manyCar, `type="xs:string"`) // of the answer of cars
+		w.run()
+		if s := w.state("cars"); s.Verdict != want {
+			t.Errorf("only %s is called: %s, want %s", only, s.Verdict, want)
+		}
+	}
+}

@@ -30,6 +30,9 @@ func (s *Server) description(ctx context.Context, v Service) (*providerAnswer, e
 	if address == "" && v.Kind == WSDL && v.URL != "" {
 		address = v.URL + "?wsdl"
 	}
+	if address == "" && v.Kind == OpenAPI3 && v.URL != "" {
+		address = strings.TrimRight(v.URL, "/") + "/openapi.yaml"
+	}
 	v.URL = address
 	failed := refuse("server.serverproxy.internal_error", "Failed reading service description from %s", address)
 	if address == "" {

@@ -72,6 +72,12 @@ func (w *World) takeREST(name string, rw http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// restDescription gives the description of what a partner's REST service takes.
+func (w *World) restDescription(rw http.ResponseWriter, _ *http.Request) {
+	rw.Header().Set("Content-Type", "application/yaml")
+	_, _ = rw.Write(w.contracts.partner) // a caller who has gone needs no answer
+}
+
 // restNotice takes a permit notice (POST /permit-notices).
 func (w *World) restNotice(rw http.ResponseWriter, r *http.Request) {
 	var n Notice

@@ -18,6 +18,8 @@ type contracts struct {
 	hub                                                          *contract.Contract // what authorities call
 
 	files map[*contract.Operation]string // the WSDL of each
+	// partner describes what a REST service of a partner takes.
+	partner []byte
 }
 
 func loadContracts(fsys fs.FS) (contracts, error) {
@@ -45,6 +47,9 @@ func loadContracts(fsys fs.FS) (contracts, error) {
 		*want.into, c.files[op] = op, want.file
 	}
 	var err error
+	if c.partner, err = fs.ReadFile(fsys, "partner.yaml"); err != nil {
+		return c, err
+	}
 	c.hub, err = contract.Load(fsys, "consultation-answer.wsdl")
 	return c, err
 }
@@ -170,6 +175,7 @@ func (w *World) handler(sys *system) (http.Handler, error) {
 		return w.soapService(offered{w.contracts.consultationRequest, w.consultationRequest(a.name)}, offered{w.contracts.consultationNotice, w.consultationNotice(a.name)}), nil
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("GET /openapi.yaml", w.restDescription)
 	mux.HandleFunc("POST /consultations", w.restConsultation(a.name))
 	mux.HandleFunc("POST /notices", w.restTold(a.name))
 	if a.name == LabourInspectorate {
