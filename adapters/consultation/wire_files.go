@@ -25,7 +25,7 @@ func (w soapWire) write(ctx context.Context, call *xroad.Call, request map[strin
 			one["container"] = true
 		}
 		switch {
-		case len(enclosed) == 0:
+		case i >= len(enclosed):
 		case w.files.Packaging == soap.PackagingMTOM:
 			one["content"] = "" // the reference comes below
 		default:
@@ -43,8 +43,8 @@ func (w soapWire) write(ctx context.Context, call *xroad.Call, request map[strin
 		call.XML, err = mapping.EncodeXML(w.op.Input, map[string]any{"request": request})
 	} else if call.Body, err = mapping.Encode(w.op.Input, map[string]any{"request": request}); err == nil {
 		for _, el := range soap.Child(call.Body, "", "request").ChildElements() {
-			if el.Tag == "attachment" {
-				soap.SetReference(soap.Child(el, "", "content"), soap.PackagingMTOM, soap.Child(el, "", "id").Text())
+			if content := soap.Child(el, "", "content"); el.Tag == "attachment" && content != nil {
+				soap.SetReference(content, soap.PackagingMTOM, soap.Child(el, "", "id").Text())
 			}
 		}
 	}
@@ -57,9 +57,9 @@ func (w soapWire) write(ctx context.Context, call *xroad.Call, request map[strin
 	return nil
 }
 
-// enclose finds the files of a question, which are read when they are sent; size
-// is that of all of them, in bytes. Whatever the stored question names, only what
-// its authority may see goes out.
+// enclose finds the files of a question, which are read when they are sent: the
+// first ones, as many as may go; size is that of all of them, in bytes. Whatever
+// the stored question names, only what its authority may see goes out.
 func (w soapWire) enclose(ctx context.Context, q Question) (out []soap.Attachment, size int64, err error) {
 	if w.files.Store == nil || len(q.Attachments) == 0 {
 		return nil, 0, nil
@@ -72,11 +72,18 @@ func (w soapWire) enclose(ctx context.Context, q Question) (out []soap.Attachmen
 	for _, s := range rows {
 		found[s.ID] = s
 	}
+	most := w.files.Most
+	if most <= 0 {
+		most = mostEnclosed
+	}
 	for _, a := range q.Attachments {
 		s, ok := found[a.ID]
 		if !ok || s.SHA256 != a.SHA256 {
 			err := fmt.Errorf("attachment %s of the question is not there any more", a.ID)
 			return nil, 0, &soap.Failure{Kind: soap.KindFixData, Code: "question.attachment_gone", Message: err.Error(), Err: err}
+		}
+		if size+a.Size > most {
+			break
 		}
 		size += a.Size
 		out = append(out, soap.Attachment{

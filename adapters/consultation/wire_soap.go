@@ -23,7 +23,12 @@ type soapWire struct {
 type Enclosed struct {
 	Store     *files.Store
 	Packaging soap.Packaging
+	Most      int64 // bytes of one question; what is beyond is named only. 64 MiB by default
 }
+
+// mostEnclosed is what goes through in the time that a delivery has, and what
+// Security Servers take.
+const mostEnclosed = 64 << 20
 
 // NewSOAPWire asks an authority with the SOAP operation op (consultationRequest
 // of the contract consultation-request.wsdl) at service. The authority answers
