@@ -130,7 +130,9 @@ func (d *directory) close() error {
 	if d.throwAway {
 		errs = append(errs, os.RemoveAll(d.path))
 	}
-	return errors.Join(append(errs, d.lock.Close())...)
+	// A child that is just being started has the file too, until it has become another program: what is closed only here
+	// would stay locked for as long.
+	return errors.Join(append(errs, syscall.Flock(int(d.lock.Fd()), syscall.LOCK_UN), d.lock.Close())...)
 }
 
 // plainPath is what unix_socket_directories takes without quoting.

@@ -101,6 +101,9 @@ func (f *fleet) startDatabase() {
 }
 
 func (f *fleet) stopDatabase() {
+	if f.private == nil { // it did not start
+		return
+	}
 	f.pool.Close()
 	if err := f.private.Stop(context.Background()); err != nil {
 		f.t.Error(err)
