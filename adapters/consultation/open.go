@@ -3,6 +3,7 @@ package consultation
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -22,15 +23,9 @@ const KindAsk = "consultation.ask"
 // that tell the core. The error is a *[Refusal] when the request breaks a rule;
 // nothing has been written then.
 func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consultation, error) {
-	if !r.Classification.Passes() {
-		return Consultation{}, tooSecret()
-	}
-	if violations := p.Check(r); len(violations) > 0 {
-		return Consultation{}, &Refusal{RefusedInvalid, violations}
-	}
-	c := Consultation{
-		ID: p.newID(), CaseReference: r.CaseReference, Type: r.Type, Round: 1,
-		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: p.clock(),
+	c, err := p.begun(r)
+	if err != nil {
+		return Consultation{}, err
 	}
 	if err := p.startRound(ctx, tx, &c, r); err != nil {
 		return Consultation{}, err
@@ -38,11 +33,41 @@ func (p *Procedure) Open(ctx context.Context, tx pgx.Tx, r OpenRequest) (Consult
 	return c, nil
 }
 
-// startRound stores a round with what is asked in it, and asks whom the policy
-// or its rules name. The request has been checked.
-func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenRequest) error {
+// QueueOpen adds to a batch what Open writes for a request without attachments,
+// so that it costs the caller no round trip of its own; nothing has to be read for
+// it. The batch must be sent in a transaction; its error is the caller's to tell.
+func (p *Procedure) QueueOpen(batch *pgx.Batch, r OpenRequest) (Consultation, error) {
+	if len(r.Attachments) > 0 {
+		return Consultation{}, errors.New("attachments have to be looked for: they cannot be queued")
+	}
+	c, err := p.begun(r)
+	if err != nil {
+		return Consultation{}, err
+	}
+	if err := p.queueAsking(batch, &c, r, p.queueRound(batch, c, r), nil); err != nil {
+		return Consultation{}, err
+	}
+	return c, nil
+}
+
+// begun is the consultation that a request opens, without its legs.
+func (p *Procedure) begun(r OpenRequest) (Consultation, error) {
+	if !r.Classification.Passes() {
+		return Consultation{}, tooSecret()
+	}
+	if violations := p.Check(r); len(violations) > 0 {
+		return Consultation{}, &Refusal{RefusedInvalid, violations}
+	}
+	return Consultation{
+		ID: p.newID(), CaseReference: r.CaseReference, Type: r.Type, Round: 1,
+		State: RoundCollecting, Outcome: OutcomeOpen, OpenedAt: p.clock(),
+	}, nil
+}
+
+// queueRound stores a round with what is asked in it, and says whom the policy or
+// its rules name.
+func (p *Procedure) queueRound(batch *pgx.Batch, c Consultation, r OpenRequest) []LegPolicy {
 	legs, choice, _ := p.choose(r)
-	batch := &pgx.Batch{}
 	batch.Queue(`
 		insert into consultation.round (consultation_id, number, case_reference, type, legal_basis, purpose, state, opened_at, identity)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, consultation.reference($9))`,
@@ -52,6 +77,14 @@ func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, 
 	if choice != nil {
 		storeChoice(batch, c.ref(), *choice, c.OpenedAt)
 	}
+	return legs
+}
+
+// startRound stores a round with what is asked in it, and asks whom the policy
+// or its rules name. The request has been checked.
+func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, r OpenRequest) error {
+	batch := &pgx.Batch{}
+	legs := p.queueRound(batch, *c, r)
 	if len(r.Attachments) > 0 {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return fmt.Errorf("storing the round: %w", err)
@@ -68,10 +101,6 @@ func (p *Procedure) startRound(ctx context.Context, tx pgx.Tx, c *Consultation, 
 // timers, an outbox message and an event. The legs are appended to c. What stands
 // in the batch goes to the database before them, all in one round trip.
 func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Consultation, r OpenRequest, policies []LegPolicy) error {
-	now := p.clock()
-	messages := make([]outbox.Message, 0, len(policies))
-	events := make([]outbox.Event, 0, len(policies))
-	var rows newLegs
 	var attached []Attached
 	if len(r.Attachments) > 0 || len(c.Legs) > 0 { // a round that has just begun has those of its request
 		var err error
@@ -79,6 +108,21 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 			return err
 		}
 	}
+	if err := p.queueAsking(batch, c, r, policies, attached); err != nil {
+		return err
+	}
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+		return fmt.Errorf("storing and publishing the questions: %w", err)
+	}
+	return nil
+}
+
+// queueAsking is ask, but for the sending.
+func (p *Procedure) queueAsking(batch *pgx.Batch, c *Consultation, r OpenRequest, policies []LegPolicy, attached []Attached) error {
+	now := p.clock()
+	messages := make([]outbox.Message, 0, len(policies))
+	events := make([]outbox.Event, 0, len(policies))
+	var rows newLegs
 	for _, l := range policies {
 		if l.Hidden = l.Hidden || slices.Contains(r.Hidden, l.Authority); l.Hidden {
 			l.Destination = l.HiddenDestination
@@ -115,9 +159,6 @@ func (p *Procedure) ask(ctx context.Context, tx pgx.Tx, batch *pgx.Batch, c *Con
 	}
 	if err := outbox.Queue(batch, messages...); err != nil {
 		return fmt.Errorf("publishing the questions: %w", err)
-	}
-	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
-		return fmt.Errorf("storing and publishing the questions: %w", err)
 	}
 	return nil
 }

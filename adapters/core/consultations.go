@@ -24,13 +24,18 @@ func (a *API) openConsultation(w http.ResponseWriter, r *http.Request) {
 		if found = join(found, a.o.Procedure.Check(request)); len(found) > 0 {
 			return nil, invalid(found)
 		}
-		return func(ctx context.Context, tx pgx.Tx) (answer, error) {
-			c, err := a.o.Procedure.Open(ctx, tx, request)
+		opened := func(c consultation.Consultation, err error) (answer, error) {
 			if err != nil {
 				return answer{}, toldAs(err)
 			}
 			return answer{status: http.StatusAccepted, location: "/v1/consultations/" + c.ID, body: c}, nil
-		}, nil
+		}
+		if len(request.Attachments) == 0 {
+			return planned(func(batch *pgx.Batch) (answer, error) { return opened(a.o.Procedure.QueueOpen(batch, request)) }), nil
+		}
+		return inTx(func(ctx context.Context, tx pgx.Tx) (answer, error) {
+			return opened(a.o.Procedure.Open(ctx, tx, request))
+		}), nil
 	})
 }
 

@@ -30,13 +30,13 @@ func (a *API) changes(schema string, do change) http.HandlerFunc {
 			if len(found) > 0 {
 				return nil, invalid(found)
 			}
-			return func(ctx context.Context, tx pgx.Tx) (answer, error) {
+			return inTx(func(ctx context.Context, tx pgx.Tx) (answer, error) {
 				c, err := do(ctx, tx, r, tree)
 				if err != nil {
 					return answer{}, toldAs(err)
 				}
 				return answer{status: http.StatusOK, body: c}, nil
-			}, nil
+			}), nil
 		})
 	}
 }

@@ -73,7 +73,7 @@ func (a *API) takeEvent(w http.ResponseWriter, r *http.Request) {
 		if err := json.Unmarshal(body, &e); err != nil {
 			return nil, fmt.Errorf("reading the event: %w", err)
 		}
-		return func(ctx context.Context, tx pgx.Tx) (answer, error) { return a.intake(ctx, tx, e) }, nil
+		return inTx(func(ctx context.Context, tx pgx.Tx) (answer, error) { return a.intake(ctx, tx, e) }), nil
 	})
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"ristmik/adapters/web"
@@ -30,8 +31,19 @@ type answer struct {
 	body     any
 }
 
-// effect changes something in a transaction and says what to answer.
-type effect func(ctx context.Context, tx pgx.Tx) (answer, error)
+// effect changes something in a transaction and says what to answer: an [inTx] or
+// a [planned].
+type effect interface {
+	// have has the effect of a request, or finds the answer of the request that had it.
+	have(ctx context.Context, pool *pgxpool.Pool, k usedKey, now time.Time) (given, error)
+}
+
+// inTx is an effect that reads before it writes.
+type inTx func(ctx context.Context, tx pgx.Tx) (answer, error)
+
+// planned is an effect that reads nothing: what it writes and what to answer are
+// known before, and all of it goes to the database at once.
+type planned func(batch *pgx.Batch) (answer, error)
 
 // post reads the body, checks it and has its effect, once for each
 // Idempotency-Key. check makes the effect out of the body; its error may be a
@@ -109,49 +121,76 @@ func (g given) write(w http.ResponseWriter) {
 // its transaction ends.
 func (a *API) once(ctx context.Context, k usedKey, check func() (effect, error)) (given, error) {
 	do, wrong := check()
-	if k.key == "" {
-		if wrong != nil {
-			return given{}, wrong
-		}
-		var g given
-		err := pgx.BeginFunc(ctx, a.o.Pool, func(tx pgx.Tx) (err error) {
-			g, err = had(ctx, tx, do)
-			return err
-		})
-		return g, err
+	if wrong == nil {
+		return do.have(ctx, a.o.Pool, k, a.o.Now().UTC())
 	}
-	if wrong != nil {
+	if k.key != "" {
 		// What was taken once stays taken, whatever today's rules say.
 		if g, found, err := k.find(ctx, a.o.Pool); err != nil || found {
 			return g, err
 		}
-		return given{}, wrong
 	}
+	return given{}, wrong
+}
+
+func (do inTx) have(ctx context.Context, pool *pgxpool.Pool, k usedKey, now time.Time) (given, error) {
 	var g given
-	err := inTwoTrips(ctx, a.o.Pool, k.claim(a.o.Now().UTC()), func(tx pgx.Tx, claimed int64) (statement, error) {
-		var err error
-		if claimed != 1 {
-			var found bool
-			if g, found, err = k.find(ctx, tx); err == nil && !found {
-				err = errors.New("finding the answer of a used idempotency key: it has gone")
+	if k.key == "" {
+		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+			out, err := do(ctx, tx)
+			if err == nil {
+				g, err = out.given()
 			}
+			return err
+		})
+		return g, err
+	}
+	err := inTwoTrips(ctx, pool, k.claim(now), func(tx pgx.Tx, claimed int64) (statement, error) {
+		if claimed != 1 {
+			var err error
+			g, err = k.mustFind(ctx, tx)
 			return statement{}, err
 		}
-		if g, err = had(ctx, tx, do); err != nil {
-			return statement{}, err
+		out, err := do(ctx, tx)
+		if err == nil {
+			g, err = out.given()
 		}
-		return k.keep(g), nil
+		return k.keep(g), err
 	})
 	return g, err
 }
 
-// had is the answer of an effect that the transaction has.
-func had(ctx context.Context, tx pgx.Tx, do effect) (given, error) {
-	out, err := do(ctx, tx)
+func (do planned) have(ctx context.Context, pool *pgxpool.Pool, k usedKey, now time.Time) (given, error) {
+	work := &pgx.Batch{}
+	out, err := do(work)
 	if err != nil {
 		return given{}, err
 	}
+	g, err := out.given()
+	if err != nil {
+		return given{}, err
+	}
+	all := &pgx.Batch{}
+	if k.key != "" {
+		all.Queue(`
+			insert into core.idempotency_key (client, route, key, request_sha256, status, location, body, created_at)
+			values ($1, $2, $3, $4, $5, nullif($6, ''), $7, $8)`, k.client, k.route, k.key, k.hash[:], g.status, g.location, g.body, now)
+	}
+	all.QueuedQueries = append(all.QueuedQueries, work.QueuedQueries...)
+	err = inOneTrip(ctx, pool, all)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "23505" && e.TableName == "idempotency_key" { // unique_violation
+		return k.mustFind(ctx, pool)
+	}
+	if err != nil {
+		return given{}, fmt.Errorf("writing what a request wants: %w", err)
+	}
+	return g, nil
+}
+
+// given is the answer as it is sent and kept.
+func (out answer) given() (given, error) {
 	g := given{status: out.status, location: out.location}
+	var err error
 	if g.body, err = json.Marshal(out.body); err != nil {
 		return given{}, fmt.Errorf("writing the answer: %w", err)
 	}
@@ -186,6 +225,15 @@ func (k usedKey) find(ctx context.Context, db querier) (given, bool, error) {
 		}}
 	}
 	return g, true, nil
+}
+
+// mustFind is find for a key that has been used.
+func (k usedKey) mustFind(ctx context.Context, db querier) (given, error) {
+	g, found, err := k.find(ctx, db)
+	if err == nil && !found {
+		err = errors.New("finding the answer of a used idempotency key: it has gone")
+	}
+	return g, err
 }
 
 // claim takes the key for its transaction, unless another had it first; keep

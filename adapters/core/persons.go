@@ -47,9 +47,9 @@ func (a *API) personEvent(body []byte) (effect, error) {
 	}
 	f := fact{id: strings.ToLower(text(tree, "id")), kind: text(tree, "type"), at: at.UTC()}
 	f.content = map[string]any{"type": f.kind, "occurred_at": f.at, "before": before, "after": after}
-	return func(ctx context.Context, tx pgx.Tx) (answer, error) {
+	return inTx(func(ctx context.Context, tx pgx.Tx) (answer, error) {
 		return a.first(ctx, tx, f, func() error { return a.o.Procedure.PersonChanged(ctx, tx, f.id, before, after) })
-	}, nil
+	}), nil
 }
 
 // searchConsultations finds the consultations about a person.

@@ -21,6 +21,32 @@ type statement struct {
 // connection is given up.
 const rollbackTimeout = 5 * time.Second
 
+// inOneTrip runs a transaction that is known before: begin, what the batch holds,
+// and commit.
+func inOneTrip(ctx context.Context, pool *pgxpool.Pool, work *pgx.Batch) error {
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release() // which closes it when it is still within a transaction
+	batch := &pgx.Batch{}
+	batch.Queue("begin")
+	batch.QueuedQueries = append(batch.QueuedQueries, work.QueuedQueries...)
+	batch.Queue("commit").Exec(func(tag pgconn.CommandTag) error {
+		// PostgreSQL ends a transaction in which something has failed so, without an error.
+		if tag.String() == "ROLLBACK" {
+			return pgx.ErrTxCommitRollback
+		}
+		return nil
+	})
+	if err := conn.SendBatch(ctx, batch).Close(); err != nil {
+		after, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+		return errors.Join(err, barTx{conn.Conn()}.Rollback(after))
+	}
+	return nil
+}
+
 // inTwoTrips runs a transaction whose begin goes to the database together with
 // its first statement, and whose commit together with its last one: under load
 // every round trip waits for a processor on both sides. do is told how many rows

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"ristmik/adapters/postgres/postgrestest"
 )
@@ -57,6 +58,37 @@ func TestATransactionInTwoTripsIsWholeOrNothing(t *testing.T) {
 		var kept int
 		if err := pool.QueryRow(ctx, `select count(*) from kept`).Scan(&kept); err != nil || kept != c.kept {
 			t.Errorf("%s: %d rows are kept, want %d (%v)", name, kept, c.kept, err)
+		}
+	}
+	if n := pool.Stat().TotalConns(); n != 1 {
+		t.Errorf("%d connections: one was not given back in order", n)
+	}
+}
+
+// What goes in one trip is whole or nothing, too.
+func TestATransactionInOneTripIsWholeOrNothing(t *testing.T) {
+	t.Parallel()
+	ctx, pool := t.Context(), postgrestest.Pool(t)
+	if _, err := pool.Exec(ctx, `create table kept (n integer primary key)`); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		rows []int
+		kept int
+		code string
+	}{{[]int{1, 2}, 2, ""}, {[]int{3, 1, 4}, 2, "23505"}, {nil, 2, ""}, {[]int{3}, 3, ""}} {
+		batch := &pgx.Batch{}
+		for _, n := range c.rows {
+			batch.Queue(`insert into kept values ($1)`, n)
+		}
+		err := inOneTrip(ctx, pool, batch)
+		e, _ := errors.AsType[*pgconn.PgError](err)
+		if (err != nil) != (c.code != "") || c.code != "" && (e == nil || e.Code != c.code) {
+			t.Errorf("%v: %v", c.rows, err)
+		}
+		var kept int
+		if err := pool.QueryRow(ctx, `select count(*) from kept`).Scan(&kept); err != nil || kept != c.kept {
+			t.Errorf("%v: %d rows are kept, want %d (%v)", c.rows, kept, c.kept, err)
 		}
 	}
 	if n := pool.Stat().TotalConns(); n != 1 {
