@@ -54,7 +54,7 @@ func (b benchConsultationsCommand) Run(p *surroundings) error {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", what, millis(rounds.At(list, 0.5)), millis(rounds.At(list, 0.99)), millis(rounds.At(list, 1)), goal, verdict)
 	}
 	line("opening call", r.Opening, "p99 ≤ 25 ms beyond the commit", rounds.At(r.Opening, 0.99)-rounds.At(r.Commits, 0.99) <= 25*time.Millisecond)
-	line("the database's own commit, in the same run", r.Commits, "", true)
+	line("the database's own commit of as many bytes, by the same clients", r.Commits, "", true)
 	line("from the opening until all five authorities have it", r.FanOut, "most ≤ 5 s", rounds.At(r.FanOut, 1) <= 5*time.Second)
 	line(fmt.Sprintf("timers, with %d legs open: how late", b.Open), r.Late, "most ≤ 5 s", rounds.At(r.Late, 1) <= 5*time.Second)
 	if err := t.Flush(); err != nil {

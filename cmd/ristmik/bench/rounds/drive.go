@@ -20,7 +20,10 @@ func (w *world) drive(ctx context.Context, r *Result) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	began := time.Now()
-	d := &driver{w: w, core: &atomic.Value{}, took: make([]time.Duration, w.o.Rounds), errs: make([]error, w.o.Rounds)}
+	d := &driver{w: w, core: &atomic.Value{}, took: make([]time.Duration, w.o.Rounds), floor: make([]time.Duration, w.o.Rounds)}
+	if _, err := w.pool.Exec(ctx, `create table public.floor (content bytea); alter table public.floor alter column content set storage external`); err != nil {
+		return fmt.Errorf("making the floor: %w", err)
+	}
 	d.core.Store(w.hub.core)
 	next := make(chan int)
 	var clients sync.WaitGroup
@@ -33,9 +36,6 @@ func (w *world) drive(ctx context.Context, r *Result) error {
 			}
 		})
 	}
-	commits := make(chan []time.Duration, 1)
-	done := make(chan struct{})
-	go func() { commits <- w.commits(ctx, done) }()
 	kills := w.moments()
 	for i := range w.o.Rounds {
 		if w.o.Rate > 0 {
@@ -64,15 +64,14 @@ func (w *world) drive(ctx context.Context, r *Result) error {
 	}
 	close(next)
 	clients.Wait()
-	close(done)
-	r.Commits = <-commits
 	if err := context.Cause(ctx); err != nil {
 		return err
 	}
 	r.Opened = w.o.Rounds
 	if w.o.Kills == 0 {
-		r.Opening = d.took
+		r.Opening, r.Commits = d.took, d.floor
 		slices.Sort(r.Opening)
+		slices.Sort(r.Commits)
 	}
 	err := w.settled(ctx)
 	r.Took = time.Since(began)
@@ -135,8 +134,13 @@ type driver struct {
 	w    *world
 	core *atomic.Value // the address of the hub's core door now
 	took []time.Duration
-	errs []error
+	// floor is what the database itself needed for as many bytes, committed by the
+	// same client right after each call.
+	floor []time.Duration
 }
+
+// openingBytes is what an opening call of five legs adds to the database's log.
+const openingBytes = 20 << 10
 
 // giveUp is after how long an opening call is not made again.
 const giveUp = 2 * time.Minute
@@ -154,7 +158,7 @@ func (d *driver) open(ctx context.Context, i int) error {
 		err := post(http.MethodPost, d.core.Load().(string)+"/v1/consultations", header, body, nil)
 		d.took[i] = time.Since(began)
 		if err == nil {
-			return nil
+			return d.commit(ctx, i)
 		}
 		if _, refused := errors.AsType[*refusedError](err); refused || time.Since(began) > giveUp {
 			return err
@@ -163,6 +167,18 @@ func (d *driver) open(ctx context.Context, i int) error {
 			return err
 		}
 	}
+}
+
+// commit measures the database's own commit.
+func (d *driver) commit(ctx context.Context, i int) error {
+	content := make([]byte, openingBytes)
+	for at := range content {
+		content[at] = byte(i * at)
+	}
+	began := time.Now()
+	_, err := d.w.pool.Exec(ctx, `insert into public.floor values ($1)`, content)
+	d.floor[i] = time.Since(began)
+	return err
 }
 
 // refusedError is an answer that does not become another when it is asked for
@@ -206,32 +222,6 @@ func post(method, address string, header http.Header, body, out any) error {
 		return nil
 	}
 	return json.Unmarshal(text, out)
-}
-
-// commits measures the database's own commit, of one small row, again and again
-// until done.
-func (w *world) commits(ctx context.Context, done <-chan struct{}) []time.Duration {
-	var took []time.Duration
-	if _, err := w.pool.Exec(ctx, `create table if not exists public.floor (at timestamptz)`); err != nil {
-		return nil
-	}
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-done:
-			slices.Sort(took)
-			return took
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-			began := time.Now()
-			if _, err := w.pool.Exec(ctx, `insert into public.floor values (now())`); err != nil {
-				return nil
-			}
-			took = append(took, time.Since(began))
-		}
-	}
 }
 
 // settled waits until every round that was opened has ended and every authority

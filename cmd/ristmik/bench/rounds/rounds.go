@@ -53,7 +53,7 @@ type Result struct {
 	Opened  int             // acknowledged
 	Kills   int             // that struck
 	Opening []time.Duration // of each opening call, sorted
-	Commits []time.Duration // of a commit of the database beside them, sorted
+	Commits []time.Duration // of the same clients: as many bytes, committed by the database itself; sorted
 	FanOut  []time.Duration // from the opening until the last authority had its question, sorted
 	Late    []time.Duration // of the timers that were watched, sorted
 	Took    time.Duration
