@@ -27,9 +27,10 @@ type benchOutboxCommand struct {
 	Snapshot time.Duration `default:"60s" help:"How long the foreign snapshot is held."`
 	Backlogs []int         `default:"1000,10000,100000,1000000" help:"Sizes for the rate over the backlog."`
 	Waiting  int           `default:"1500" help:"Messages that wait for a partner that recovers and takes 50 a second; 100000 take half an hour."`
+	Restart  int           `default:"1000000" help:"Messages that wait when a process is killed and another one started."`
 	Plot     string        `type:"path" placeholder:"FILE" help:"Draw the rate over the backlog into this SVG."`
 	River    string        `type:"path" default:"cmd/ristmik/bench/river" help:"Folder of the module that measures River, or its program; without it River is left out."`
-	Only     []string      `help:"Measure only these parts: drain, both, caller, latency, backlog, snapshot, partners, recovering."`
+	Only     []string      `help:"Measure only these parts: drain, both, caller, latency, backlog, snapshot, partners, recovering, restart."`
 }
 
 // Run measures on a private PostgreSQL that is thrown away, with fsync on, and prints a table.
@@ -66,7 +67,7 @@ func (b benchOutboxCommand) Run(p *surroundings) (err error) {
 	}
 	return queue.Run(p.ctx, queue.Options{
 		Out: p.out, Pool: pool, URL: url, Program: program, River: river, Messages: max(1000, b.Messages), Rounds: max(1, b.Rounds),
-		For: b.For, Snapshot: b.Snapshot, Backlogs: b.Backlogs, Waiting: max(100, b.Waiting), Plot: b.Plot, Only: b.Only,
+		For: b.For, Snapshot: b.Snapshot, Backlogs: b.Backlogs, Waiting: max(100, b.Waiting), Restart: max(1000, b.Restart), Plot: b.Plot, Only: b.Only,
 	})
 }
 

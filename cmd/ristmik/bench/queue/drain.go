@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -15,14 +14,13 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-
-	"ristmik/outbox"
 )
 
 // told is what a measuring process prints.
 type told struct {
-	PerSecond float64 `json:"per_second"`
-	PeakMB    int     `json:"peak_mb"`
+	PerSecond float64   `json:"per_second"`
+	PeakMB    int       `json:"peak_mb"`
+	First     time.Time `json:"first"` // message that has left
 }
 
 // drain compares how soon a backlog is through: ours, the floor (claim by UPDATE and complete by DELETE, a thousand at a
@@ -75,24 +73,6 @@ func child(ctx context.Context, program string, args ...string) (told, error) {
 	}
 	var t told
 	return t, json.Unmarshal(out, &t)
-}
-
-// Relay is the measuring process of ours: it delivers n messages that wait, and prints how fast.
-func Relay(ctx context.Context, pool *pgxpool.Pool, n int, out io.Writer) error {
-	c := newCounter(n)
-	started := time.Now()
-	stop, err := relay(ctx, pool, outbox.Options{Observe: c.observe}, nothing(destination, nil))
-	if err != nil {
-		return err
-	}
-	if err := c.wait(ctx); err != nil {
-		return err
-	}
-	took := time.Since(started)
-	if err := stop(); err != nil {
-		return err
-	}
-	return json.NewEncoder(out).Encode(told{float64(n) / took.Seconds(), peak()})
 }
 
 // peak is the most memory that this process has had, in megabytes; 0 where that cannot be read.

@@ -35,9 +35,11 @@ type Options struct {
 	Backlogs []int
 	// Waiting is how many messages wait for the partner that recovers.
 	Waiting int
+	// Restart is how many messages wait when a process is killed and another one started.
+	Restart int
 	// Plot is the file for the plot of that rate; "" for none.
 	Plot string
-	// Only names the parts to measure: drain, both, caller, latency, backlog, snapshot, partners, recovering; empty for all.
+	// Only names the parts to measure: drain, both, caller, latency, backlog, snapshot, partners, recovering, restart; empty for all.
 	Only []string
 }
 
@@ -54,7 +56,7 @@ type part struct {
 
 var parts = []part{
 	{"drain", drain}, {"both", both}, {"caller", caller}, {"latency", latency},
-	{"backlog", backlog}, {"snapshot", snapshot}, {"partners", partners}, {"recovering", recovering},
+	{"backlog", backlog}, {"snapshot", snapshot}, {"partners", partners}, {"recovering", recovering}, {"restart", restart},
 }
 
 // Run makes the measurements and prints a table. The error says what could not be measured; a goal that is not met is

@@ -75,13 +75,13 @@ func TestEveryPartMeasures(t *testing.T) {
 	drawn := filepath.Join(dir, "plot.svg")
 	err = Run(ctx, Options{
 		Out: &out, Pool: pool, URL: private.URL("ristmik"), Program: os.Args[0], Messages: 800, Rounds: 1,
-		For: 200 * time.Millisecond, Snapshot: 200 * time.Millisecond, Waiting: 100, Backlogs: []int{500, 1000}, Plot: drawn,
-		Only: []string{"drain", "both", "caller", "latency", "backlog", "snapshot", "recovering"},
+		For: 200 * time.Millisecond, Snapshot: 200 * time.Millisecond, Waiting: 100, Backlogs: []int{500, 1000}, Restart: 5000, Plot: drawn,
+		Only: []string{"drain", "both", "caller", "latency", "backlog", "snapshot", "recovering", "restart"},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"claim UPDATE + DELETE", "insert + relay", "one without", "p50", "LISTEN broken", "backlog of 1000", "foreign snapshot", "the most in any second", "done in"} {
+	for _, want := range []string{"claim UPDATE + DELETE", "insert + relay", "one without", "p50", "LISTEN broken", "backlog of 1000", "foreign snapshot", "the most in any second", "done in", "restart after a kill"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no line about %q in\n%s", want, out.String())
 		}

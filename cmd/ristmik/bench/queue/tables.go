@@ -79,12 +79,21 @@ func nothing(name string, sent func(outbox.Delivery)) outbox.Destination {
 
 // counter counts recorded deliveries, and tells when there were as many as wanted.
 type counter struct {
-	n    atomic.Int64
-	want int64
-	full chan struct{}
+	n     atomic.Int64
+	want  int64
+	full  chan struct{}
+	first atomic.Pointer[time.Time] // when the first message left
 }
 
 func newCounter(want int) *counter { return &counter{want: int64(want), full: make(chan struct{})} }
+
+// send notes the first message.
+func (c *counter) send(outbox.Delivery) {
+	if c.first.Load() == nil {
+		now := time.Now()
+		c.first.CompareAndSwap(nil, &now)
+	}
+}
 
 func (c *counter) observe(o outbox.Observation) {
 	if o.Event == outbox.ObservedAttempt && c.n.Add(1) == c.want {
