@@ -71,7 +71,7 @@ func TestCallListsMembersAndServices(t *testing.T) {
 		{[]string{"--list"}, []string{"EE/GOV/70000349/tor ", "Maksu- ja Tolliamet", "EE/GOV/79990000 "}, "TORIK"},
 		{[]string{"--list", "EE/GOV/70000349"}, []string{"EE/GOV/70000349/tor "}, "79990000"},
 		{[]string{"--list", "EE/GOV/70000349/tor"}, []string{torik + " ", permits, "WSDL", "yes"}, "no"},
-		{[]string{"--list", "EE/GOV/79990000/jarelevalve"}, []string{konsult, "OPENAPI3"}, "WSDL"},
+		{[]string{"--list", "EE/GOV/79990000/jarelevalve"}, []string{konsult, "OPENAPI"}, "WSDL"},
 		{[]string{"--list", "EE/GOV/70000349/tor", "--client", "EE/GOV/70000591/konsult", "--json"}, []string{`"allowed": false`}, `"allowed": true`},
 	} {
 		code, out, errOut := calling(t, address, c.args...)
