@@ -44,10 +44,9 @@ func TestSamplesOfEveryRealDescription(t *testing.T) {
 }
 
 // checkDissent allows the judge another opinion about one mutant in a hundred.
-// What is left is of three kinds: the judge looks into elements that a strict
-// wildcard takes, and here they are kept as XML; it skips characters in base64
-// that base64 does not have; and it lets xs:anyType hold text among elements,
-// which JSON could not tell in which order.
+// What is left is of two kinds: the judge looks into elements that a strict
+// wildcard takes, and here they are kept as XML; and it skips characters in base64
+// that base64 does not have.
 func (j *judged) checkDissent(t *testing.T) {
 	t.Helper()
 	if j.mutants == 0 || j.dissent*100 > j.mutants {

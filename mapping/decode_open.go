@@ -56,7 +56,9 @@ func (d *decoder) named(t *contract.Type, qname string) *contract.Type {
 }
 
 // anything reads an element of xs:anyType: a string when there is nothing but
-// text, else an object. The type that xsi:type may claim for it is not looked at.
+// text, else an object. Text among elements stands between them, each run of it as
+// XML writes text, which never begins with "<". The type that xsi:type may claim for
+// the element is not looked at.
 func (d *decoder) anything(depth int) {
 	var attrs []soap.Attr
 	for _, a := range d.walk.Attrs() {
@@ -65,13 +67,27 @@ func (d *decoder) anything(depth int) {
 		}
 	}
 	text := ""
-	var children []string
+	var children []string // texts too
+	elements, texts := 0, false
 	for token := d.walk.Next(); token != soap.TokenEnd; token = d.walk.Next() {
 		if token == soap.TokenStart {
 			children = append(children, d.walk.Markup())
-		} else {
-			text += d.walk.Text()
+			elements++
+			continue
 		}
+		run := d.walk.Text()
+		text += run
+		texts = texts || !isBlank(run)
+		children = append(children, string(appendEscaped(nil, run, false)))
+	}
+	switch {
+	case elements == 0:
+		children = nil
+	case !texts: // what stands between elements is how they are set out
+		children = slices.DeleteFunc(children, func(s string) bool { return !strings.HasPrefix(s, "<") })
+		text = ""
+	default:
+		text = ""
 	}
 	if len(attrs) == 0 && len(children) == 0 {
 		if depth > 0 {
@@ -91,9 +107,6 @@ func (d *decoder) anything(depth int) {
 		d.out.text(a.Value)
 	}
 	if strings.TrimSpace(text) != "" {
-		if len(children) > 0 {
-			d.add(CodeType, "must hold either text or elements")
-		}
 		d.out.key(textKey)
 		d.out.text(text)
 	}

@@ -78,11 +78,72 @@ func (e *encoder) anything(value source) {
 		e.enter(textKey)
 		e.looseText(text)
 		e.leave()
+		if holdsFilled(value, anyKey) {
+			e.addIn(textKey, CodeType, "must stand among the entries of "+anyKey+" where there are elements too")
+		}
 	}
-	_, given := e.foreign(value, func(string) bool { return true })
+	given := e.mingled(value)
 	e.strangers(value, seen+given, func(key string) bool {
 		return key == textKey || key == anyKey || strings.HasPrefix(key, attributePrefix) && key != typeKey
 	})
+}
+
+// mingled writes what xs:anyType holds under "#any": elements, each given as XML, and
+// the texts among them, given as XML writes text. It returns whether the key is there,
+// as 1 or 0.
+func (e *encoder) mingled(object source) (seen int) {
+	items, given := object.field(anyKey)
+	if !given {
+		return 0
+	}
+	e.enter(anyKey)
+	defer e.leave()
+	if items.kind() != kindArray {
+		if items.kind() != kindNull {
+			e.add(CodeType, "must be an array")
+		}
+		return 1
+	}
+	elements, texts, said, before := 0, 0, false, false
+	items.items(func(i int, item source) {
+		e.enterItem(i)
+		defer e.leave()
+		if item.kind() != kindString || strings.HasPrefix(item.string(), "<") {
+			elements++
+			before = false
+			e.foreignElement(item, anyName)
+			return
+		}
+		run, ok := textOfMarkup(item.string())
+		switch {
+		case !ok:
+			e.add(CodeFormat, "must be one well-formed XML element, or text as XML writes it")
+		case run == "" || before:
+			e.add(CodeFormat, "must be joined with the text that stands beside it")
+		default:
+			e.openContent()
+			e.buf = appendEscaped(e.buf, run, false)
+		}
+		texts++
+		before, said = true, said || !ok || !isBlank(run)
+	})
+	if texts > 0 && (elements == 0 || !said) {
+		e.add(CodeFormat, "must hold text beside elements only, and more of it than white space; other text is "+textKey)
+	}
+	return 1
+}
+
+// textOfMarkup is the text that is written so in XML, without any element.
+func textOfMarkup(markup string) (text string, ok bool) {
+	if strings.Contains(markup, "<") {
+		return "", false
+	}
+	doc, err := soap.ReadTree([]byte("<t>"+markup+"</t>"), soap.DefaultLimits())
+	if err != nil {
+		return "", false
+	}
+	text = doc.Root().Text()
+	return text, string(appendEscaped(nil, text, false)) == markup
 }
 
 // anyName is what takes every name.

@@ -54,7 +54,8 @@ func open() map[string]any {
 func TestWhatASchemaLeavesOpenKeepsItsValue(t *testing.T) {
 	t.Parallel()
 	el := element(t, openSchema)
-	for _, loose := range []any{open()["loose"], "plain", "", map[string]any{"#text": "t", "@x": "y"}} {
+	for _, loose := range []any{open()["loose"], "plain", "", map[string]any{"#text": "t", "@x": "y"},
+		map[string]any{"#any": []any{"see &lt;\u00a0&amp; ", "<b>this</b>", " and\n", `<i xmlns="urn:i"/>`}}, map[string]any{"#any": []any{"<b/>", " ", "<b/>", "."}}} {
 		want := open()
 		want["loose"] = loose
 		x, err := mapping.Encode(el, want)
@@ -86,6 +87,13 @@ func TestWhatASchemaLeavesOpenHasRulesToo(t *testing.T) {
 		value any
 		want  string // path and code
 	}{
+		"text and elements":       {"loose", map[string]any{"#text": "x", "#any": []any{"<b/>"}}, "/loose/#text type"},
+		"texts apart":             {"loose", map[string]any{"#any": []any{"<b/>", "x", "y"}}, "/loose/#any/2 format"},
+		"text that is none":       {"loose", map[string]any{"#any": []any{"<b/>", "a & b"}}, "/loose/#any/1 format"},
+		"text written otherwise":  {"loose", map[string]any{"#any": []any{"<b/>", "&#65;"}}, "/loose/#any/1 format"},
+		"a tag in a text":         {"loose", map[string]any{"#any": []any{"<b/>", "x<c/>"}}, "/loose/#any/1 format"},
+		"white space alone":       {"loose", map[string]any{"#any": []any{"<b/>", " "}}, "/loose/#any format"},
+		"text alone":              {"loose", map[string]any{"#any": []any{"x"}}, "/loose/#any format"},
 		"abstract type":           {"shape", []any{map[string]any{"name": "x"}}, "/shape/0/@xsi:type required"},
 		"type of another family":  {"shape", []any{map[string]any{"@xsi:type": "Wide", "a": json.Number("1")}}, "/shape/0/@xsi:type enum"},
 		"the abstract type":       {"shape", []any{map[string]any{"@xsi:type": "Shape", "name": "x"}}, "/shape/0/@xsi:type enum"},
