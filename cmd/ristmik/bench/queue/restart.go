@@ -105,5 +105,5 @@ func Relay(ctx context.Context, pool *pgxpool.Pool, n int, out io.Writer) error 
 	if err := stop(); err != nil {
 		return err
 	}
-	return json.NewEncoder(out).Encode(told{float64(n) / took.Seconds(), memory("VmHWM"), *c.first.Load()})
+	return json.NewEncoder(out).Encode(told{PerSecond: float64(n) / took.Seconds(), MB: memory("VmHWM"), First: *c.first.Load()})
 }
