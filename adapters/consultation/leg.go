@@ -51,36 +51,50 @@ func lockLeg(ctx context.Context, tx pgx.Tx, id string) (lockedLeg, error) {
 	if !isUUID(id) {
 		return lockedLeg{}, ErrNotFound
 	}
-	l := lockedLeg{}
-	err := tx.QueryRow(ctx, `
+	var r roundRef
+	var state RoundState
+	var legs []lockedLeg
+	batch := &pgx.Batch{}
+	batch.Queue(`
 		select r.consultation_id, r.number, r.case_reference, r.type, r.state
 		from consultation.round r
 		where (r.consultation_id, r.number) = (select consultation_id, round from consultation.leg where id = $1)
 		for update`, id).
-		Scan(&l.round.ID, &l.round.Number, &l.round.CaseReference, &l.round.Type, &l.roundState)
+		QueryRow(func(row pgx.Row) error { return row.Scan(&r.ID, &r.Number, &r.CaseReference, &r.Type, &state) })
+	// A statement of its own: it sees what was committed while the lock was waited for.
+	batch.Queue(selectLegs+"id = $1", id).Query(func(rows pgx.Rows) (err error) {
+		legs, err = collectLegs(rows, r, state)
+		return err
+	})
+	err := tx.SendBatch(ctx, batch).Close()
 	if errors.Is(err, pgx.ErrNoRows) {
 		return lockedLeg{}, ErrNotFound
 	}
 	if err != nil {
-		return lockedLeg{}, fmt.Errorf("locking the round: %w", err)
-	}
-	// A statement of its own: it sees what was committed while the lock was waited for.
-	legs, err := readLegs(ctx, tx, l.round, l.roundState, "id = $1", id)
-	if err != nil {
-		return lockedLeg{}, err
+		return lockedLeg{}, fmt.Errorf("locking the round and reading the leg: %w", err)
 	}
 	return legs[0], nil
 }
 
+const (
+	// selectLegs wants a condition, and orderedLegs behind it where there may be many.
+	selectLegs = `
+		select id, policy, state, delivered_at, coalesce(problem_reason, ''), answer_version, changes, progress
+		from consultation.leg where `
+	orderedLegs = ` order by position`
+)
+
 // readLegs reads the legs of a locked round that fit the condition, in their
 // order.
 func readLegs(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState, where string, args ...any) ([]lockedLeg, error) {
-	rows, err := tx.Query(ctx, `
-		select id, policy, state, delivered_at, coalesce(problem_reason, ''), answer_version, changes, progress
-		from consultation.leg where `+where+` order by position`, args...)
+	rows, err := tx.Query(ctx, selectLegs+where+orderedLegs, args...)
 	if err != nil {
 		return nil, fmt.Errorf("reading legs: %w", err)
 	}
+	return collectLegs(rows, r, state)
+}
+
+func collectLegs(rows pgx.Rows, r roundRef, state RoundState) ([]lockedLeg, error) {
 	legs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (lockedLeg, error) {
 		l := lockedLeg{round: r, roundState: state}
 		var delivered *time.Time

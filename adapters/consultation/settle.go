@@ -71,28 +71,30 @@ func needless(legs []LegResult) map[int]Happening {
 
 // readResults reads the legs of a round with what counts for its outcome.
 func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) ([]lockedLeg, []LegResult, error) {
-	legs, err := readLegs(ctx, tx, r, state, "consultation_id = $1 and round = $2", r.ID, r.Number)
-	if err != nil {
-		return nil, nil, err
-	}
-	rows, err := tx.Query(ctx, `
+	var legs []lockedLeg
+	answers := map[string]LegResult{}
+	batch := &pgx.Batch{}
+	batch.Queue(selectLegs+"consultation_id = $1 and round = $2"+orderedLegs, r.ID, r.Number).Query(func(rows pgx.Rows) (err error) {
+		legs, err = collectLegs(rows, r, state)
+		return err
+	})
+	batch.Queue(`
 		select l.id, coalesce(a.code, ''), coalesce(a.conditions, '[]'), l.replaced_by is not null,
-			exists (select from consultation.ruling g where g.leg_id = l.id and g.what = 'confirmed')
+			exists (select from consultation.ruling g
+				where g.consultation_id = l.consultation_id and g.round = l.round and g.what = 'confirmed' and g.leg_id = l.id)
 		from consultation.leg l
 		left join consultation.answer a on a.leg_id = l.id and a.status = 'accepted' and a.version = l.answer_version
-		where l.consultation_id = $1 and l.round = $2`, r.ID, r.Number)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the round's answers: %w", err)
-	}
-	answers := map[string]LegResult{}
-	var id string
-	var a LegResult
-	_, err = pgx.ForEachRow(rows, []any{&id, &a.Code, &a.Conditions, &a.Replaced, &a.Confirmed}, func() error {
-		answers[id] = a
-		a = LegResult{}
-		return nil
+		where l.consultation_id = $1 and l.round = $2`, r.ID, r.Number).Query(func(rows pgx.Rows) error {
+		var id string
+		var a LegResult
+		_, err := pgx.ForEachRow(rows, []any{&id, &a.Code, &a.Conditions, &a.Replaced, &a.Confirmed}, func() error {
+			answers[id] = a
+			a = LegResult{}
+			return nil
+		})
+		return err
 	})
-	if err != nil {
+	if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, nil, fmt.Errorf("reading the round's answers: %w", err)
 	}
 	results := make([]LegResult, len(legs))
