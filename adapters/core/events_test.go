@@ -60,7 +60,7 @@ func TestOneEventSentManyTimesAtOnceHasOneEffect(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 30 {
 		wg.Go(func() {
-			r, err := w.try("POST", "/v1/events", eventBody(nil), "Idempotency-Key", fmt.Sprint("k", i))
+			r, err := w.insist("POST", "/v1/events", eventBody(nil), "Idempotency-Key", fmt.Sprint("k", i))
 			if err != nil || r.status != http.StatusAccepted {
 				t.Errorf("%d %v", r.status, err)
 			}

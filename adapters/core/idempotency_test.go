@@ -28,7 +28,7 @@ func TestParallelPostsWithOneKeyHaveOneEffectAndOneAnswer(t *testing.T) {
 		wg.Go(func() {
 			<-start
 			var err error
-			if replies[i], err = w.try("POST", "/v1/consultations", consultationBody(nil), "Idempotency-Key", "case-4711/1"); err != nil {
+			if replies[i], err = w.insist("POST", "/v1/consultations", consultationBody(nil), "Idempotency-Key", "case-4711/1"); err != nil {
 				t.Error(err)
 			}
 		})

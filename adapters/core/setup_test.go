@@ -199,6 +199,16 @@ func (w *world) try(method, path, body string, header ...string) (reply, error) 
 	return r, w.doc.check(method, strings.SplitN(path, "?", 2)[0], r)
 }
 
+// insist is try, again as long as the answer is that all connections to the database are in use.
+func (w *world) insist(method, path, body string, header ...string) (reply, error) {
+	for {
+		r, err := w.try(method, path, body, header...)
+		if err != nil || r.status != http.StatusServiceUnavailable || r.header.Get("Retry-After") == "" {
+			return r, err
+		}
+	}
+}
+
 // description is the served OpenAPI document, read as a client reads it.
 type description struct {
 	tree map[string]any
