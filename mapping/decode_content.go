@@ -24,6 +24,7 @@ type reader struct {
 	number          int
 	ended           bool // there are no more
 
+	mixed   *mixedSink     // of mixed content: where texts go
 	texts   bool           // text among the children has been reported
 	unknown []string       // strangers that are kept
 	last    map[string]int // number of the last child of each name that has a place
@@ -34,22 +35,34 @@ type choice struct{ of, branch *contract.Particle }
 
 // content reads the child elements of a complex type.
 func (d *decoder) content(t *contract.Type, depth int) {
+	var unknown []string
+	if t.Mixed {
+		unknown = d.mixed(t, depth)
+	} else {
+		unknown = d.children(t, depth, nil)
+	}
+	if len(unknown) == 0 {
+		return
+	}
+	d.out.key(unknownKey)
+	d.out.beginArray()
+	for _, markup := range unknown {
+		d.out.text(markup)
+	}
+	d.out.endArray()
+}
+
+// children reads the child elements along the content model, and the texts among them
+// where these go somewhere. It returns the strangers that are kept.
+func (d *decoder) children(t *contract.Type, depth int, texts *mixedSink) (unknown []string) {
 	before := len(d.taken)
-	r := reader{decoder: d, content: t.Content, depth: depth, base: len(d.path)}
+	r := reader{decoder: d, content: t.Content, depth: depth, base: len(d.path), mixed: texts}
 	if t.Content != nil {
 		r.particle(t.Content)
 	}
 	r.rest(d.taken[before:])
 	d.taken = d.taken[:before]
-	if len(r.unknown) == 0 {
-		return
-	}
-	d.out.key(unknownKey)
-	d.out.beginArray()
-	for _, markup := range r.unknown {
-		d.out.text(markup)
-	}
-	d.out.endArray()
+	return r.unknown
 }
 
 // peek goes to the next child and says whether there is one.
@@ -57,7 +70,9 @@ func (r *reader) peek() bool {
 	for !r.started && !r.ended {
 		switch r.walk.Next() {
 		case soap.TokenText:
-			if !r.texts && !isBlank(r.walk.Text()) {
+			if r.mixed != nil {
+				r.mixed.run(r.walk.Text())
+			} else if !r.texts && !isBlank(r.walk.Text()) {
 				r.texts = true
 				r.above(func() { r.add(CodeType, "must hold elements and no text") })
 			}

@@ -23,6 +23,7 @@ const (
 	attributePrefix = "@"
 	anyKey          = "#any"      // elements that a wildcard takes, each as XML
 	groupKey        = "#group"    // occurrences of a repeating group, each an object
+	mixedKey        = "#mixed"    // texts and elements of mixed content in their order
 	unknownKey      = "#unknown"  // elements of an answer that the contract does not have
 	typeKey         = "@xsi:type" // the derived type that an element is of
 	nilKey          = "@xsi:nil"  // true: the element is null, and has attributes
@@ -198,7 +199,10 @@ func (e *encoder) object(t *contract.Type, fixed *string, object source, seen, d
 			e.addIn(textKey, CodeRequired, "is required")
 		}
 	}
-	if t.Content != nil {
+	switch {
+	case t.Mixed:
+		seen += e.mixed(t, object, depth)
+	case t.Content != nil:
 		seen += e.particle(t.Content, object, depth)
 	}
 	e.strangers(object, seen, func(key string) bool { return key == typeKey || hasPlace(t, key) })
@@ -213,6 +217,9 @@ func declares(t *contract.Type, key string) bool {
 
 // hasPlace says whether an object of the type may have the key.
 func hasPlace(t *contract.Type, key string) bool {
+	if t.Mixed {
+		return key == mixedKey || declares(t, key) || t.AnyAttribute && strings.HasPrefix(key, attributePrefix)
+	}
 	switch key {
 	case textKey:
 		return t.Simple != nil

@@ -145,7 +145,11 @@ func (s *Schemas) object(t *contract.Type) map[string]any {
 		properties[textKey] = s.simple(t.Simple, nil)
 		required = append(required, textKey)
 	}
-	s.particle(t.Content, properties, &required, true)
+	if t.Mixed {
+		properties[mixedKey] = s.mixed(t.Content)
+	} else {
+		s.particle(t.Content, properties, &required, true)
+	}
 	schema := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 	if len(required) > 0 {
 		schema["required"] = required

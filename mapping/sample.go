@@ -117,7 +117,10 @@ func (s *sampler) element(el *contract.Element, path string, depth int) any {
 	if t.Simple != nil {
 		object[textKey] = s.value(t.Simple, el.Fixed, join(path, textKey))
 	}
-	if t.Content != nil {
+	switch {
+	case t.Mixed:
+		object[mixedKey] = s.mixed(t, path, depth)
+	case t.Content != nil:
 		s.particle(t.Content, object, path, depth)
 	}
 	return object

@@ -164,7 +164,7 @@ func (c *compiler) element(at, where string, el *contract.Element, n *node, need
 		if !p.required || p.many && p.least == 0 {
 			return
 		}
-		if p.many || p.simple != nil || el.Type.Any {
+		if p.many || p.simple != nil || el.Type.Any || el.Type.Mixed {
 			c.problem(at, Unfilled, where+" must be given and no rule fills it")
 			return
 		}

@@ -50,7 +50,7 @@ func (p place) object() bool {
 	if p.json != nil {
 		return p.item().json.object()
 	}
-	return p.simple == nil && (p.group != nil || p.typ != nil && !p.typ.Any)
+	return p.simple == nil && (p.group != nil || p.typ != nil && !p.typ.Any && !p.typ.Mixed)
 }
 
 // item is the place of one item of a list, or the place itself.

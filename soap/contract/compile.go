@@ -82,6 +82,7 @@ func (c *compiler) fill(p pendingType) {
 		return
 	}
 	p.t.Simple, p.t.Attributes, p.t.Content = content.simple, content.attributes, content.particle
+	p.t.Mixed = content.mixed
 	p.t.AnyAttribute, p.t.looseSpaces = content.looseSpaces != nil, content.looseSpaces
 }
 

@@ -11,6 +11,7 @@ type complexParts struct {
 	simple     *Simple
 	attributes []*Attribute
 	particle   *Particle
+	mixed      bool
 	// looseSpaces says of what namespaces attributes may be that are not declared;
 	// nil for none.
 	looseSpaces func(namespace string) bool
@@ -20,12 +21,10 @@ type complexParts struct {
 // types and groups gone through, so that circular definitions end.
 func (c *compiler) complexType(node *etree.Element, doc *schema, depth int) (complexParts, error) {
 	var parts complexParts
-	switch {
-	case depth > maxDepth:
+	if depth > maxDepth {
 		return parts, unsupported("types and groups nested deeper than %d", maxDepth)
-	case isTrue(attr(node, "mixed")):
-		return parts, unsupported("mixed content")
 	}
+	mixed := isTrue(attr(node, "mixed"))
 	for _, child := range node.ChildElements() {
 		if child.NamespaceURI() != nsXSD {
 			continue
@@ -36,8 +35,8 @@ func (c *compiler) complexType(node *etree.Element, doc *schema, depth int) (com
 		case "simpleContent":
 			parts, err = c.derived(child, doc, depth, c.simpleBase)
 		case "complexContent":
-			if isTrue(attr(child, "mixed")) {
-				return parts, unsupported("mixed content")
+			if said := optional(child, "mixed"); said != nil {
+				mixed = isTrue(*said)
 			}
 			parts, err = c.derived(child, doc, depth, c.complexBase)
 		default:
@@ -47,6 +46,7 @@ func (c *compiler) complexType(node *etree.Element, doc *schema, depth int) (com
 			return parts, err
 		}
 	}
+	parts.mixed = parts.simple == nil && (parts.mixed || mixed) // of the base of an extension, too
 	return parts, nil
 }
 

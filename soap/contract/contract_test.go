@@ -108,7 +108,6 @@ func TestUnsupportedConstructConcernsOnlyItsOperation(t *testing.T) {
 		"two repeating groups":  {in(`<xs:sequence maxOccurs="2"><xs:element name="a"/><xs:element name="b"/></xs:sequence><xs:sequence maxOccurs="2"><xs:element name="c"/><xs:element name="d"/></xs:sequence>`), "two repeating groups"},
 		"nested repetition":     {in(`<xs:choice maxOccurs="2"><xs:sequence maxOccurs="2"><xs:element name="a"/><xs:element name="b"/></xs:sequence><xs:element name="c"/></xs:choice>`), "repeating group inside"},
 		"encoded array":         {in(`<xs:element name="x" type="t:L"/>`) + `<xs:complexType name="L"><xs:complexContent><xs:restriction base="e:Array" xmlns:e="http://schemas.xmlsoap.org/soap/encoding/"/></xs:complexContent></xs:complexType>`, "SOAP-encoded"},
-		"mixed":                 {`<xs:element name="bad"><xs:complexType mixed="true"/></xs:element>`, "mixed content"},
 		"abstract type":         {in(`<xs:element name="x" type="t:A"/>`) + `<xs:complexType name="A" abstract="true"/>`, "abstract type"},
 		"abstract element":      {in(`<xs:element ref="t:x"/>`) + `<xs:element name="x" abstract="true" type="xs:int"/>`, "abstract element"},
 		"substitution":          {in(`<xs:element ref="t:x"/>`) + `<xs:element name="x" type="xs:int"/><xs:element name="y" type="xs:int" substitutionGroup="t:x"/>`, "substitution group"},

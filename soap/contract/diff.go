@@ -174,7 +174,7 @@ func (c *comparison) types(a, b *Type, path string) {
 		return
 	}
 	c.seen[[2]*Type{a, b}] = true
-	if a.Any != b.Any || (a.Simple == nil) != (b.Simple == nil) || a.IsSimple() != b.IsSimple() {
+	if a.Any != b.Any || a.Mixed != b.Mixed || (a.Simple == nil) != (b.Simple == nil) || a.IsSimple() != b.IsSimple() {
 		c.add(path, TypeChanged, true, "the value is of another kind: %s instead of %s", kindOf(b), kindOf(a))
 		return
 	}

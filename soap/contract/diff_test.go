@@ -44,6 +44,7 @@ func TestEveryChangeOfADescriptionHasAVerdict(t *testing.T) {
 		"no null":            {` nillable="true"`, ``, "/born", contract.NilRefused, true, false},
 		"other type":         {`name="code" type="xs:string"`, `name="code" type="xs:int"`, "/code", contract.TypeChanged, true, true},
 		"object":             {`name="code" type="xs:string"`, `name="code"`, "/code", contract.TypeChanged, true, true},
+		"mixed":              {`<xs:complexType><xs:sequence>`, `<xs:complexType mixed="true"><xs:sequence>`, "", contract.TypeChanged, true, true},
 		"value more":         {`<xs:enumeration value="B"/>`, `<xs:enumeration value="B"/><xs:enumeration value="C"/>`, "/kind", contract.ValuesWidened, false, true},
 		"value less":         {`<xs:enumeration value="B"/>`, ``, "/kind", contract.ValuesNarrowed, true, false},
 		"other value":        {`<xs:enumeration value="B"/>`, `<xs:enumeration value="C"/>`, "/kind", contract.ValuesChanged, true, true},

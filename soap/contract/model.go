@@ -53,6 +53,9 @@ type Type struct {
 	Content *Particle
 	// Any says that the type is xs:anyType: any text, attributes and elements.
 	Any bool
+	// Mixed says that text may stand among the child elements, which are then told in
+	// their order.
+	Mixed bool
 	// AnyAttribute says that attributes beside the declared ones are allowed
 	// (xs:anyAttribute): those that TakesAttribute says.
 	AnyAttribute bool
