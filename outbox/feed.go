@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -85,12 +86,30 @@ func (p *reading) swept(now string, m mark) error {
 	return nil
 }
 
-// passed is an id up to which all messages that were visible have been taken.
+// passed is an id up to which all messages that were visible have been taken; see also [reading.covers].
 func (p *reading) passed() int64 {
 	if p.upto != "" {
 		return p.at
 	}
 	return p.base
+}
+
+// covers tells of messages whether what goes before them in their lanes has been taken: the transaction that wrote them is in
+// what has been read. An id alone does not tell, since the same transaction may have written both.
+func (p *reading) covers() (func(id int64, written uint64) bool, error) {
+	seen, err := parseSnapshot(p.seen)
+	if err != nil {
+		return nil, err
+	}
+	var upto snapshot
+	if p.upto != "" {
+		if upto, err = parseSnapshot(p.upto); err != nil {
+			return nil, err
+		}
+	}
+	return func(id int64, written uint64) bool {
+		return seen.sees(written) || id <= p.at && upto.sees(written)
+	}, nil
 }
 
 // sought are the parameters of what has not been taken: what is not visible in seen, and not in upto up to at.
@@ -105,6 +124,11 @@ func (p *reading) sought() (seen string, upto *string, at int64) {
 type snapshot struct {
 	max  uint64
 	open []uint64
+}
+
+// sees says whether what a transaction has written is visible.
+func (s snapshot) sees(transaction uint64) bool {
+	return transaction < s.max && !slices.Contains(s.open, transaction)
 }
 
 func parseSnapshot(text string) (s snapshot, err error) {

@@ -45,6 +45,9 @@ func (d *destination) enter(c chosen, g *gate, until time.Time, id int64) []*cla
 		m.gate, m.batch, m.lane, m.once = g, b, l, d.last.once
 		l.queue = append(l.queue, m)
 	}
+	for _, m := range c.aside { // what was read at the same time and goes after it follows it there
+		d.rowed[m.Lane] = true
+	}
 	d.queued += len(c.queue)
 	d.unpin(c)
 	return c.start

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -29,7 +30,8 @@ select s.now::text, m.id, m.lane, m.kind, m.key, m.payload, m.traceparent, m.pub
                         where b.destination = $1 and b.lane = m.lane and b.bulk and b.born is not null and b.id < m.id
                         order by b.id desc limit 1) b
            where not pg_visible_in_snapshot(b.born, $10::text::pg_snapshot)
-             and ($11::text is null or not pg_visible_in_snapshot(b.born, $11::text::pg_snapshot) or b.id > $12))
+             and ($11::text is null or not pg_visible_in_snapshot(b.born, $11::text::pg_snapshot) or b.id > $12)),
+       case when $2 then m.born::text end
 from s left join lateral (
     select f.* from outbox.message f
     where f.destination = $1 and f.bulk = $2 and f.born is not null and f.id > s.low
@@ -49,8 +51,9 @@ type page struct {
 // fed is a message as read from the log.
 type fed struct {
 	*claimed
-	later  bool // it is not due yet
-	behind bool // its lane has a row, and so something that goes first
+	later  bool   // it is not due yet
+	behind bool   // its lane has a row, and so something that goes first
+	born   uint64 // of a bulk message: the transaction that wrote it
 }
 
 // readMark reads the last id that was drawn, and then the next transaction id, as the distance from the first one of all.
@@ -76,8 +79,15 @@ func (d *destination) queueFeed(batch *pgx.Batch, bulk bool, n int, into *page) 
 			f := &fed{claimed: &claimed{tries: 1, fence: d.fence, fed: true}}
 			f.Destination, f.Bulk, f.Attempt = d.Name, bulk, 1
 			var age float64
-			if err := rows.Scan(nil, &f.ID, &f.Lane, &f.Kind, &f.Key, &f.Payload, &f.TraceParent, &f.Published, &f.expired, &f.later, &age, &f.behind); err != nil {
+			var born *string
+			if err := rows.Scan(nil, &f.ID, &f.Lane, &f.Kind, &f.Key, &f.Payload, &f.TraceParent, &f.Published, &f.expired, &f.later, &age, &f.behind, &born); err != nil {
 				return err
+			}
+			if born != nil {
+				var err error
+				if f.born, err = strconv.ParseUint(*born, 10, 64); err != nil {
+					return fmt.Errorf("%q is no transaction: %w", *born, err)
+				}
 			}
 			f.age = seconds(age)
 			into.rows = append(into.rows, f)
@@ -101,38 +111,42 @@ const mostQueued = 1000
 
 // choose decides what becomes of messages that have been read, in their order, as far as there are n slots. locked are lanes
 // whose rows this relay has claimed since the reading.
-func (d *destination) choose(rows []*fed, n int, locked map[string]bool) chosen {
+func (d *destination) choose(rows []*fed, n int, locked map[string]bool) (chosen, error) {
 	var c chosen
+	covers, err := d.positions[false].covers()
+	if err != nil {
+		return c, err
+	}
 	asideLanes, started := map[string]bool{}, map[string]bool{}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, f := range rows {
-		if f.Bulk && f.ID > d.positions[false].passed() {
-			return c // what goes first in its lane may not have been taken
+		if f.Bulk && !covers(f.ID, f.born) {
+			return c, nil // what goes first in its lane may not have been taken
 		}
 		busy := d.lanes[f.Lane]
 		switch {
+		case f.behind || f.later || locked[f.Lane] || d.rowed[f.Lane] || asideLanes[f.Lane]: // also while its lane is busy
+			asideLanes[f.Lane] = true
+			c.aside = append(c.aside, f.claimed)
 		case busy != nil || started[f.Lane]:
 			if d.queued+len(c.queue) >= mostQueued {
-				return c
+				return c, nil
 			}
 			c.queue = append(c.queue, f.claimed)
 			if busy != nil {
 				busy.pins++
 				c.pinned = append(c.pinned, busy)
 			}
-		case f.behind || f.later || locked[f.Lane] || d.rowed[f.Lane] || asideLanes[f.Lane]:
-			asideLanes[f.Lane] = true
-			c.aside = append(c.aside, f.claimed)
 		case len(c.start) == n:
-			return c
+			return c, nil
 		default:
 			started[f.Lane] = true
 			c.start = append(c.start, f.claimed)
 		}
 		c.taken++
 	}
-	return c
+	return c, nil
 }
 
 // movePosition stores how far the owner has read and what it holds, if it is still the owner and the breaker's row is the
@@ -155,7 +169,10 @@ insert into outbox.held (destination, batch, ids) select $1, $15, $16::bigint[] 
 // take takes up to n messages that have been read, and others that are not to be sent now. It returns the former, and how
 // many it took in all.
 func (r *Relay) take(ctx context.Context, d *destination, l look, pg *page, n int, locked map[string]bool) (started []*claimed, taken int, err error) {
-	c := d.choose(pg.rows, n, locked)
+	c, err := d.choose(pg.rows, n, locked)
+	if err != nil {
+		return nil, 0, err
+	}
 	next := *d.positions[pg.bulk]
 	if c.taken > 0 {
 		if err := next.sweep(pg.now, pg.mark, pg.rows[c.taken-1].ID); err != nil {
