@@ -12,6 +12,9 @@ type Authority struct {
 	Notices   Notices  `yaml:"notices"`
 	// Attachments says how the files of a question go with it over SOAP.
 	Attachments Enclosing `yaml:"attachments"`
+	// Files is the REST service of the authority's own subsystem where files are
+	// fetched that it names in its answers; "" is none.
+	Files string `yaml:"files"`
 	// Watch is as in [Contract], of the service that takes its questions.
 	Watch Switch `yaml:"watch"`
 }

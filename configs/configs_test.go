@@ -130,6 +130,7 @@ func TestValuesThatCannotWorkAreRefused(t *testing.T) {
 		"files in no directory":            {"xroad: {client: EE/GOV/70008747/ristmik}\nattachments: {store: directory}", "missing", "attachments.directory"},
 		"files beside the program":         {"xroad: {client: EE/GOV/70008747/ristmik}\nattachments: {directory: files}", "not-absolute", "attachments.directory"},
 		"files to who fetches":             {"xroad: {client: EE/GOV/70008747/ristmik}\nauthorities: {x: {title: {et: x, en: x}, subsystem: EE/GOV/1/x, wire: pull, attachments: swa}}", "contradiction", "authorities.x.attachments"},
+		"files of somebody else":           {"xroad: {client: EE/GOV/70008747/ristmik}\nauthorities: {x: {title: {et: x, en: x}, subsystem: EE/GOV/1/x, wire: pull, files: EE/GOV/1/xy/failid}}", "contradiction", "authorities.x.files"},
 		"cap below base":                   {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {default: {base: 1m, cap: 1s}}", "contradiction", "delivery.default.cap"},
 		"opening shorter at last":          {"xroad: {client: EE/GOV/70008747/ristmik}\ndelivery: {destinations: {x: {breaker: {open_for: 1h}}}}", "contradiction", "delivery.destinations.x.breaker.max_open"},
 	} {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"regexp"
 	"sort"
+	"strings"
 	"time"
 )
 
@@ -116,6 +117,9 @@ func (c *Config) check() Problems {
 		}
 		if a.Attachments != "" && a.Wire != WireSOAP {
 			at(path+".attachments", "contradiction", "only wire: soap sends files with a question")
+		}
+		if a.Files != "" && (a.Subsystem == "" || !strings.HasPrefix(a.Files, a.Subsystem+"/")) {
+			at(path+".files", "contradiction", "files are fetched at a service of the authority's own subsystem only")
 		}
 		if a.Notices == NoticesPush && (!a.Wire.Sends() || a.Wire == WireEmploymentRegister) {
 			at(path+".notices", "contradiction", "notices are sent over the wires soap and rest only")

@@ -102,9 +102,8 @@ func (p *Provider) attachment(w http.ResponseWriter, r *http.Request) (*caller, 
 	if f, ok := errors.AsType[*files.Problem](err); ok {
 		return &from, fileProblem(f), nil
 	}
-	if busy, ok := errors.AsType[tooBusy](err); ok {
-		w.Header().Set("Retry-After", "5")
-		return &from, &web.Problem{Type: web.TypeUnavailable, Title: busy.Error(), Status: http.StatusServiceUnavailable}, nil
+	if problem, ok := later(w, err); ok {
+		return &from, problem, nil
 	}
 	return &from, nil, err
 }
@@ -120,10 +119,22 @@ func fileProblem(f *files.Problem) *web.Problem {
 	return problem
 }
 
-// tooBusy says that too many files come at this moment.
-type tooBusy struct{}
+// unavailable says that what is wanted cannot be done now, but later.
+type unavailable string
 
-func (tooBusy) Error() string { return "too many files come at this moment; try again" }
+func (u unavailable) Error() string { return string(u) }
+
+const errBusy = unavailable("too many files come at this moment; try again")
+
+// later is how a caller is told to try again.
+func later(w http.ResponseWriter, err error) (*web.Problem, bool) {
+	why, ok := errors.AsType[unavailable](err)
+	if !ok {
+		return nil, false
+	}
+	w.Header().Set("Retry-After", "5")
+	return &web.Problem{Type: web.TypeUnavailable, Title: why.Error(), Status: http.StatusServiceUnavailable}, true
+}
 
 // takeFile keeps the body as an attachment of a question. How secret it is is
 // said in the query; that and whose question it is are looked at before a byte is read.
@@ -145,7 +156,7 @@ func (p *Provider) takeFile(w http.ResponseWriter, r *http.Request, from caller,
 	case p.uploads <- struct{}{}:
 		defer func() { <-p.uploads }()
 	default:
-		return consultation.Attached{}, tooBusy{}
+		return consultation.Attached{}, errBusy
 	}
 	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(files.Timeout(max(r.ContentLength, p.files.Size))))
 	f, err := p.files.Put(r.Context(), r.Body, u.MediaType, u.SHA256)

@@ -30,7 +30,7 @@ type request struct {
 	messageID string
 	door      string
 	content   []byte       // JSON
-	files     []*sentFiles // that came with a SOAP message, by its answers
+	files     []*sentFiles // that came with a message, by its answers
 }
 
 // filesOf are the files that came with the answer i, or with what has no answers.

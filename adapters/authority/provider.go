@@ -68,6 +68,9 @@ type Options struct {
 	// Files keeps attachments; without one they are kept with the defaults of
 	// [files.Store].
 	Files *files.Store
+	// Offers are where authorities offer files that they name; by default nothing
+	// is fetched.
+	Offers Offers
 	// Limits bound a SOAP message; its Bytes bounds a REST body as well. A
 	// zero field means the one of [soap.DefaultLimits].
 	Limits soap.Limits

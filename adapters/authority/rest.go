@@ -87,7 +87,7 @@ func dots(id soap.ClientID) bool {
 
 // workREST is an operation of the table through this door.
 func (p *Provider) workREST(o operation) restWork {
-	return func(r *http.Request, from caller, body []byte) (any, string, error) {
+	return func(r *http.Request, from caller, body []byte, sent *sentFiles) (any, string, error) {
 		if o.schema == "" {
 			body = contentOfQuery(r.URL.Query(), map[string]string{"consultation_id": r.PathValue("id")})
 		} else if id := r.PathValue("id"); id != "" {
@@ -101,12 +101,12 @@ func (p *Provider) workREST(o operation) restWork {
 				return nil, "", fmt.Errorf("writing a body: %w", err)
 			}
 		}
-		return o.work(r.Context(), p, request{from: from.client, messageID: from.messageID, door: doorREST, content: body})
+		return o.work(r.Context(), p, request{from: from.client, messageID: from.messageID, door: doorREST, content: body, files: []*sentFiles{sent}})
 	}
 }
 
 // answerREST takes one answer.
-func (p *Provider) answerREST(r *http.Request, from caller, body []byte) (any, string, error) {
+func (p *Provider) answerREST(r *http.Request, from caller, body []byte, sent *sentFiles) (any, string, error) {
 	var content restAnswer
 	if err := json.Unmarshal(body, &content); err != nil {
 		return nil, "", fmt.Errorf("reading an answer that was valid: %w", err)
@@ -116,13 +116,13 @@ func (p *Provider) answerREST(r *http.Request, from caller, body []byte) (any, s
 		return nil, "", err
 	}
 	answer.From, answer.MessageID = from.client, from.messageID
-	got, err := p.receive(r.Context(), answer, nil)
+	got, err := p.receive(r.Context(), answer, sent)
 	return receipt{string(got.Status), string(got.LegState)}, string(got.Status), err
 }
 
 // restWork does what a request asks for; the body, if one is wanted, is as
-// described.
-type restWork func(r *http.Request, from caller, body []byte) (out any, result string, err error)
+// described, and sent are the files that it named by reference.
+type restWork func(r *http.Request, from caller, body []byte, sent *sentFiles) (out any, result string, err error)
 
 // serveREST serves one operation. The response has no header field of X-Road's
 // own: those are the Security Server's to set (C-137).
@@ -195,9 +195,21 @@ func (p *Provider) rest(w http.ResponseWriter, r *http.Request, schema string, w
 			return refused(code, *problem, &from)
 		}
 	}
-	out, result, err := work(r, from, body)
+	var sent *sentFiles
+	var err error
+	if id := r.PathValue("id"); schema != "" && id != "" {
+		body, sent, err = p.fetchNamed(r.Context(), from, id, body)
+	}
 	if err == nil {
-		return out, result, nil, nil
+		var out any
+		var result string
+		if out, result, err = work(r, from, body, sent); err == nil {
+			return out, result, nil, nil
+		}
+	}
+	if problem, ok := later(w, err); ok {
+		_, hidden = errors.AsType[aboutHidden](err)
+		return refused("unavailable", *problem, &from)
 	}
 	if why, ok := refusalOf(err); ok {
 		hidden = why.Hidden

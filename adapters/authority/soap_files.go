@@ -126,7 +126,7 @@ func (p *Provider) keepFiles(ctx context.Context, from soap.ClientID, in *parts,
 		case p.uploads <- struct{}{}:
 			defer func() { <-p.uploads }()
 		default:
-			return in.refused(refuse("server.too_busy", tooBusy{}.Error()))
+			return in.refused(refuse("server.too_busy", errBusy.Error()))
 		}
 	}
 	came := map[*sentFile]bool{}

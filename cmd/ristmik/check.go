@@ -82,6 +82,9 @@ func problemsOf(cfg *configs.Config, problems configs.Problems, unwritten ...str
 		if a.Subsystem != "" {
 			m.client("authorities."+name+".subsystem", a.Subsystem)
 		}
+		if a.Files != "" {
+			m.service("authorities."+name+".files", a.Files, false)
+		}
 		path := "authorities." + name + ".service"
 		switch a.Wire {
 		case configs.WireSOAP:

@@ -175,7 +175,7 @@ func newHub(ctx context.Context, cfg *configs.Config, db *database, log *slog.Lo
 	h := &hub{log: log, db: db, relay: relay, runner: runner, procedure: procedure, told: told, metrics: metrics}
 	err = h.openDoors(ctx, cfg, rooms{
 		pool: pool, procedure: procedure, registers: synced, calls: calls, runner: runner, watched: watched,
-		registry: registry, metrics: metrics, client: client, stop: ctx.Done(), now: now, sends: destinations,
+		registry: registry, metrics: metrics, client: client, quiet: quiet, stop: ctx.Done(), now: now, sends: destinations,
 	})
 	if err != nil {
 		h.closeDoors()
@@ -249,6 +249,7 @@ type rooms struct {
 	registry  *prometheus.Registry
 	metrics   *meters
 	client    soap.ClientID
+	quiet     *xroad.Client   // tells nobody of its calls
 	stop      <-chan struct{} // closed when the process is to end
 	now       func() time.Time
 	sends     []outbox.Destination

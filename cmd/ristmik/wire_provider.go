@@ -9,6 +9,7 @@ import (
 
 	"ristmik/adapters/authority"
 	"ristmik/adapters/web"
+	"ristmik/adapters/xroad"
 	"ristmik/configs"
 	"ristmik/soap"
 )
@@ -26,18 +27,39 @@ func (r rooms) provider(cfg *configs.Config, certificates *web.Certificates, log
 	if err != nil {
 		return nil, err
 	}
+	offers, err := filesAt(cfg, r.quiet)
+	if err != nil {
+		return nil, err
+	}
 	if len(cfg.Listeners.XRoad.PinnedCertificates) == 0 {
 		certificates = nil // the door has TLS, but asks its callers for no certificate
 	}
 	p, err := authority.New(authority.Options{
 		Pool: r.pool, Procedure: r.procedure, Contract: c, Self: r.client, RESTService: cfg.XRoad.RESTService,
-		RequireUserID: cfg.XRoad.RequireUserID, Files: filesOf(cfg, r.pool, r.now), AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: r.now, Log: log, Observe: r.metrics.answer,
+		RequireUserID: cfg.XRoad.RequireUserID, Files: filesOf(cfg, r.pool, r.now), Offers: offers, AllowFrom: allowed, Pinned: certificates, Callers: callers, Limits: soap.DefaultLimits(), Now: r.now, Log: log, Observe: r.metrics.answer,
 	})
 	if err != nil {
 		return nil, err
 	}
 	// The provider logs each message itself, once, with its X-Road ids.
 	return web.Recover(log, p.Handler()), nil
+}
+
+// filesAt says where files are fetched that authorities name.
+func filesAt(cfg *configs.Config, quiet *xroad.Client) (authority.Offers, error) {
+	offers := authority.Offers{XRoad: quiet, Services: map[soap.ClientID]soap.ServiceID{}}
+	for _, name := range slices.Sorted(maps.Keys(cfg.Authorities)) {
+		a := cfg.Authorities[name]
+		if a.Files == "" {
+			continue
+		}
+		service, err := soap.ParseServiceID(a.Files)
+		if err != nil {
+			return offers, fmt.Errorf("authorities.%s.files: %w", name, err)
+		}
+		offers.Services[service.Provider] = service
+	}
+	return offers, nil
 }
 
 // callersOf says who may call which of our X-Road services.
