@@ -11,7 +11,11 @@ import (
 func TestRetriesAreSwitched(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
-	h.trouble() // three to tax wait behind their breaker, two of them tried
+	h.trouble() // three to tax wait behind their breaker; how many of them were tried is chance
+	if _, err := h.pool.Exec(t.Context(), `
+update outbox.pending set tries = (id < (select max(id) from outbox.pending where destination = 'tax'))::int where destination = 'tax'`); err != nil {
+		t.Fatal(err)
+	}
 	const of = "/api/v1/destinations/tax/retries"
 	if got := h.get(of); !strings.Contains(got.body, `"retries":"on"`) || !strings.Contains(got.body, `"waiting":2`) {
 		t.Fatal(got.body)
