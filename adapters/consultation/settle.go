@@ -83,7 +83,9 @@ func readResults(ctx context.Context, tx pgx.Tx, r roundRef, state RoundState) (
 			exists (select from consultation.ruling g
 				where g.consultation_id = l.consultation_id and g.round = l.round and g.what = 'confirmed' and g.leg_id = l.id)
 		from consultation.leg l
-		left join consultation.answer a on a.leg_id = l.id and a.status = 'accepted' and a.version = l.answer_version
+		left join lateral ( -- each by the index: a join would read all answers that there are while nobody has counted them
+			select code, conditions from consultation.answer
+			where leg_id = l.id and status = 'accepted' and version = l.answer_version limit 1) a on true
 		where l.consultation_id = $1 and l.round = $2`, r.ID, r.Number).Query(func(rows pgx.Rows) error {
 		var id string
 		var a LegResult
