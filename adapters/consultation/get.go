@@ -29,7 +29,7 @@ func (p *Procedure) Get(ctx context.Context, db outbox.DB, id string) (Consultat
 			coalesce(a.justification, ''), a.conditions, a.facts, a.answered_at, a.received_at, coalesce(a.door, ''), coalesce(a.message_id, ''), coalesce(a.classification, '')
 		from consultation.round r
 		join consultation.leg l on l.consultation_id = r.consultation_id and l.round = r.number
-		left join consultation.answer a on a.leg_id = l.id
+		left join lateral (select * from consultation.answer where leg_id = l.id offset 0) a on true -- by the index, as in settling
 		where r.consultation_id = $1
 			and r.number = (select max(number) from consultation.round where consultation_id = $1)
 		order by l.position, a.version, a.received_at, a.answer_id`, id, OutcomeOpen)
