@@ -94,7 +94,8 @@ select s.subject, pg_current_xact_id()::text::bigint + h.shift
 from (select distinct subject from unnest($1::text[]) as w(subject)) s, outbox.horizon h
 order by s.subject collate "C"
 on conflict (subject) do update set label = greatest(stream.label, excluded.label)`, subjects)
-	// All subjects of the call get the highest label among them, so that the order of the call is kept too.
+	// All subjects of the call get the highest label among them, so that the order of the call is kept too. No index is
+	// named: a table that is split could not have the one of event_id.
 	batch.Queue(`
 with top as (
     select max(s.label) as label from outbox.stream s where s.subject = any($1)
@@ -106,7 +107,7 @@ select top.label, w.event_id, w.type, w.source, w.subject, w.time, w.data::json
 from top, unnest($2::text[], $3::text[], $4::text[], $1::text[], $5::timestamptz[], $6::text[])
      with ordinality as w(event_id, type, source, subject, time, data, ord)
 order by w.ord
-on conflict (event_id) do nothing`, subjects, ids, types, sources, times, data)
+on conflict do nothing`, subjects, ids, types, sources, times, data)
 	return nil
 }
 
