@@ -223,7 +223,7 @@ end $$`)
 	publish(t, pool, message("tax", "a", "one"))
 	publish(t, pool, message("tax", "a", "first of many"), message("tax", "b", "second of many"))
 	var many []outbox.Message
-	for i := range 50 {
+	for i := range 150 {
 		many = append(many, message("tax", fmt.Sprint(i), fmt.Sprint("of very many ", i)))
 	}
 	publish(t, pool, many...)

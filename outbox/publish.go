@@ -26,7 +26,7 @@ const channelPrefix = "outbox: "
 //
 // Publish locks the lanes, in a fixed order, until the transaction ends: that is what makes the order of ids in a lane
 // the order of commits, which ids alone are not. So it should be the last thing that the transaction does, called once
-// with all messages. A call with more than 32 lanes of one destination locks the destination as a whole instead: others
+// with all messages. A call with more than 128 lanes of one destination locks the destination as a whole instead: others
 // who publish to it wait until the transaction ends. Whoever stores very many does so in transactions of some hundreds.
 //
 // Relays are woken once per destination and call, without a payload, and only where no relay is awake: a notifying
@@ -108,9 +108,9 @@ func (m Message) expires() *float64 {
 	return &secs
 }
 
-// mostLanes is how many lanes of a destination one call locks each by itself. PostgreSQL has room for 64 locks of every
-// connection, unless it is told otherwise.
-const mostLanes = 32
+// mostLanes is how many lanes of a destination one call locks each by itself. Unless it is told otherwise, PostgreSQL has room
+// for 64 locks of every connection that it allows, used or not, and for more than 7,000 in all: for sixty such calls at once.
+const mostLanes = 128
 
 // lockKeys are the keys of the locks for messages, in the order in which everybody locks: destinations, some of them as a
 // whole, and lanes of the others.
