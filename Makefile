@@ -19,7 +19,7 @@ demo-stay: ## the same, and stay up to look around
 
 test: ## run every test (RACE=-race turns the race detector on)
 	@./.ci/postgres
-	$(GO) test $(RACE) ./...
+	$(GO) test $(RACE) -timeout 20m ./...
 
 interop: ## install node-soap, zeep and Apache CXF, and let them talk to the hub
 	@./.ci/interop

@@ -19,7 +19,7 @@ import (
 func TestMain(m *testing.M) { postgrestest.Main(m) }
 
 // patience bounds every wait of these tests; it is reached only by a test that fails.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 func newPool(t testing.TB) *pgxpool.Pool {
 	t.Helper()
