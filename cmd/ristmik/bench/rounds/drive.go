@@ -95,7 +95,8 @@ func (w *world) crash(ctx context.Context, d *driver, r *Result) error {
 		return err
 	}
 	w.hub.kill()
-	if err := w.start(ctx); err != nil {
+	// It lives on when the rounds have ended, and ends with everything else.
+	if err := w.start(context.WithoutCancel(ctx)); err != nil {
 		return err
 	}
 	d.core.Store(w.hub.core)
